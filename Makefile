@@ -1,0 +1,75 @@
+# What people type.  meson.build does the building; this file installs what is missing and puts things in order.
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Warnings are errors here, since this is how developers and CI build; packagers use meson directly.
+WERROR ?= true
+MESON_OPTIONS ?=
+
+MESON = meson
+SETUP = $(MESON) setup -Dwerror=$(WERROR) -Dprefix=$(PREFIX) $(MESON_OPTIONS)
+
+.PHONY: all setup run check install clang lint asan tsan sanitize bench clean help
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+setup:
+	@tools/setup build
+
+$(BUILD)/build.ninja: | setup
+	$(SETUP) $(BUILD)
+
+help:
+	@echo "make           build build/mvarmor and libmultivar"
+	@echo "make run       demonstrate; make run CMD='nginx -g \"daemon off;\"' runs that under two variants"
+	@echo "make check     build and run all tests"
+	@echo "make install   DESTDIR= PREFIX=$(PREFIX)"
+	@echo "make lint      build with clang, run clang-tidy"
+	@echo "make sanitize  unit tests under ASan and UBSan, the ring's threads under TSan"
+	@echo "make bench     measure against native runs"
+	@echo "make clean     remove what was built"
+
+run: all
+	@tools/setup demo
+ifdef CMD
+	@$(BUILD)/mvarmor run -n 2 -- $(CMD)
+else
+	@examples/demo.sh $(BUILD)
+endif
+
+check: all
+	@tools/setup check
+	@tools/check $(BUILD)
+
+install: all
+	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
+	@$(MESON) install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+clang:
+	@tools/setup build lint
+	@test -e $(BUILD)-clang/build.ninja || CC=clang $(SETUP) $(BUILD)-clang
+	@ninja -C $(BUILD)-clang
+
+lint: clang
+	@tools/lint $(BUILD)-clang
+
+asan:
+	@tools/setup build
+	@test -e $(BUILD)-asan/build.ninja || $(SETUP) -Db_sanitize=address,undefined $(BUILD)-asan
+	@tools/check --unit $(BUILD)-asan
+
+tsan:
+	@tools/setup build
+	@test -e $(BUILD)-tsan/build.ninja || $(SETUP) -Db_sanitize=thread $(BUILD)-tsan
+	@tools/check --unit --only stream_threads $(BUILD)-tsan
+
+sanitize: asan tsan
+
+bench: all
+	@tools/setup check
+	@bench/run $(BUILD)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-asan $(BUILD)-tsan

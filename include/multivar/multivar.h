@@ -1,0 +1,222 @@
+/*
+ * libmultivar: a multi-variant execution engine for x86-64 Linux.
+ *
+ * The engine decides what each system call of each variant becomes: who executes it, what is compared, what is copied.
+ * It never blocks, never waits, never enters the kernel, never exits and never prints.  A front-end catches the calls
+ * (by ptrace, in the process, in a virtual machine), asks the engine what to do, and does it.
+ *
+ * A call goes like this:
+ *
+ *	mv_enter() -> MV_RUN     the front-end executes step.call in the variant, then calls mv_exit()
+ *	           -> MV_IMPORT  the front-end installs an open file, then calls mv_exit() with its number or -errno
+ *	           -> MV_DONE    the program gets step.result; the call is over
+ *	           -> MV_SIGNAL  the call did not begin: deliver step.siginfo, the program will make the call again
+ *	           -> MV_INTERRUPT the call ends as if the kernel had interrupted it: step.result is an ERESTART code or
+ *	                         -EINTR; deliver step.siginfo
+ *	           -> MV_PARK    not yet: call mv_retry() after other threads of the run have moved
+ *	           -> MV_STOP    the run is over; mv_run_verdict() says why
+ *	mv_exit() and mv_retry() answer in the same way.
+ *
+ * Threads: one thread of control at a time may use one mv_thread; different mv_threads of different variants may be used
+ * from different processes that share the arena.  All sizes are in bytes, all results are the kernel's: -errno for errors.
+ */
+#ifndef MULTIVAR_MULTIVAR_H
+#define MULTIVAR_MULTIVAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MV_VERSION "0.1.0"
+#define MV_VARIANTS_MAX 8	/* one more would not find a slice of the address space of its own */
+#define MV_NARGS 6
+#define MV_SIGINFO_SIZE 128
+
+struct mv_run;		/* one run: configuration, verdict, streams; lives in the arena */
+struct mv_process;	/* one process of one variant */
+struct mv_thread;	/* one thread of one variant */
+
+/* A system call as the program made it. */
+struct mv_call {
+	uint32_t nr;		/* x86-64 number, or MV_PSEUDO_* of the table */
+	uint64_t args[MV_NARGS];
+};
+
+enum mv_action { MV_RUN, MV_IMPORT, MV_DONE, MV_SIGNAL, MV_INTERRUPT, MV_PARK, MV_STOP };
+
+/* What a front-end has to do next for a thread; filled by mv_enter(), mv_retry(), mv_exit(). */
+struct mv_step {
+	enum mv_action action;
+	struct mv_call call;		/* MV_RUN: execute this, which may differ from what the program asked for */
+	int64_t result;			/* MV_DONE, MV_INTERRUPT */
+	uint32_t child_tid;		/* MV_RUN of a clone: the child must get this id; 0 = any */
+	uint64_t handle;		/* MV_IMPORT: what ops.export_fd returned in the leader, or MV_HANDLE_PROC + index */
+	int fd;				/* MV_IMPORT: install at this number (replacing what is there) */
+	bool cloexec;			/* MV_IMPORT */
+	int sig;			/* MV_SIGNAL, MV_INTERRUPT, and MV_DONE if a signal arrives with the result; else 0 */
+	uint8_t siginfo[MV_SIGINFO_SIZE] __attribute__((aligned(8)));
+};
+
+/* Import handles from here on stand for a file of the thread's own in /proc: mv_proc_file() names it ("maps"). */
+#define MV_HANDLE_PROC 0xffffffff00000000u
+const char *mv_proc_file(uint64_t handle);
+
+/* What the engine needs from a front-end.  "task" is what the front-end gave to mv_thread_new(). */
+struct mv_ops {
+	/* Copy from and to the variant's memory.  Return the bytes copied before the first fault: len if all went well. */
+	size_t (*peek)(void *task, uint64_t addr, void *dst, size_t len);
+	size_t (*poke)(void *task, uint64_t addr, const void *src, size_t len);
+	/* Memory private to the caller's process, zeroed; NULL when there is none. */
+	void *(*alloc)(size_t size);
+	void (*free)(void *p, size_t size);
+	/*
+	 * Take a reference to descriptor fd of a leader task that the twins can import; *handle names it (non-zero).
+	 * 0 or -errno.  The front-end drops the reference when it has been imported variants - 1 times or the run ends.
+	 */
+	int (*export_fd)(void *task, int fd, uint64_t *handle);
+};
+
+enum mv_layout_mode { MV_LAYOUT_SAME, MV_LAYOUT_ASLR, MV_LAYOUT_DISJOINT };
+
+struct mv_policy;	/* see multivar/policy.h */
+
+struct mv_config {
+	unsigned variants;		/* 1 .. MV_VARIANTS_MAX */
+	unsigned ring_records;		/* how far the leader may run ahead, in records; a power of two >= 8 */
+	size_t ring_bytes;		/* payload bytes of one stream; a power of two >= 8192 */
+	enum mv_layout_mode layout;
+	uint64_t seed[4];		/* secret of this run: layout, hash keys */
+	const struct mv_policy *policy;
+};
+
+/* Why a run is over. */
+enum mv_verdict_kind {
+	MV_VERDICT_NONE,
+	MV_VERDICT_DIVERGENCE,
+	MV_VERDICT_UNSUPPORTED,
+	MV_VERDICT_FAILURE,		/* ours: out of arena memory, a front-end call failed */
+};
+
+enum mv_difference {
+	MV_DIFF_NR,			/* another call */
+	MV_DIFF_ARG,			/* argument arg as a value */
+	MV_DIFF_BYTES,			/* bytes behind argument arg, from offset */
+	MV_DIFF_LENGTH,			/* length of what is behind argument arg */
+	MV_DIFF_FAULT,			/* argument arg is readable in one and not in the other */
+	MV_DIFF_RESULT,			/* the leader succeeded, the variant failed (or with another number) */
+	MV_DIFF_ABSENT,			/* the variant did not arrive, or ended */
+	MV_DIFF_SIGNAL,			/* a fault in one only */
+};
+
+/* Filled once, by the first to notice. */
+struct mv_verdict {
+	uint32_t kind;			/* enum mv_verdict_kind */
+	uint32_t difference;		/* enum mv_difference */
+	uint32_t variant;		/* the one that differs from the leader */
+	uint32_t set;			/* thread set: the leader's thread id */
+	uint32_t arg;			/* argument index */
+	uint32_t known;			/* bytes of leader_bytes and variant_bytes that are valid */
+	uint64_t offset;
+	uint64_t leader_value, variant_value;
+	uint8_t leader_bytes[16], variant_bytes[16];
+	struct mv_call leader_call, variant_call;	/* with each variant's own operands */
+	char text[160];			/* UNSUPPORTED, FAILURE: what, in words */
+};
+
+/* ---- runs ---- */
+
+/*
+ * Make a run inside [arena, arena + size), which all variants' front-ends must be able to map (at any address).
+ * The policy is copied.  Returns NULL if the arena is too small.
+ */
+struct mv_run *mv_run_new(void *arena, size_t size, const struct mv_config *config);
+const struct mv_verdict *mv_run_verdict(const struct mv_run *run);	/* kind NONE while the run goes on */
+/* End the run for a reason the front-end found; the first verdict stays.  text is formatted by the caller. */
+void mv_run_fail(struct mv_run *run, enum mv_verdict_kind kind, const char *text);
+unsigned mv_run_variants(const struct mv_run *run);
+/* Bytes of the arena in use and in all. */
+void mv_run_usage(const struct mv_run *run, size_t *used, size_t *size);
+
+/* ---- processes and threads ---- */
+
+/*
+ * The first process of a variant, with its first thread.  tid is the leader's thread id in every variant.
+ * Threads with the same tid in different variants are twins.  NULL when memory is short (verdict is set).
+ */
+struct mv_thread *mv_thread_root(struct mv_run *run, unsigned variant, uint32_t tid, const struct mv_ops *ops, void *task);
+
+/*
+ * The child of the clone that parent has just run: call it before the child runs, in the leader after mv_exit() of the
+ * clone.  NULL when memory is short (verdict is set).
+ */
+struct mv_thread *mv_thread_child(struct mv_thread *parent, uint32_t tid, void *task);
+
+/*
+ * The thread's execve, which it was told to run, has succeeded: old mappings and siblings are gone; the caller fills the
+ * new address space (mv_process_mm()).  MV_DONE, MV_PARK (call mv_retry()) or MV_STOP.
+ */
+void mv_thread_exec(struct mv_thread *t, struct mv_step *step);
+
+/* The thread is gone (exited, or killed by signal sig, 0 if it exited by itself).  Frees t. */
+void mv_thread_gone(struct mv_thread *t, int sig);
+
+unsigned mv_thread_variant(const struct mv_thread *t);
+uint32_t mv_thread_tid(const struct mv_thread *t);
+void *mv_thread_task(const struct mv_thread *t);
+struct mv_process *mv_thread_process(const struct mv_thread *t);
+/* The clone that the thread is in, or made last: does its child share the thread's process? */
+bool mv_clone_is_thread(const struct mv_thread *t);
+/* Is the thread inside a call (between mv_enter() and the MV_DONE, MV_SIGNAL or MV_INTERRUPT that ends it)? */
+bool mv_thread_in_call(const struct mv_thread *t);
+/* Grows when a retry got somewhere, even if it parked again: others that are parked may then go on. */
+uint64_t mv_thread_moves(const struct mv_thread *t);
+/* Leader: is the thread waiting for its twins at a lockstep call?  *variant: the first that has not arrived. */
+bool mv_thread_waits(const struct mv_thread *t, unsigned *variant);
+/* End the run because a twin of this waiting thread of the leader has not come; text says more, may be empty. */
+void mv_thread_absent(struct mv_thread *t, unsigned variant, const char *text);
+/* Tell the engine what descriptor fd, which the program inherits, is: kind is enum mv_fdkind.  0 or -ENOMEM. */
+int mv_process_fd(struct mv_process *p, int fd, unsigned kind);
+
+/* ---- calls ---- */
+
+void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *step);
+void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step);
+void mv_retry(struct mv_thread *t, struct mv_step *step);
+
+/*
+ * Leader: a signal is about to be delivered to the thread; publishes it for the twins.  MV_DONE: deliver it now;
+ * MV_PARK: call mv_retry().
+ */
+enum mv_signal_when {
+	MV_SIGNAL_BOUNDARY,	/* outside of any call; the next call has not begun */
+	MV_SIGNAL_AT_RETURN,	/* the thread's last call has just returned, and mv_exit() was told so by mv_signal_follows() */
+	MV_SIGNAL_IN_CALL,	/* the call it is in was interrupted; result is the ERESTART code or -EINTR */
+	MV_SIGNAL_ASYNC,	/* somewhere between two calls, twins may take it anywhere between the same two */
+};
+void mv_signal(struct mv_thread *t, int sig, const void *siginfo, enum mv_signal_when when, int64_t result,
+	       struct mv_step *step);
+
+/* Leader: before mv_exit() of a call after which a signal will be taken at once (MV_SIGNAL_AT_RETURN). */
+void mv_signal_follows(struct mv_thread *t);
+/* Can the call that the thread is in make a signal deliverable at its own return (kill, sigprocmask ...)? */
+bool mv_signal_point(const struct mv_thread *t);
+
+/* Follower outside of any call: is a MV_SIGNAL_ASYNC signal the next thing in its stream?  Fills step, returns true if so. */
+bool mv_pending_signal(struct mv_thread *t, struct mv_step *step);
+
+/* ---- for reports ---- */
+
+struct mv_history { struct mv_call call; int64_t result; bool done; };
+/* The last calls of a thread, oldest first; returns how many of at most max were written. */
+unsigned mv_thread_history(const struct mv_thread *t, struct mv_history *out, unsigned max);
+/* What a call with these operands is called: "openat", "fcntl(F_DUPFD)"; never NULL. */
+const char *mv_call_name(const struct mv_call *call);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

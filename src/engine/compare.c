@@ -1,0 +1,123 @@
+#include "internal.h"
+
+/* Fill what every verdict of this thread has in common. */
+static struct mv_verdict *begin(struct mv_thread *t, const struct mv_record *rec)
+{
+	struct mv_verdict *v = mv_verdict_begin(t->run);
+
+	if (!v)
+		return NULL;
+	v->kind = MV_VERDICT_DIVERGENCE;
+	v->variant = t->variant;
+	v->set = t->set->tid;
+	v->variant_call = t->call;
+	if (rec) {
+		v->leader_call.nr = rec->nr;
+		__builtin_memcpy(v->leader_call.args, rec->args, sizeof(rec->args));
+	}
+	return v;
+}
+
+static bool differ_value(struct mv_thread *t, const struct mv_record *rec, enum mv_difference what, unsigned arg,
+			 uint64_t leader, uint64_t variant)
+{
+	struct mv_verdict *v = begin(t, rec);
+
+	if (!v)
+		return false;
+	v->difference = what;
+	v->arg = arg;
+	v->leader_value = leader;
+	v->variant_value = variant;
+	mv_verdict_end(t->run);
+	return false;
+}
+
+/* The argument and the offset behind it that byte number at of the gathered input belongs to. */
+static unsigned locate(const struct mv_blob *b, uint64_t at, uint64_t *offset)
+{
+	unsigned arg = 0;
+
+	*offset = at;
+	for (unsigned i = 0; i < b->nmarks && b->marks[i].start <= at; i++) {
+		arg = b->marks[i].arg;
+		*offset = at - b->marks[i].start;
+	}
+	return arg;
+}
+
+static bool differ_bytes(struct mv_thread *t, const struct mv_record *rec, const uint8_t *leader, uint64_t at,
+			 uint64_t valid)
+{
+	struct mv_verdict *v = begin(t, rec);
+	uint64_t n = valid - at;
+
+	if (!v)
+		return false;
+	v->difference = MV_DIFF_BYTES;
+	v->arg = locate(t->blob, at, &v->offset);
+	if (n > sizeof(v->leader_bytes))
+		n = sizeof(v->leader_bytes);
+	v->known = (uint32_t)n;
+	__builtin_memcpy(v->leader_bytes, leader + at, n);
+	__builtin_memcpy(v->variant_bytes, t->blob->bytes + at, n);
+	mv_verdict_end(t->run);
+	return false;
+}
+
+static bool same_input(struct mv_thread *t, const struct mv_record *rec, const uint8_t *leader)
+{
+	struct mv_blob *b = t->blob;
+	uint64_t faults = rec->extra;
+	uint64_t n = b->total < MV_INLINE_MAX ? b->total : MV_INLINE_MAX;
+	uint64_t hash[2], offset;
+
+	if (faults != b->faults) {
+		unsigned arg = (unsigned)__builtin_ctzll(faults ^ b->faults);
+
+		return differ_value(t, rec, MV_DIFF_FAULT, arg, !(faults >> arg & 1), !(b->faults >> arg & 1));
+	}
+	if (n > rec->payload_len)
+		n = rec->payload_len;
+	if (__builtin_memcmp(leader, b->bytes, n))
+		for (uint64_t i = 0; i < n; i++)
+			if (leader[i] != b->bytes[i])
+				return differ_bytes(t, rec, leader, i, n);
+	if (rec->input_len != b->total)
+		return differ_value(t, rec, MV_DIFF_LENGTH, locate(b, n ? n - 1 : 0, &offset), rec->input_len, b->total);
+	mv_blob_hash(b, hash);
+	if (hash[0] != rec->hash[0] || hash[1] != rec->hash[1])
+		return differ_bytes(t, rec, leader, MV_INLINE_MAX, MV_INLINE_MAX);
+	return true;
+}
+
+bool mv_compare(struct mv_thread *t, const struct mv_record *rec, const void *payload)
+{
+	bool fault = t->call.nr == MV_PSEUDO_FAULT || rec->nr == MV_PSEUDO_FAULT;
+
+	if (rec->nr != t->call.nr)
+		return differ_value(t, rec, fault ? MV_DIFF_SIGNAL : MV_DIFF_NR, 0, rec->nr, t->call.nr);
+	if (t->level == MV_LEVEL_UNCHECKED)
+		return true;
+	for (unsigned i = 0; i < t->desc->nin; i++) {
+		unsigned a = t->desc->in[i].arg;
+
+		if (rec->args[a] != t->norm[a])
+			return differ_value(t, rec, fault ? MV_DIFF_SIGNAL : MV_DIFF_ARG, a, rec->args[a], t->norm[a]);
+	}
+	return same_input(t, rec, payload);
+}
+
+void mv_diverge_result(struct mv_thread *t, int64_t own)
+{
+	struct mv_verdict *v = begin(t, NULL);
+
+	if (!v)
+		return;
+	v->difference = MV_DIFF_RESULT;
+	v->leader_call.nr = t->call.nr;
+	__builtin_memcpy(v->leader_call.args, t->norm, sizeof(t->norm));
+	v->leader_value = (uint64_t)t->result;
+	v->variant_value = (uint64_t)own;
+	mv_verdict_end(t->run);
+}

@@ -1,0 +1,171 @@
+#include <linux/errno.h>
+#include "fds.h"
+
+#define FD_LIMIT (1 << 20)
+
+struct registration {
+	uint32_t ep;
+	int fd;
+	uint64_t data;
+};
+
+struct mv_files {
+	const struct mv_ops *ops;
+	unsigned refs;
+	uint32_t epolls;
+	unsigned nfds, nregs, regs_max;
+	struct mv_fd *fds;
+	struct registration *regs;
+};
+
+struct mv_files *mv_files_new(const struct mv_ops *ops)
+{
+	struct mv_files *f = ops->alloc(sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->ops = ops;
+	f->refs = 1;
+	return f;
+}
+
+struct mv_files *mv_files_ref(struct mv_files *f)
+{
+	f->refs++;
+	return f;
+}
+
+/* Replace an array by a longer copy of itself. */
+static void *grown(const struct mv_ops *ops, void *old, size_t old_size, size_t new_size)
+{
+	void *p = ops->alloc(new_size);
+
+	if (p && old_size) {
+		__builtin_memcpy(p, old, old_size);
+		ops->free(old, old_size);
+	}
+	return p;
+}
+
+struct mv_files *mv_files_copy(const struct mv_files *f)
+{
+	struct mv_files *c = mv_files_new(f->ops);
+
+	if (!c)
+		return NULL;
+	c->epolls = f->epolls;
+	if (f->nfds) {
+		c->fds = f->ops->alloc(f->nfds * sizeof(*f->fds));
+		if (!c->fds)
+			goto fail;
+		__builtin_memcpy(c->fds, f->fds, f->nfds * sizeof(*f->fds));
+		c->nfds = f->nfds;
+	}
+	if (f->regs_max) {
+		c->regs = f->ops->alloc(f->regs_max * sizeof(*f->regs));
+		if (!c->regs)
+			goto fail;
+		__builtin_memcpy(c->regs, f->regs, f->nregs * sizeof(*f->regs));
+		c->nregs = f->nregs;
+		c->regs_max = f->regs_max;
+	}
+	return c;
+fail:
+	mv_files_unref(c);
+	return NULL;
+}
+
+void mv_files_unref(struct mv_files *f)
+{
+	if (!f || --f->refs)
+		return;
+	if (f->fds)
+		f->ops->free(f->fds, f->nfds * sizeof(*f->fds));
+	if (f->regs)
+		f->ops->free(f->regs, f->regs_max * sizeof(*f->regs));
+	f->ops->free(f, sizeof(*f));
+}
+
+const struct mv_fd *mv_fd_get(const struct mv_files *f, int64_t fd)
+{
+	static const struct mv_fd unknown;
+
+	return fd >= 0 && fd < f->nfds ? &f->fds[fd] : &unknown;
+}
+
+int mv_fd_set(struct mv_files *f, int64_t fd, struct mv_fd entry)
+{
+	if (fd < 0 || fd >= FD_LIMIT)
+		return -EBADF;
+	if (fd >= f->nfds) {
+		unsigned n = f->nfds ? f->nfds : 64;
+		struct mv_fd *p;
+
+		while (n <= fd)
+			n *= 2;
+		p = grown(f->ops, f->fds, f->nfds * sizeof(*p), n * sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		f->fds = p;
+		f->nfds = n;
+	}
+	f->fds[fd] = entry;
+	return 0;
+}
+
+uint32_t mv_files_epoll(struct mv_files *f)
+{
+	return ++f->epolls;
+}
+
+static struct registration *find(const struct mv_files *f, uint32_t ep, int fd)
+{
+	for (unsigned i = 0; i < f->nregs; i++)
+		if (f->regs[i].fd == fd && f->regs[i].ep == ep)
+			return &f->regs[i];
+	return NULL;
+}
+
+/* A registration made again moves to the end: mv_epoll_fd() prefers the youngest. */
+int mv_epoll_set(struct mv_files *f, uint32_t ep, int fd, uint64_t data)
+{
+	mv_epoll_del(f, ep, fd);
+	if (f->nregs == f->regs_max) {
+		unsigned n = f->regs_max ? 2 * f->regs_max : 32;
+		struct registration *p = grown(f->ops, f->regs, f->regs_max * sizeof(*p), n * sizeof(*p));
+
+		if (!p)
+			return -ENOMEM;
+		f->regs = p;
+		f->regs_max = n;
+	}
+	f->regs[f->nregs++] = (struct registration){ .ep = ep, .fd = fd, .data = data };
+	return 0;
+}
+
+void mv_epoll_del(struct mv_files *f, uint32_t ep, int fd)
+{
+	struct registration *r = find(f, ep, fd);
+
+	if (!r)
+		return;
+	__builtin_memmove(r, r + 1, (size_t)(f->regs + f->nregs - (r + 1)) * sizeof(*r));
+	f->nregs--;
+}
+
+bool mv_epoll_data(const struct mv_files *f, uint32_t ep, int fd, uint64_t *data)
+{
+	const struct registration *r = find(f, ep, fd);
+
+	if (r)
+		*data = r->data;
+	return r;
+}
+
+int mv_epoll_fd(const struct mv_files *f, uint32_t ep, uint64_t data)
+{
+	for (unsigned i = f->nregs; i-- > 0;)
+		if (f->regs[i].data == data && f->regs[i].ep == ep)
+			return f->regs[i].fd;
+	return -1;
+}

@@ -1,0 +1,45 @@
+/*
+ * The descriptors of one process of one variant, as far as the engine must know them: what kind they are, which are local
+ * to the variant, which were exported to followers; and what the program registered with its epoll descriptors.
+ * Entries are set when a descriptor is made; a closed one keeps a stale entry that nothing can reach.
+ */
+#ifndef MV_ENGINE_FDS_H
+#define MV_ENGINE_FDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <multivar/multivar.h>
+
+enum {
+	MV_FD_TWIN = 1,		/* every variant has its own, used alike by all (memfd) */
+	MV_FD_OWN = 2,		/* every variant has its own, contents differ: calls on it stay out of the stream */
+	MV_FD_EXPORTED = 4,	/* followers hold the leader's open file */
+};
+
+struct mv_fd {
+	uint8_t kind;		/* enum mv_fdkind */
+	uint8_t flags;		/* MV_FD_* */
+	uint16_t pad;
+	uint32_t epoll;		/* number of the epoll object, 0 = none */
+};
+
+struct mv_files;
+
+struct mv_files *mv_files_new(const struct mv_ops *ops);
+struct mv_files *mv_files_ref(struct mv_files *f);
+struct mv_files *mv_files_copy(const struct mv_files *f);
+void mv_files_unref(struct mv_files *f);
+/* What is known of fd; a zero entry for numbers never seen.  The pointer is valid until the next mv_fd_set(). */
+const struct mv_fd *mv_fd_get(const struct mv_files *f, int64_t fd);
+/* 0, -EBADF for a negative or absurd number, or -ENOMEM. */
+int mv_fd_set(struct mv_files *f, int64_t fd, struct mv_fd entry);
+uint32_t mv_files_epoll(struct mv_files *f);	/* a fresh epoll object number */
+
+/* What the program registered for descriptor fd with epoll object ep. */
+int mv_epoll_set(struct mv_files *f, uint32_t ep, int fd, uint64_t data);
+void mv_epoll_del(struct mv_files *f, uint32_t ep, int fd);
+bool mv_epoll_data(const struct mv_files *f, uint32_t ep, int fd, uint64_t *data);
+/* The descriptor last registered with this data, or -1. */
+int mv_epoll_fd(const struct mv_files *f, uint32_t ep, uint64_t data);
+
+#endif

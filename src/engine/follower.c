@@ -1,0 +1,380 @@
+/*
+ * The follower's half of a call: fetch what the leader did, compare, do what keeps this variant's kernel state equal, take
+ * over results and outputs.
+ */
+#include "internal.h"
+
+static const struct mv_hook no_hook;
+
+static const struct mv_hook *hook(const struct mv_thread *t)
+{
+	return t->desc->hook ? t->desc->hook : &no_hook;
+}
+
+static unsigned consumer(const struct mv_thread *t)
+{
+	return t->variant - 1;
+}
+
+static void consume(struct mv_thread *t)
+{
+	mv_stream_consume(t->stream, consumer(t));
+}
+
+static void take_signal(struct mv_thread *t, const struct mv_record *rec, const void *payload, struct mv_step *step)
+{
+	step->sig = (int)rec->nr;
+	__builtin_memset(step->siginfo, 0, sizeof(step->siginfo));
+	__builtin_memcpy(step->siginfo, payload,
+			 rec->payload_len < MV_SIGINFO_SIZE ? rec->payload_len : MV_SIGINFO_SIZE);
+	consume(t);
+}
+
+/* The leader's next record in this state is none that can be there: only a corrupted stream can do that. */
+static void corrupt(struct mv_thread *t, struct mv_step *step)
+{
+	mv_run_fail(t->run, MV_VERDICT_FAILURE, "a stream holds a record that cannot be there");
+	step->action = MV_STOP;
+}
+
+enum mv_plant { PLANT_NEW, PLANT_MADE, PLANT_MOVED, PLANT_CLOSED };
+
+#define NR_CLOSE 3
+#define NR_DUP3 292
+#define NR_EVENTFD2 290
+#define EFD_CLOEXEC_ 02000000
+
+/*
+ * A placeholder is an eventfd: one call without memory operands, and the lowest free number, which is the leader's number
+ * when the descriptor tables are equal.
+ */
+bool mv_plant(struct mv_thread *t, uint64_t *at, int want, bool cloexec, int64_t last, struct mv_step *step)
+{
+	switch (*at & 0xff) {
+	case PLANT_NEW:
+		*at = PLANT_MADE;
+		return mv_ask(step, NR_EVENTFD2, 0, cloexec ? EFD_CLOEXEC_ : 0, 0);
+	case PLANT_MADE:
+		if (is_error(last)) {
+			mv_diverge_result(t, last);
+			return false;
+		}
+		if (last == want)
+			return false;
+		*at = PLANT_MOVED | (uint64_t)last << 8;
+		return mv_ask(step, NR_DUP3, (uint64_t)last, (uint64_t)want, cloexec ? EFD_CLOEXEC_ : 0);
+	case PLANT_MOVED:
+		if (last != want) {
+			mv_diverge_result(t, last);
+			return false;
+		}
+		last = (int64_t)(*at >> 8);
+		*at = PLANT_CLOSED;
+		return mv_ask(step, NR_CLOSE, (uint64_t)last, 0, 0);
+	default:
+		return false;
+	}
+}
+
+#define NR_IOCTL 16
+#define NR_MQ_OPEN 240
+#define NR_ACCEPT4 288
+#define NR_OPEN_BY_HANDLE_AT 304
+
+/* Whether the new descriptor is close-on-exec; calls that hooks plant for decide themselves. */
+static bool wants_cloexec(const struct mv_thread *t)
+{
+	switch (t->call.nr) {
+	case NR_ACCEPT4:
+		return t->call.args[3] & EFD_CLOEXEC_;
+	case NR_IOCTL:		/* TIOCGPTPEER */
+	case NR_OPEN_BY_HANDLE_AT:
+		return t->call.args[2] & EFD_CLOEXEC_;
+	case NR_MQ_OPEN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The next kernel call that keeps this variant's state equal, if there is one. */
+static bool act(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (is_error(t->result) || t->cls == MV_CLASS_DENY || t->cls == MV_CLASS_EMUL) {
+		t->own = t->result;
+		return false;
+	}
+	if (hook(t)->follow)
+		return hook(t)->follow(t, last, step);
+	if (t->cls == MV_CLASS_LEADER) {
+		t->own = t->result;
+		if (t->desc->ret != MV_RET_FD)
+			return false;
+		return mv_plant(t, &t->aux[0], (int)t->result, wants_cloexec(t), last, step);
+	}
+	if (!t->step)
+		return mv_ask_own(t, step);
+	t->own = last;
+	return false;
+}
+
+/* After the last kernel call: did this variant fare as the leader did? */
+static bool agrees(struct mv_thread *t)
+{
+	bool wrong;
+
+	if (mv_over(t->run))
+		return false;
+	switch (t->desc->ret) {
+	case MV_RET_FD:
+		wrong = t->own != t->result;
+		break;
+	case MV_RET_OWN:
+	case MV_RET_ADDR:
+		wrong = is_error(t->own) != is_error(t->result);
+		break;
+	default:
+		/* Numbers may differ where the leader's count: what matters is that the state changed alike. */
+		wrong = is_error(t->own) && !is_error(t->result);
+	}
+	if (wrong)
+		mv_diverge_result(t, t->own);
+	return !wrong;
+}
+
+static bool fetch(struct mv_thread *t, struct mv_step *step)
+{
+	const void *payload;
+	const struct mv_record *rec = mv_stream_next(t->stream, consumer(t), &payload);
+
+	if (!rec || rec->kind == MV_REC_END)
+		return false;
+	if (rec->kind == MV_REC_SIGNAL) {
+		take_signal(t, rec, payload, step);
+		step->action = MV_SIGNAL;
+		t->ncalls--;	/* the program makes this call again */
+		t->state = MV_ST_IDLE;
+		return false;
+	}
+	if (rec->kind != MV_REC_ENTER) {
+		corrupt(t, step);
+		return false;
+	}
+	if (!mv_compare(t, rec, payload)) {
+		step->action = MV_STOP;
+		return false;
+	}
+	if (rec->flags & MV_REC_LOCKSTEP)
+		mv_stream_ack(t->stream, consumer(t), mv_stream_tail(t->stream, consumer(t)));
+	consume(t);
+	return true;
+}
+
+static bool await(struct mv_thread *t, struct mv_step *step)
+{
+	const void *payload;
+	const struct mv_record *rec = mv_stream_next(t->stream, consumer(t), &payload);
+
+	if (!rec || rec->kind == MV_REC_END)
+		return false;
+	if (rec->kind != MV_REC_RESULT) {
+		corrupt(t, step);
+		return false;
+	}
+	t->result = rec->result;
+	t->extra = rec->extra;
+	t->ticket = rec->ticket;
+	t->flags = rec->flags;
+	consume(t);
+	return true;
+}
+
+/* Copy the pieces of output that are there; true after the last. */
+static bool replicate(struct mv_thread *t, struct mv_step *step)
+{
+	for (;;) {
+		const void *payload;
+		const struct mv_record *rec = mv_stream_next(t->stream, consumer(t), &payload);
+		const struct mv_dest *d;
+		bool last;
+
+		if (!rec)
+			return false;
+		if (rec->kind != MV_REC_DATA || rec->args[0] >= t->ndests) {
+			corrupt(t, step);
+			return false;
+		}
+		d = &t->dests[rec->args[0]];
+		last = rec->flags & MV_REC_LAST;
+		t->moves++;
+		if (rec->payload_len) {
+			size_t n = rec->payload_len;
+
+			if (rec->args[1] > d->cap || n > d->cap - rec->args[1] || (hook(t)->adopt && n > MV_SCRATCH)) {
+				corrupt(t, step);
+				return false;
+			}
+			if (hook(t)->adopt) {
+				__builtin_memcpy(t->scratch, payload, n);
+				hook(t)->adopt(t, d, rec->args[1], t->scratch, n);
+				payload = t->scratch;
+			}
+			if (t->ops->poke(t->task, d->addr + rec->args[1], payload, n) < n) {
+				mv_diverge_result(t, ERR(EFAULT));
+				step->action = MV_STOP;
+				return false;
+			}
+		}
+		consume(t);
+		if (last)
+			return true;
+	}
+}
+
+static void done(struct mv_thread *t, struct mv_step *step)
+{
+	bool own = t->desc->ret == MV_RET_ADDR || t->desc->ret == MV_RET_OWN;
+
+	if (hook(t)->done)
+		hook(t)->done(t);
+	else if (t->desc->ret == MV_RET_FD && !is_error(t->result))
+		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = t->desc->fdkind });
+	t->state = MV_ST_IDLE;
+	step->action = MV_DONE;
+	step->result = own && !is_error(t->result) ? t->own : t->result;
+}
+
+static bool my_turn(struct mv_thread *t)
+{
+	return !t->ticket ||
+	       __atomic_load_n(&t->process->procset->done[t->variant], __ATOMIC_ACQUIRE) + 1 == t->ticket;
+}
+
+static void end_turn(struct mv_thread *t)
+{
+	if (t->ticket)
+		__atomic_store_n(&t->process->procset->done[t->variant], t->ticket, __ATOMIC_RELEASE);
+	t->ticket = 0;
+}
+
+static enum mv_state after_act(const struct mv_thread *t)
+{
+	return t->flags & MV_REC_LAST ? MV_ST_AFTER : MV_ST_REPLICATE;
+}
+
+/* The leader was interrupted: end likewise once its signal is there. */
+static bool interrupted(struct mv_thread *t, struct mv_step *step)
+{
+	const void *payload;
+	const struct mv_record *rec = mv_stream_next(t->stream, consumer(t), &payload);
+
+	if (!rec || rec->kind == MV_REC_END)
+		return false;
+	if (rec->kind != MV_REC_SIGNAL) {
+		corrupt(t, step);
+		return false;
+	}
+	take_signal(t, rec, payload, step);
+	end_turn(t);
+	step->action = t->flags & MV_REC_INTERRUPTED ? MV_INTERRUPT : MV_DONE;
+	if (step->action == MV_INTERRUPT)
+		step->result = t->result;
+	else
+		return true;
+	t->state = MV_ST_IDLE;
+	return false;
+}
+
+void mv_follow(struct mv_thread *t, struct mv_step *step)
+{
+	step->action = MV_PARK;
+	for (;; t->moves++) {
+		switch (t->state) {
+		case MV_ST_FETCH:
+			if (!fetch(t, step))
+				return;
+			if (t->desc->flags & MV_DESC_NORETURN) {
+				t->state = MV_ST_FOLLOW;
+				mv_ask_own(t, step);
+				return;
+			}
+			t->state = MV_ST_AWAIT;
+			break;
+		case MV_ST_AWAIT:
+			if (!await(t, step))
+				return;
+			t->state = t->flags & MV_REC_INTERRUPTED ? MV_ST_TAKE : MV_ST_TURN;
+			break;
+		case MV_ST_TURN:
+			if (!my_turn(t))
+				return;
+			t->state = MV_ST_FOLLOW;
+			t->step = 0;
+			if (act(t, 0, step))
+				return;
+			if (!agrees(t)) {
+				step->action = MV_STOP;
+				return;
+			}
+			end_turn(t);
+			t->state = after_act(t);
+			break;
+		case MV_ST_REPLICATE:
+			if (!replicate(t, step))
+				return;
+			t->state = MV_ST_AFTER;
+			t->step = 0;
+			break;
+		case MV_ST_AFTER:
+			if (!is_error(t->result) && hook(t)->after && hook(t)->after(t, 0, step))
+				return;
+			t->state = MV_ST_TAKE;
+			break;
+		case MV_ST_TAKE:
+			if (t->flags & (MV_REC_SIGNAL_FOLLOWS | MV_REC_INTERRUPTED)) {
+				if (!interrupted(t, step))
+					return;
+			}
+			done(t, step);
+			return;
+		default:
+			mv_run_fail(t->run, MV_VERDICT_FAILURE, "a follower's step machine is in no known state");
+			step->action = MV_STOP;
+			return;
+		}
+	}
+}
+
+void mv_follow_ran(struct mv_thread *t, int64_t result, struct mv_step *step)
+{
+	step->action = MV_PARK;
+	if (t->state == MV_ST_AFTER) {
+		if (hook(t)->after(t, result, step))
+			return;
+		t->state = MV_ST_TAKE;
+	} else {
+		if (act(t, result, step))
+			return;
+		if (!agrees(t)) {
+			step->action = MV_STOP;
+			return;
+		}
+		end_turn(t);
+		t->state = after_act(t);
+	}
+}
+
+bool mv_pending_signal(struct mv_thread *t, struct mv_step *step)
+{
+	const void *payload;
+	const struct mv_record *rec;
+
+	if (t->state != MV_ST_IDLE || !t->variant)
+		return false;
+	rec = mv_stream_next(t->stream, consumer(t), &payload);
+	if (!rec || rec->kind != MV_REC_SIGNAL || rec->extra != MV_SIGNAL_ASYNC)
+		return false;
+	take_signal(t, rec, payload, step);
+	step->action = MV_SIGNAL;
+	return true;
+}

@@ -1,0 +1,279 @@
+/*
+ * The address space: where mappings go, what is known of them, which files followers need for them.
+ */
+#include "engine/internal.h"
+
+#define NR_MMAP 9
+#define NR_MUNMAP 11
+#define NR_MREMAP 25
+
+#define MAP_SHARED_ 0x01u
+#define MAP_PRIVATE_ 0x02u
+#define MAP_TYPE_ 0x0fu
+#define MAP_FIXED_ 0x10u
+#define MAP_ANONYMOUS_ 0x20u
+#define MAP_32BIT_ 0x40u
+#define MAP_GROWSDOWN_ 0x100u
+#define MAP_FIXED_NOREPLACE_ 0x100000u
+#define PROT_WRITE_ 2u
+#define PAGE 4096ull
+
+static uint64_t page_up(uint64_t v)
+{
+	return (v + PAGE - 1) & ~(PAGE - 1);
+}
+
+/* ---- mmap: args addr, len, prot, flags, fd, offset ---- */
+
+enum { AUX_IMPORTED, AUX_PLACED, AUX_TRIES };
+
+static bool is_file(const struct mv_thread *t)
+{
+	return !(t->call.args[3] & MAP_ANONYMOUS_);
+}
+
+static const struct mv_fd *map_fd(const struct mv_thread *t)
+{
+	return mv_fd_get(t->process->files, (int32_t)t->call.args[4]);
+}
+
+/* A follower must not write to the leader's file: it gets a private copy. */
+static bool needs_copy(const struct mv_thread *t)
+{
+	return t->variant && is_file(t) && !(map_fd(t)->flags & MV_FD_TWIN) && t->call.args[3] & MAP_SHARED_ &&
+	       t->call.args[2] & PROT_WRITE_;
+}
+
+static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
+{
+	uint64_t flags = t->call.args[3];
+	uint64_t *args = step->call.args;
+
+	mv_ask_own(t, step);
+	if (needs_copy(t))
+		args[3] = (flags & ~(uint64_t)MAP_TYPE_) | MAP_PRIVATE_;
+	t->aux[AUX_PLACED] = 0;
+	if (flags & (MAP_FIXED_ | MAP_FIXED_NOREPLACE_ | MAP_32BIT_) || !args[1])
+		return true;
+	t->aux[AUX_PLACED] = mv_mm_place(t->process->mm, page_up(args[1]), is_file(t), flags & MAP_GROWSDOWN_);
+	if (t->aux[AUX_PLACED]) {
+		args[0] = t->aux[AUX_PLACED];
+		args[3] |= MAP_FIXED_NOREPLACE_;
+	}
+	return true;
+}
+
+static bool map(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (!t->step)
+		return ask_mmap(t, step);
+	/* Something is there that the program did not map: remember it and look further. */
+	if (last == ERR(EEXIST) && t->aux[AUX_PLACED] && t->aux[AUX_TRIES]++ < 64 &&
+	    !mv_mm_add(t->process->mm, t->aux[AUX_PLACED], page_up(t->call.args[1]), MV_MAP_OTHER, 0))
+		return ask_mmap(t, step);
+	t->own = last;
+	return false;
+}
+
+static void map_collect(struct mv_thread *t)
+{
+	struct mv_fd fd = *map_fd(t);
+
+	if (!is_file(t) || fd.flags || t->run->config.variants < 2)
+		return;
+	if (t->ops->export_fd(t->task, (int32_t)t->call.args[4], &t->extra))
+		return;
+	fd.flags |= MV_FD_EXPORTED;
+	mv_fd_set(t->process->files, (int32_t)t->call.args[4], fd);
+}
+
+static bool map_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (t->extra && !t->aux[AUX_IMPORTED]) {
+		t->aux[AUX_IMPORTED] = 1;
+		step->action = MV_IMPORT;
+		step->handle = t->extra;
+		step->fd = (int32_t)t->call.args[4];
+		step->cloexec = true;
+		return true;
+	}
+	if (t->aux[AUX_IMPORTED] == 1) {
+		t->aux[AUX_IMPORTED] = 2;
+		t->step = 0;
+		if (is_error(last)) {
+			t->own = last;
+			return false;
+		}
+	}
+	return map(t, last, step);
+}
+
+static void map_done(struct mv_thread *t)
+{
+	uint32_t flags = 0;
+
+	if (is_error(t->result) || is_error(t->own))
+		return;
+	if (is_file(t))
+		flags |= MV_MM_FILE;
+	if (t->call.args[3] & MAP_SHARED_)
+		flags |= MV_MM_SHARED;
+	mv_mm_add(t->process->mm, (uint64_t)t->own, page_up(t->call.args[1]), mv_mm_ordinal(t->process->mm), flags);
+}
+
+const struct mv_hook mv_hook_mmap = { .lead = map, .collect = map_collect, .follow = map_follow, .done = map_done };
+
+/* ---- munmap: args addr, len ---- */
+
+static void unmap_done(struct mv_thread *t)
+{
+	if (!is_error(t->result))
+		mv_mm_remove(t->process->mm, t->call.args[0], page_up(t->call.args[1]));
+}
+
+const struct mv_hook mv_hook_munmap = { .done = unmap_done };
+
+/* ---- mremap: args old, old length, new length, flags, new ---- */
+
+#define MREMAP_MAYMOVE_ 1u
+#define MREMAP_FIXED_ 2u
+#define MREMAP_DONTUNMAP_ 4u
+
+/* The kernel may move a mapping to a place of its own choice; ours must stay inside the variant's window. */
+static bool remap(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	uint64_t old_len = page_up(t->call.args[1]), new_len = page_up(t->call.args[2]), flags = t->call.args[3];
+	bool moves = flags & MREMAP_DONTUNMAP_ || !old_len;
+	uint64_t to;
+
+	if (!t->step) {
+		mv_ask_own(t, step);
+		if (flags & MREMAP_FIXED_ || !(flags & MREMAP_MAYMOVE_) || mv_mm_layout(t->process->mm)->mode != MV_LAYOUT_DISJOINT)
+			return true;
+		if (!moves) {
+			step->call.args[3] &= ~(uint64_t)MREMAP_MAYMOVE_;
+			t->aux[AUX_PLACED] = 1;
+			return true;
+		}
+	} else if (last != ERR(ENOMEM) || !t->aux[AUX_PLACED]) {
+		t->own = last;
+		return false;
+	}
+	t->aux[AUX_PLACED] = 0;
+	to = mv_mm_place(t->process->mm, new_len, false, false);
+	if (!to) {
+		t->own = ERR(ENOMEM);
+		return false;
+	}
+	mv_ask_own(t, step);
+	step->call.args[3] |= MREMAP_FIXED_;
+	step->call.args[4] = to;
+	return true;
+}
+
+static void remap_done(struct mv_thread *t)
+{
+	uint64_t old = t->call.args[0], old_len = page_up(t->call.args[1]), new_len = page_up(t->call.args[2]);
+	const struct mv_mapping *m;
+	uint32_t flags;
+
+	if (is_error(t->result) || is_error(t->own))
+		return;
+	m = mv_mm_find(t->process->mm, old);
+	flags = m ? m->flags : 0;
+	if (!(t->call.args[3] & MREMAP_DONTUNMAP_) && old_len)
+		mv_mm_remove(t->process->mm, old, old_len);
+	mv_mm_add(t->process->mm, (uint64_t)t->own, new_len, mv_mm_ordinal(t->process->mm), flags);
+}
+
+const struct mv_hook mv_hook_mremap = { .lead = remap, .follow = remap, .done = remap_done };
+
+/* ---- brk: emulated, so that the heap is where the layout wants it ---- */
+
+static void break_normalise(struct mv_thread *t)
+{
+	const struct mv_brk *b = mv_mm_brk(t->process->mm);
+	uint64_t want = t->call.args[0];
+
+	/* Requests that only ask are told apart from real ones, not from each other. */
+	t->norm[0] = want < b->start || want > b->limit ? 0 : want - b->start + 1;
+}
+
+static bool break_act(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	const struct mv_brk *b = mv_mm_brk(t->process->mm);
+	uint64_t want = t->call.args[0], from = page_up(b->cur), to = page_up(want);
+
+	if (t->step) {
+		t->own = is_error(last) ? (int64_t)b->cur : (int64_t)want;
+		return false;
+	}
+	if (want < b->start || want > b->limit) {
+		t->own = (int64_t)b->cur;
+		return false;
+	}
+	t->own = (int64_t)want;
+	if (to == from)
+		return false;
+	if (to < from)
+		return mv_ask(step, NR_MUNMAP, to, from - to, 0);
+	mv_ask(step, NR_MMAP, from, to - from, 3);
+	step->call.args[3] = MAP_PRIVATE_ | MAP_ANONYMOUS_ | MAP_FIXED_NOREPLACE_;
+	step->call.args[4] = UINT64_MAX;
+	return true;
+}
+
+/* Followers grow when the leader has grown. */
+static void break_collect(struct mv_thread *t)
+{
+	t->extra = (uint64_t)t->own != t->call.args[0];
+}
+
+static bool break_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (t->extra) {
+		t->own = (int64_t)mv_mm_brk(t->process->mm)->cur;
+		return false;
+	}
+	if (break_act(t, last, step))
+		return true;
+	if ((uint64_t)t->own != t->call.args[0])
+		t->own = ERR(ENOMEM);
+	return false;
+}
+
+static void break_done(struct mv_thread *t)
+{
+	struct mv_brk *b = mv_mm_brk(t->process->mm);
+	uint64_t end;
+
+	if (is_error(t->own))
+		return;
+	end = page_up(b->cur);
+	b->cur = (uint64_t)t->own;
+	if (page_up(b->cur) < end)
+		mv_mm_remove(t->process->mm, page_up(b->cur), end - page_up(b->cur));
+	else if (page_up(b->cur) > end)
+		mv_mm_add(t->process->mm, b->start, page_up(b->cur) - b->start, MV_MAP_BRK, 0);
+}
+
+const struct mv_hook mv_hook_brk = {
+	.normalise = break_normalise, .lead = break_act, .collect = break_collect, .follow = break_follow, .done = break_done,
+};
+
+/* ---- madvise(MADV_FREE): what the kernel may drop at any time differs between variants, so it is dropped at once ---- */
+
+#define MADV_DONTNEED_ 4
+
+static bool advise(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (!t->step) {
+		mv_ask_own(t, step);
+		step->call.args[2] = MADV_DONTNEED_;
+		return true;
+	}
+	t->own = last;
+	return false;
+}
+
+const struct mv_hook mv_hook_madvise = { .lead = advise, .follow = advise };

@@ -1,0 +1,133 @@
+/*
+ * open, openat, openat2, creat: the leader opens, followers plant placeholders; files of /proc that describe the process
+ * itself are each variant's own.
+ */
+#include "engine/internal.h"
+
+#define NR_OPEN 2
+#define NR_CREAT 85
+#define NR_OPENAT2 437
+#define O_CLOEXEC_ 02000000
+
+enum { AUX_PLANT, AUX_PROC };	/* AUX_PROC: index into own_files + 1 */
+
+/* What describes a variant's own address space.  Nothing that one variant reads here says anything about another. */
+static const char *const own_files[] = { "maps", "smaps", "smaps_rollup", "numa_maps", "auxv" };
+/* Ways to read and write memory past the engine. */
+static const char *const denied_files[] = { "mem", "pagemap", "clear_refs" };
+
+const char *mv_proc_file(uint64_t handle)
+{
+	uint64_t i = handle - MV_HANDLE_PROC;
+
+	return handle >= MV_HANDLE_PROC && i < sizeof(own_files) / sizeof(*own_files) ? own_files[i] : NULL;
+}
+
+static bool same(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+/* If path starts with prefix, what follows. */
+static const char *after(const char *path, const char *prefix)
+{
+	while (*prefix)
+		if (*path++ != *prefix++)
+			return NULL;
+	return path;
+}
+
+/* A decimal number equal to value and a slash: what follows, else NULL. */
+static const char *after_number(const char *p, uint32_t value)
+{
+	uint64_t n = 0;
+
+	if (*p < '1' || *p > '9')
+		return NULL;
+	for (; *p >= '0' && *p <= '9' && n <= UINT32_MAX; p++)
+		n = n * 10 + (unsigned)(*p - '0');
+	return *p == '/' && n == value ? p + 1 : NULL;
+}
+
+/* The name inside the process's own /proc directory, or NULL if path is something else. */
+static const char *own_proc_name(const struct mv_thread *t, const char *path)
+{
+	const char *p = after(path, "/proc/"), *name;
+
+	if (!p)
+		return NULL;
+	name = after(p, "self/");
+	if (!name)
+		name = after(p, "thread-self/");
+	if (!name)
+		name = after_number(p, t->process->pid);
+	if (name && after(name, "task/")) {
+		p = after_number(name + 5, t->tid);
+		name = p ? p : name;
+	}
+	return name;
+}
+
+static int prepare(struct mv_thread *t)
+{
+	bool first = t->call.nr == NR_OPEN || t->call.nr == NR_CREAT;
+	char path[64];
+	const char *name;
+
+	if (mv_peek_str(t, t->call.args[first ? 0 : 1], path, sizeof(path)) < 0)
+		return 0;	/* too long to be one of ours, or a fault that the kernel will find */
+	name = own_proc_name(t, path);
+	if (!name)
+		return 0;
+	for (unsigned i = 0; i < sizeof(denied_files) / sizeof(*denied_files); i++)
+		if (same(name, denied_files[i]))
+			return -EACCES;
+	for (unsigned i = 0; i < sizeof(own_files) / sizeof(*own_files); i++)
+		if (same(name, own_files[i]))
+			t->aux[AUX_PROC] = i + 1;
+	return 0;
+}
+
+static bool wants_cloexec(struct mv_thread *t)
+{
+	uint64_t flags;
+
+	switch (t->call.nr) {
+	case NR_CREAT:
+		return false;
+	case NR_OPEN:
+		return t->call.args[1] & O_CLOEXEC_;
+	case NR_OPENAT2:
+		return mv_peek_all(t, t->call.args[2], &flags, 8) && flags & O_CLOEXEC_;
+	default:
+		return t->call.args[2] & O_CLOEXEC_;
+	}
+}
+
+static bool follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	t->own = t->result;
+	if (t->aux[AUX_PROC]) {
+		if (t->step) {
+			t->own = last;
+			return false;
+		}
+		step->action = MV_IMPORT;
+		step->handle = MV_HANDLE_PROC + t->aux[AUX_PROC] - 1;
+		step->fd = (int)t->result;
+		step->cloexec = wants_cloexec(t);
+		return true;
+	}
+	return mv_plant(t, &t->aux[AUX_PLANT], (int)t->result, wants_cloexec(t), last, step);
+}
+
+static void done(struct mv_thread *t)
+{
+	if (!is_error(t->result))
+		mv_fd_set(t->process->files, t->result, (struct mv_fd){
+			.kind = MV_FDKIND_FILE, .flags = t->aux[AUX_PROC] ? MV_FD_OWN : 0 });
+}
+
+const struct mv_hook mv_hook_open = { .prepare = prepare, .follow = follow, .done = done };

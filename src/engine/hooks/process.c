@@ -1,0 +1,195 @@
+/*
+ * Processes: making them, replacing their program, waiting for them.
+ */
+#include "engine/internal.h"
+
+#define NR_CLONE 56
+#define NR_FORK 57
+#define NR_VFORK 58
+#define NR_WAIT4 61
+#define NR_EXECVEAT 322
+
+/* ---- clone ---- */
+
+#define SIGCHLD_ 17
+#define CLONE_VFORK_ 0x4000ull
+#define CLONE_VM_ 0x100ull
+#define CLONE_THREAD_ 0x10000ull
+#define CLONE_UNTRACED_ 0x800000ull
+/* time, mount, cgroup, uts, ipc, user, pid, net */
+#define CLONE_NAMESPACES_ (0x80ull | 0x20000ull | 0x2000000ull | 0x4000000ull | 0x8000000ull | 0x10000000ull | \
+			   0x20000000ull | 0x40000000ull)
+#define CLONE_EXIT_SIGNAL_ 0xffull
+
+static int clone_prepare(struct mv_thread *t)
+{
+	uint64_t args[11] = { 0 };	/* struct clone_args; set_tid_size is the tenth field */
+	uint64_t flags;
+
+	switch (t->call.nr) {
+	case NR_FORK:
+		flags = SIGCHLD_;
+		break;
+	case NR_VFORK:
+		flags = CLONE_VFORK_ | CLONE_VM_ | SIGCHLD_;
+		break;
+	case NR_CLONE:
+		flags = t->call.args[0] & ~(CLONE_UNTRACED_ | 0xffffffff00000000ull);
+		if (flags & (CLONE_NAMESPACES_ & ~CLONE_EXIT_SIGNAL_))
+			return -EPERM;
+		break;
+	default:
+		if (t->call.args[1] < 64)
+			return -EINVAL;
+		if (!mv_peek_all(t, t->call.args[0], args, t->call.args[1] < sizeof(args) ? t->call.args[1] : sizeof(args)))
+			return -EFAULT;
+		flags = args[0];
+		/* Namespaces belong to a later stage; chosen pids are the engine's. */
+		if (flags & CLONE_NAMESPACES_ || args[9])
+			return -EPERM;
+		if (flags & CLONE_UNTRACED_)
+			return -EINVAL;
+	}
+	t->clone_flags = flags;
+	return 0;
+}
+
+static bool clone_ask(struct mv_thread *t, struct mv_step *step)
+{
+	mv_ask_own(t, step);
+	if (t->call.nr == NR_CLONE)
+		step->call.args[0] &= ~CLONE_UNTRACED_;
+	return true;
+}
+
+static bool clone_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	struct mv_arena *a = run_arena(t->run);
+
+	if (t->step) {
+		t->own = last;
+		if (is_error(last)) {
+			/* References of all variants: nobody else has seen it. */
+			for (unsigned i = 0; i < t->run->config.variants; i++)
+				mv_set_unref(t->run, t->child_set);
+			t->child_set = NULL;
+		}
+		return false;
+	}
+	t->child_set = mv_set_new(t->run, t->clone_flags & CLONE_THREAD_ ? mv_arena_offset(a, t->process->procset) : 0);
+	if (!t->child_set) {
+		t->own = ERR(ENOMEM);
+		return false;
+	}
+	return clone_ask(t, step);
+}
+
+static void clone_collect(struct mv_thread *t)
+{
+	t->extra = mv_arena_offset(run_arena(t->run), t->child_set);
+}
+
+static bool clone_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (t->step) {
+		t->own = last == t->result ? last : ERR(ESRCH);
+		return false;
+	}
+	t->child_set = mv_arena_at(run_arena(t->run), t->extra);
+	step->child_tid = (uint32_t)t->result;
+	return clone_ask(t, step);
+}
+
+const struct mv_hook mv_hook_clone = {
+	.prepare = clone_prepare, .lead = clone_lead, .collect = clone_collect, .follow = clone_follow,
+};
+
+/* ---- exec ---- */
+
+#define AT_EMPTY_PATH_ 0x1000u
+
+static bool by_descriptor(const struct mv_thread *t)
+{
+	return t->call.nr == NR_EXECVEAT && t->call.args[4] & AT_EMPTY_PATH_;
+}
+
+static bool exec_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	int fd = (int32_t)t->call.args[0];
+
+	if (t->step) {
+		t->own = last;
+		return false;
+	}
+	/* The descriptor may be close-on-exec: take it while it is there. */
+	if (by_descriptor(t) && t->run->config.variants > 1 && !mv_fd_get(t->process->files, fd)->flags)
+		t->ops->export_fd(t->task, fd, &t->aux[0]);
+	return mv_ask_own(t, step);
+}
+
+static void exec_collect(struct mv_thread *t)
+{
+	t->extra = t->aux[0];
+}
+
+static bool exec_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (t->extra && !t->step) {
+		step->action = MV_IMPORT;
+		step->handle = t->extra;
+		step->fd = (int32_t)t->call.args[0];
+		step->cloexec = true;
+		return true;
+	}
+	if (t->step > (t->extra ? 1u : 0u) || is_error(last)) {
+		t->own = last;
+		return false;
+	}
+	return mv_ask_own(t, step);
+}
+
+const struct mv_hook mv_hook_exec = { .lead = exec_lead, .collect = exec_collect, .follow = exec_follow };
+
+/* ---- wait4, waitid: the leader waits; what it reaped, the followers reap by its number ---- */
+
+#define WUNTRACED_ 2u
+#define WCONTINUED_ 8u
+#define WNOWAIT_ 0x01000000u
+#define WALL_ 0x40000000u
+
+static bool reap(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	t->own = t->result;
+	if (!t->extra)
+		return false;
+	if (!t->step)
+		return mv_ask(step, NR_WAIT4, t->extra, 0, WALL_);
+	if (last != (int64_t)t->extra)
+		t->own = is_error(last) ? last : ERR(ECHILD);
+	return false;
+}
+
+static void wait_collect(struct mv_thread *t)
+{
+	uint32_t status = 0;
+
+	if (t->result <= 0)
+		return;
+	if (t->call.args[1] && mv_peek_all(t, t->call.args[1], &status, 4) && ((status & 0xff) == 0x7f || status == 0xffff))
+		return;		/* stopped or continued: still there */
+	t->extra = (uint64_t)t->result;
+}
+
+const struct mv_hook mv_hook_wait = { .collect = wait_collect, .follow = reap };
+
+static void waitid_collect(struct mv_thread *t)
+{
+	struct { int32_t signo, err, code, pad, pid; } info;
+
+	if (t->call.args[3] & WNOWAIT_ || !t->call.args[2] || !mv_peek_all(t, t->call.args[2], &info, sizeof(info)))
+		return;
+	if (info.signo == SIGCHLD_ && info.code >= 1 && info.code <= 3)	/* exited, killed, dumped */
+		t->extra = (uint32_t)info.pid;
+}
+
+const struct mv_hook mv_hook_waitid = { .collect = waitid_collect, .follow = reap };

@@ -1,0 +1,244 @@
+/*
+ * What the engine's own files share.  Nothing of this is for front-ends.
+ */
+#ifndef MV_ENGINE_INTERNAL_H
+#define MV_ENGINE_INTERNAL_H
+
+#include <linux/errno.h>
+#include <multivar/multivar.h>
+#include <multivar/policy.h>
+#include "arena.h"
+#include "fds.h"
+#include "hash.h"
+#include "mm.h"
+#include "stream.h"
+#include "table.h"
+
+#define ERR(e) (-(int64_t)(e))
+static inline bool is_error(int64_t result)
+{
+	return result < 0 && result >= -4095;
+}
+
+/* ---- in the arena ---- */
+
+struct mv_run {
+	uint64_t self;			/* offset of this struct */
+	uint32_t over;			/* set with release when verdict is complete */
+	uint32_t verdict_lock;
+	uint64_t root;			/* offset of the first thread set */
+	struct mv_config config;	/* config.policy is meaningless here, see policy */
+	struct mv_verdict verdict;
+	struct mv_policy policy;
+};
+
+/* What the twin processes share: the order of calls whose effects depend on each other. */
+struct mv_procset {
+	uint32_t refs;
+	uint32_t owner;			/* tid of the leader's thread inside an exclusive call, 0 = none */
+	uint64_t issued;		/* tickets given out by the leader */
+	uint64_t done[MV_VARIANTS_MAX];	/* tickets each follower has worked off */
+};
+
+/* A thread set; its stream follows at the next 64-byte boundary. */
+struct mv_set {
+	uint32_t tid;
+	uint32_t refs;
+	uint64_t procset;		/* offset */
+	uint64_t size;			/* of this block, stream included */
+	uint64_t pad[5];
+};
+_Static_assert(sizeof(struct mv_set) == 64, "the stream behind it is 64-byte aligned");
+
+/* ---- private to one process of the monitor ---- */
+
+struct mv_process {
+	struct mv_run *run;
+	const struct mv_ops *ops;
+	struct mv_mm *mm;
+	struct mv_files *files;
+	struct mv_procset *procset;
+	unsigned variant;
+	unsigned threads;
+	uint32_t pid;
+};
+
+#define MV_INLINE_MAX 4096	/* input bytes that are compared one by one; more are compared by hash */
+#define MV_SCRATCH 16384
+#define MV_MARKS 64
+#define MV_HISTORY 16
+
+/* Gathered input: what is behind the call's pointers, in a canonical order. */
+struct mv_blob {
+	uint64_t total;			/* bytes put so far */
+	uint32_t faults;		/* arguments (bits) that could not be read */
+	unsigned nmarks;
+	struct { uint64_t start; uint32_t arg; } marks[MV_MARKS];	/* where each argument's bytes begin */
+	struct mv_hash hash;		/* of all bytes, once there are more than MV_INLINE_MAX */
+	uint8_t bytes[MV_INLINE_MAX];
+};
+
+/* A place in the variant's memory that a call may write to. */
+struct mv_dest {
+	uint64_t addr;
+	uint64_t cap;			/* bytes that may be written at most */
+	uint64_t used;			/* leader, after the call: bytes written */
+	uint16_t operand;		/* index into desc->out */
+	uint16_t part;			/* MV_PART_* for message headers */
+	uint32_t index;			/* of the message, for mmsghdr arrays */
+};
+
+enum mv_state {
+	MV_ST_IDLE,
+	MV_ST_PUBLISH, MV_ST_MEET, MV_ST_LOCK, MV_ST_LEAD, MV_ST_RESULT, MV_ST_COLLECT,	/* leader */
+	MV_ST_SIGNAL,								/* leader: publishing a signal */
+	MV_ST_EXEC,								/* leader: publishing a successful exec */
+	MV_ST_FETCH, MV_ST_AWAIT, MV_ST_TURN, MV_ST_FOLLOW, MV_ST_REPLICATE, MV_ST_AFTER, MV_ST_TAKE,	/* follower */
+	MV_ST_LOCAL,								/* a call outside the stream is running */
+};
+
+struct mv_thread {
+	struct mv_run *run;
+	struct mv_process *process;
+	const struct mv_ops *ops;
+	void *task;
+	struct mv_set *set;
+	struct mv_stream *stream;
+	unsigned variant;
+	uint32_t tid;
+	enum mv_state state;
+
+	/* the call */
+	struct mv_call call;		/* as the program made it */
+	const struct mv_desc *desc;
+	uint8_t cls;			/* enum mv_class, after prepare */
+	uint8_t level;			/* enum mv_level */
+	bool again;			/* the hook wants another kernel call */
+	uint8_t flags;			/* MV_REC_* of the RESULT record */
+	unsigned step;			/* kernel calls made for this call so far */
+	uint64_t norm[MV_NARGS];	/* arguments as compared */
+	uint64_t seq;			/* sequence number of the ENTER record */
+	int64_t own;			/* this variant's own result */
+	int64_t result;			/* the leader's result */
+	uint64_t extra;			/* what a hook sends along with the result */
+	uint64_t ticket;
+	uint64_t aux[4];		/* the hook's own, zero at mv_enter() */
+	bool exclusive;			/* leader: holds procset->owner */
+	bool follows;			/* leader: a signal will be taken at this call's return */
+	struct mv_blob *blob;
+
+	/* outputs */
+	struct mv_dest *dests;
+	unsigned ndests, dests_max;
+	unsigned dest_at;		/* leader: next to publish */
+	uint64_t dest_off;
+	uint8_t *scratch;		/* MV_SCRATCH bytes */
+
+	/* signals */
+	int sig;
+	enum mv_signal_when sig_when;
+	int64_t sig_result;
+	uint8_t siginfo[MV_SIGINFO_SIZE];
+
+	struct mv_set *child_set;	/* made by a clone, not yet taken by mv_thread_child() */
+	uint64_t clone_flags;
+
+	uint64_t moves;			/* steps of the machine taken, parked or not */
+	uint64_t ncalls;
+	struct mv_history history[MV_HISTORY];
+};
+
+/*
+ * The irregular part of a call.  Every function may be NULL.  "act" functions are little step machines: called with
+ * t->step == 0 first, then after every kernel call they asked for with its result in last.  They fill step with MV_RUN or
+ * MV_IMPORT and return true, or set t->own and return false when there is nothing (more) to do.
+ */
+struct mv_hook {
+	/* Every variant, before gathering: may change t->cls; 0, -errno to deny the call, MV_UNSUPPORTED to end the run. */
+	int (*prepare)(struct mv_thread *t);
+	/* Every variant: change how arguments are compared. */
+	void (*normalise)(struct mv_thread *t);
+	bool (*lead)(struct mv_thread *t, int64_t last, struct mv_step *step);
+	/* Leader, after a successful call: outputs are in place; sets t->extra, changes dests. */
+	void (*collect)(struct mv_thread *t);
+	/* Leader and follower: convert an output piece on its way; offset is into the destination. */
+	void (*publish)(struct mv_thread *t, const struct mv_dest *d, uint64_t offset, void *bytes, size_t len);
+	void (*adopt)(struct mv_thread *t, const struct mv_dest *d, uint64_t offset, void *bytes, size_t len);
+	bool (*follow)(struct mv_thread *t, int64_t last, struct mv_step *step);
+	/* Follower, after outputs are in place: more acts. */
+	bool (*after)(struct mv_thread *t, int64_t last, struct mv_step *step);
+	/* Every variant: the call is over, t->result is the leader's result and t->own this variant's. */
+	void (*done)(struct mv_thread *t);
+};
+#define MV_UNSUPPORTED 1
+
+/* ---- run.c ---- */
+static inline struct mv_arena *run_arena(const struct mv_run *run)
+{
+	return (struct mv_arena *)((char *)run - run->self);
+}
+bool mv_over(const struct mv_run *run);
+/* The place to fill for a verdict, or NULL if there is one already; mv_verdict_end() makes it visible. */
+struct mv_verdict *mv_verdict_begin(struct mv_run *run);
+void mv_verdict_end(struct mv_run *run);
+void mv_text(char *to, size_t size, const char *const *parts);	/* joins NULL-terminated parts */
+struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset);
+void mv_set_unref(struct mv_run *run, struct mv_set *set);
+
+/* ---- lookup.c ---- */
+/* Bytes that the kernel reads of a node or CPU mask whose size argument is n: it takes one bit off. */
+static inline uint64_t mv_mask_bytes(uint64_t n)
+{
+	return n ? (n - 1) / 64 * 8 + ((n - 1) % 64 ? 8 : 0) : 0;
+}
+const struct mv_desc *mv_lookup(const struct mv_call *call);	/* NULL: no such call */
+bool mv_operand_there(const struct mv_operand *o, const uint64_t args[MV_NARGS]);
+
+/* ---- gather.c ---- */
+/* Read, normalise and flatten the call's input into t->norm and t->blob. */
+void mv_gather(struct mv_thread *t);
+void mv_blob_put(struct mv_blob *b, const void *p, size_t len, const uint64_t key[4]);
+void mv_blob_hash(struct mv_blob *b, uint64_t out[2]);
+/* Put len bytes behind argument arg into the gathered input; false after a fault. */
+bool mv_gather_memory(struct mv_thread *t, unsigned arg, uint64_t addr, uint64_t len);
+size_t mv_peek(struct mv_thread *t, uint64_t addr, void *dst, size_t len);
+bool mv_peek_all(struct mv_thread *t, uint64_t addr, void *dst, size_t len);
+/* Copy a string of at most size - 1 bytes; its length, -EFAULT or -ENAMETOOLONG. */
+int64_t mv_peek_str(struct mv_thread *t, uint64_t addr, char *dst, size_t size);
+
+/* ---- compare.c ---- */
+/* Compare the follower's call with the leader's record; on a difference sets the verdict and returns false. */
+bool mv_compare(struct mv_thread *t, const struct mv_record *rec, const void *payload);
+void mv_diverge_result(struct mv_thread *t, int64_t own);
+
+/* ---- output.c ---- */
+int mv_dests_build(struct mv_thread *t);	/* before the call: where it may write; 0 or -ENOMEM */
+void mv_dests_used(struct mv_thread *t);	/* leader, after: how much it wrote where */
+int mv_dest_add(struct mv_thread *t, uint64_t addr, uint64_t cap, unsigned operand, unsigned part, unsigned index);
+#define MV_OPERAND_HOOK 0xffff	/* made by a hook: all of cap is written when the call succeeds */
+enum { MV_PART_WHOLE, MV_PART_NAME, MV_PART_DATA, MV_PART_CONTROL, MV_PART_NAMELEN, MV_PART_CONTROLLEN, MV_PART_FLAGS,
+       MV_PART_MSGLEN };
+
+/* ---- leader.c, follower.c: the step machines ---- */
+void mv_lead(struct mv_thread *t, struct mv_step *step);
+void mv_lead_ran(struct mv_thread *t, int64_t result, struct mv_step *step);
+void mv_follow(struct mv_thread *t, struct mv_step *step);
+void mv_follow_ran(struct mv_thread *t, int64_t result, struct mv_step *step);
+
+/* Ask for a kernel call. */
+static inline bool mv_ask(struct mv_step *step, uint32_t nr, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+	step->action = MV_RUN;
+	step->call = (struct mv_call){ .nr = nr, .args = { a0, a1, a2, 0, 0, 0 } };
+	return true;
+}
+static inline bool mv_ask_own(struct mv_thread *t, struct mv_step *step)
+{
+	step->action = MV_RUN;
+	step->call = t->call;
+	return true;
+}
+/* Follower: make a placeholder at descriptor want; a step machine that starts when *at is 0.  False when it is done. */
+bool mv_plant(struct mv_thread *t, uint64_t *at, int want, bool cloexec, int64_t last, struct mv_step *step);
+
+#endif

@@ -1,0 +1,93 @@
+#include "engine/layout.h"
+
+#include "engine/random.h"
+
+#define PURPOSE_LAYOUT 0x6c61796f75742020u
+#define MIB ((uint64_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+#define PAGE ((uint64_t)4096)
+#define EDGE (64 * MIB)		/* unused at both ends of a window, so that small overruns do not reach another's */
+
+/*
+ * Not 0 (non-PIE programs), 10 (PIE programs, brk), 15 (mmap, stack, vDSO), nor 1 and 2: a variant that was built with
+ * AddressSanitizer maps its shadow over all of slice 1 and the first bytes of slice 2.
+ */
+static const uint8_t usable_slices[] = { 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14 };
+_Static_assert(sizeof(usable_slices) >= MV_VARIANTS_MAX, "a slice for each variant");
+
+static void shuffle(struct mv_random *r, uint8_t *v, unsigned n)
+{
+	for (unsigned i = n; i > 1; i--) {
+		unsigned j = (unsigned)(mv_random_next(r) % i);
+		uint8_t x = v[i - 1];
+
+		v[i - 1] = v[j];
+		v[j] = x;
+	}
+}
+
+static uint64_t random_pages(struct mv_layout *l, uint64_t below)
+{
+	return mv_layout_random(l) % (below / PAGE) * PAGE;
+}
+
+/*
+ * File mappings slide by any number of pages.  Anonymous ones slide by whole GiB, and by a number of pages below that
+ * which all variants share (common).  Areas keep their length, so that what fits in one variant fits in all.
+ */
+static void set_areas(struct mv_layout *l, uint64_t common)
+{
+	uint64_t w = l->window_size, base = l->slice + ((uint64_t)l->stripe << MV_STRIPE_SHIFT) + l->window;
+	uint64_t file_slack = w / 32, anon_slack = w / 16;
+
+	l->image.start = base + EDGE;
+	l->image.end = base + w / 8;
+	l->files.end = base + w / 4 - random_pages(l, file_slack);
+	l->files.start = l->files.end - (w / 8 - file_slack);
+	l->anon.end = base + w - w / 16 - common - mv_layout_random(l) % (anon_slack / GIB) * GIB;
+	l->anon.start = l->anon.end - (w - w / 16 - w / 4 - anon_slack - GIB);
+	l->stack.start = base + w - w / 16;
+	l->stack.end = base + w - EDGE;
+}
+
+void mv_layout_init(struct mv_layout *l, enum mv_layout_mode mode, unsigned variant, unsigned variants,
+		    const uint64_t seed[4])
+{
+	uint8_t slices[sizeof(usable_slices)], windows[MV_VARIANTS_MAX];
+	unsigned nwindows = 2, shift = 1;
+	struct mv_random r;
+	uint64_t common;
+
+	__builtin_memset(l, 0, sizeof(*l));
+	l->mode = mode;
+	mv_random_init(&r, seed, PURPOSE_LAYOUT);
+
+	/* What is drawn here is the same in every variant: it is how they agree without talking. */
+	for (; nwindows < variants && nwindows < MV_VARIANTS_MAX; nwindows *= 2)
+		shift++;
+	for (unsigned i = 0; i < nwindows; i++)
+		windows[i] = (uint8_t)i;
+	__builtin_memcpy(slices, usable_slices, sizeof(slices));
+	shuffle(&r, slices, sizeof(slices));
+	shuffle(&r, windows, nwindows);
+	common = mv_random_next(&r) % (GIB / PAGE) * PAGE;
+
+	for (unsigned i = 0; i < MV_VARIANTS_MAX; i++) {
+		uint64_t own = mv_random_next(&r);
+
+		if (i == (mode == MV_LAYOUT_SAME ? 0 : variant))
+			l->rng = own;
+	}
+	if (mode != MV_LAYOUT_DISJOINT)
+		return;
+	l->slice = (uint64_t)slices[variant] << MV_SLICE_SHIFT;
+	l->window_size = (uint64_t)1 << (MV_STRIPE_SHIFT - shift);
+	l->window = windows[variant] * l->window_size;
+	l->stripe = (unsigned)(mv_layout_random(l) & 7);
+	set_areas(l, common);
+}
+
+uint64_t mv_layout_random(struct mv_layout *l)
+{
+	return mv_random_step(&l->rng);
+}

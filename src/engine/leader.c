@@ -1,0 +1,273 @@
+/*
+ * The leader's half of a call: publish what it is, meet if the policy says so, run it, publish what came of it.
+ */
+#include "internal.h"
+
+static const struct mv_hook no_hook;
+
+static const struct mv_hook *hook(const struct mv_thread *t)
+{
+	return t->desc->hook ? t->desc->hook : &no_hook;
+}
+
+static bool ordered(const struct mv_thread *t)
+{
+	return t->desc->flags & (MV_DESC_ORD_MM | MV_DESC_ORD_FD | MV_DESC_ORD_PROC);
+}
+
+/* Calls that change shared state at once run one at a time; those that may block take their place when they return. */
+static bool lock(struct mv_thread *t)
+{
+	struct mv_procset *ps = t->process->procset;
+	uint32_t nobody = 0;
+
+	if (!ordered(t) || t->desc->flags & MV_DESC_BLOCKS)
+		return true;
+	if (!__atomic_compare_exchange_n(&ps->owner, &nobody, t->tid, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	t->exclusive = true;
+	return true;
+}
+
+static void unlock(struct mv_thread *t)
+{
+	if (!t->exclusive)
+		return;
+	t->exclusive = false;
+	__atomic_store_n(&t->process->procset->owner, 0, __ATOMIC_RELEASE);
+}
+
+static bool publish_enter(struct mv_thread *t)
+{
+	struct mv_blob *b = t->blob;
+	size_t n = b->total < MV_INLINE_MAX ? (size_t)b->total : MV_INLINE_MAX;
+	size_t max = mv_stream_payload_max(t->stream);
+	struct mv_record *rec;
+	void *payload;
+
+	if (n > max)
+		n = max;
+	rec = mv_stream_reserve(t->stream, n, &payload);
+	if (!rec)
+		return false;
+	rec->kind = MV_REC_ENTER;
+	rec->nr = t->call.nr;
+	rec->flags = t->level == MV_LEVEL_LOCKSTEP ? MV_REC_LOCKSTEP : 0;
+	__builtin_memcpy(rec->args, t->norm, sizeof(t->norm));
+	rec->input_len = b->total;
+	rec->extra = b->faults;
+	mv_blob_hash(b, rec->hash);
+	__builtin_memcpy(payload, b->bytes, n);
+	t->seq = mv_stream_commit(t->stream);
+	return true;
+}
+
+static bool publish_result(struct mv_thread *t)
+{
+	struct mv_record *rec;
+	void *payload;
+
+	rec = mv_stream_reserve(t->stream, 0, &payload);
+	if (!rec)
+		return false;
+	if (ordered(t) && t->process->procset && !t->ticket)
+		t->ticket = __atomic_add_fetch(&t->process->procset->issued, 1, __ATOMIC_ACQ_REL);
+	rec->kind = MV_REC_RESULT;
+	rec->nr = t->call.nr;
+	rec->result = t->result;
+	rec->extra = t->extra;
+	rec->ticket = t->ticket;
+	rec->flags = t->flags;
+	if (t->follows)
+		rec->flags |= MV_REC_SIGNAL_FOLLOWS;
+	if (!t->ndests)
+		rec->flags |= MV_REC_LAST;
+	mv_stream_commit(t->stream);
+	return true;
+}
+
+/* Publish outputs piece by piece; false when the ring is full, to be called again. */
+static bool publish_outputs(struct mv_thread *t)
+{
+	size_t max = mv_stream_payload_max(t->stream);
+
+	/* Converted pieces must hold whole elements (of 12 bytes: struct epoll_event) and fit into the scratch area. */
+	if (hook(t)->publish)
+		max = (max < MV_SCRATCH ? max : MV_SCRATCH) / 12 * 12;
+	while (t->dest_at < t->ndests) {
+		struct mv_dest *d = &t->dests[t->dest_at];
+		uint64_t left = d->used - t->dest_off;
+		size_t n = left < max ? (size_t)left : max;
+		bool last = t->dest_at + 1 == t->ndests && n == left;
+		struct mv_record *rec;
+		void *payload;
+
+		if (!n && !last) {
+			t->dest_at++;
+			t->dest_off = 0;
+			continue;
+		}
+		rec = mv_stream_reserve(t->stream, n, &payload);
+		if (!rec)
+			return false;
+		rec->kind = MV_REC_DATA;
+		rec->flags = last ? MV_REC_LAST : 0;
+		rec->args[0] = t->dest_at;
+		rec->args[1] = t->dest_off;
+		/* What became unreadable since is the program's own race; it reads as zeros everywhere. */
+		if (mv_peek(t, d->addr + t->dest_off, payload, n) < n)
+			__builtin_memset(payload, 0, n);
+		if (hook(t)->publish)
+			hook(t)->publish(t, d, t->dest_off, payload, n);
+		mv_stream_commit(t->stream);
+		t->moves++;
+		t->dest_off += n;
+		if (t->dest_off == d->used) {
+			t->dest_at++;
+			t->dest_off = 0;
+		}
+	}
+	return true;
+}
+
+static void done(struct mv_thread *t, struct mv_step *step)
+{
+	if (hook(t)->done)
+		hook(t)->done(t);
+	else if (t->desc->ret == MV_RET_FD && !is_error(t->result))
+		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = t->desc->fdkind });
+	unlock(t);
+	t->state = MV_ST_IDLE;
+	step->action = MV_DONE;
+	step->result = t->result;
+}
+
+/* The next kernel call of this call, if there is one. */
+static bool act(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (t->cls == MV_CLASS_DENY)
+		return false;
+	if (hook(t)->lead)
+		return hook(t)->lead(t, last, step);
+	if (!t->step && !(t->cls == MV_CLASS_EMUL))
+		return mv_ask_own(t, step);
+	t->own = last;
+	return false;
+}
+
+static void finished(struct mv_thread *t)
+{
+	t->result = t->own;
+	mv_dests_used(t);
+	if (!is_error(t->result) && hook(t)->collect)
+		hook(t)->collect(t);
+	t->state = MV_ST_RESULT;
+}
+
+static bool publish_signal(struct mv_thread *t)
+{
+	struct mv_record *rec;
+	void *payload;
+
+	if (t->sig_when == MV_SIGNAL_IN_CALL && !(t->flags & MV_REC_INTERRUPTED)) {
+		t->result = t->sig_result;
+		t->flags |= MV_REC_INTERRUPTED;
+		t->ndests = 0;
+		t->follows = false;
+		if (!publish_result(t)) {
+			t->flags &= (uint8_t)~MV_REC_INTERRUPTED;
+			return false;
+		}
+	}
+	rec = mv_stream_reserve(t->stream, MV_SIGINFO_SIZE, &payload);
+	if (!rec)
+		return false;
+	rec->kind = MV_REC_SIGNAL;
+	rec->nr = (uint32_t)t->sig;
+	rec->extra = t->sig_when;
+	__builtin_memcpy(payload, t->siginfo, MV_SIGINFO_SIZE);
+	mv_stream_commit(t->stream);
+	return true;
+}
+
+void mv_lead(struct mv_thread *t, struct mv_step *step)
+{
+	step->action = MV_PARK;
+	for (;; t->moves++) {
+		switch (t->state) {
+		case MV_ST_PUBLISH:
+			if (!publish_enter(t))
+				return;
+			t->state = t->level == MV_LEVEL_LOCKSTEP ? MV_ST_MEET : MV_ST_LOCK;
+			break;
+		case MV_ST_MEET:
+			if (!mv_stream_acked(t->stream, t->seq))
+				return;
+			t->state = MV_ST_LOCK;
+			break;
+		case MV_ST_LOCK:
+			if (!lock(t))
+				return;
+			t->state = MV_ST_LEAD;
+			if (act(t, 0, step))
+				return;
+			finished(t);
+			break;
+		case MV_ST_RESULT:
+			if (!publish_result(t))
+				return;
+			t->state = MV_ST_COLLECT;
+			break;
+		case MV_ST_COLLECT:
+			if (!publish_outputs(t))
+				return;
+			done(t, step);
+			return;
+		case MV_ST_SIGNAL:
+			if (!publish_signal(t))
+				return;
+			if (t->sig_when == MV_SIGNAL_IN_CALL)
+				unlock(t);
+			t->state = MV_ST_IDLE;
+			step->action = MV_DONE;
+			step->result = t->sig_result;
+			step->sig = t->sig;
+			return;
+		default:
+			mv_run_fail(t->run, MV_VERDICT_FAILURE, "the leader's step machine is in no known state");
+			step->action = MV_STOP;
+			return;
+		}
+	}
+}
+
+void mv_lead_ran(struct mv_thread *t, int64_t result, struct mv_step *step)
+{
+	step->action = MV_PARK;
+	if (act(t, result, step))
+		return;
+	finished(t);
+}
+
+void mv_signal_follows(struct mv_thread *t)
+{
+	t->follows = true;
+}
+
+bool mv_signal_point(const struct mv_thread *t)
+{
+	return t->state != MV_ST_IDLE && t->desc->flags & MV_DESC_SIGPOINT;
+}
+
+void mv_signal(struct mv_thread *t, int sig, const void *siginfo, enum mv_signal_when when, int64_t result,
+	       struct mv_step *step)
+{
+	t->sig = sig;
+	t->sig_when = when;
+	t->sig_result = result;
+	t->flags = 0;
+	__builtin_memcpy(t->siginfo, siginfo, MV_SIGINFO_SIZE);
+	t->state = MV_ST_SIGNAL;
+	step->sig = 0;
+	mv_retry(t, step);
+}

@@ -1,0 +1,407 @@
+/*
+ * Runs, processes and threads: how they come into being and go.
+ */
+#include "internal.h"
+
+/* ---- verdicts ---- */
+
+bool mv_over(const struct mv_run *run)
+{
+	return __atomic_load_n(&run->over, __ATOMIC_ACQUIRE);
+}
+
+struct mv_verdict *mv_verdict_begin(struct mv_run *run)
+{
+	return __atomic_exchange_n(&run->verdict_lock, 1, __ATOMIC_ACQ_REL) ? NULL : &run->verdict;
+}
+
+void mv_verdict_end(struct mv_run *run)
+{
+	__atomic_store_n(&run->over, 1, __ATOMIC_RELEASE);
+}
+
+const struct mv_verdict *mv_run_verdict(const struct mv_run *run)
+{
+	static const struct mv_verdict none;
+
+	return mv_over(run) ? &run->verdict : &none;
+}
+
+void mv_text(char *to, size_t size, const char *const *parts)
+{
+	size_t n = 0;
+
+	for (; *parts; parts++)
+		for (const char *p = *parts; *p && n + 1 < size; p++)
+			to[n++] = *p;
+	to[n] = 0;
+}
+
+void mv_run_fail(struct mv_run *run, enum mv_verdict_kind kind, const char *text)
+{
+	struct mv_verdict *v = mv_verdict_begin(run);
+
+	if (!v)
+		return;
+	v->kind = kind;
+	mv_text(v->text, sizeof(v->text), (const char *const[]){ text, NULL });
+	mv_verdict_end(run);
+}
+
+/* ---- runs ---- */
+
+struct mv_run *mv_run_new(void *arena, size_t size, const struct mv_config *config)
+{
+	struct mv_arena *a = mv_arena_init(arena, size);
+	uint64_t at = a ? mv_arena_alloc(a, sizeof(struct mv_run)) : 0;
+	struct mv_run *run = at ? mv_arena_at(a, at) : NULL;
+
+	if (!run)
+		return NULL;
+	run->self = at;
+	run->config = *config;
+	run->policy = *config->policy;
+	run->config.policy = NULL;
+	return run;
+}
+
+unsigned mv_run_variants(const struct mv_run *run)
+{
+	return run->config.variants;
+}
+
+void mv_run_usage(const struct mv_run *run, size_t *used, size_t *size)
+{
+	*used = mv_arena_used(run_arena(run));
+	*size = mv_arena_size(run_arena(run));
+}
+
+static void short_of_arena(struct mv_run *run)
+{
+	mv_run_fail(run, MV_VERDICT_FAILURE, "the arena is full (raise --arena)");
+}
+
+static void short_of_memory(struct mv_run *run)
+{
+	mv_run_fail(run, MV_VERDICT_FAILURE, "out of memory for the engine");
+}
+
+/* ---- what twins share ---- */
+
+static uint64_t procset_new(struct mv_run *run)
+{
+	uint64_t at = mv_arena_alloc(run_arena(run), sizeof(struct mv_procset));
+
+	if (at)
+		((struct mv_procset *)mv_arena_at(run_arena(run), at))->refs = 1;
+	return at;
+}
+
+static void procset_unref(struct mv_run *run, uint64_t at)
+{
+	struct mv_procset *p = mv_arena_at(run_arena(run), at);
+
+	if (p && !__atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL))
+		mv_arena_free(run_arena(run), at, sizeof(*p));
+}
+
+/* One reference for every variant; procset's reference is taken by the caller. */
+struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset)
+{
+	struct mv_config *c = &run->config;
+	size_t size = sizeof(struct mv_set) + mv_stream_size(c->ring_records, c->ring_bytes);
+	uint64_t at = 0;
+	struct mv_set *s;
+
+	if (!procset)
+		procset = procset_new(run);
+	else
+		__atomic_add_fetch(&((struct mv_procset *)mv_arena_at(run_arena(run), procset))->refs, 1, __ATOMIC_RELAXED);
+	if (procset)
+		at = mv_arena_alloc(run_arena(run), size);
+	if (!at) {
+		if (procset)
+			procset_unref(run, procset);
+		short_of_arena(run);
+		return NULL;
+	}
+	s = mv_arena_at(run_arena(run), at);
+	s->refs = c->variants;
+	s->procset = procset;
+	s->size = size;
+	mv_stream_init((struct mv_stream *)(s + 1), c->ring_records, c->ring_bytes, c->variants - 1);
+	return s;
+}
+
+void mv_set_unref(struct mv_run *run, struct mv_set *s)
+{
+	if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	procset_unref(run, s->procset);
+	mv_arena_free(run_arena(run), mv_arena_offset(run_arena(run), s), s->size);
+}
+
+/* ---- processes and threads ---- */
+
+static void process_unref(struct mv_process *p)
+{
+	if (--p->threads)
+		return;
+	mv_mm_unref(p->mm);
+	mv_files_unref(p->files);
+	p->ops->free(p, sizeof(*p));
+}
+
+static void thread_free(struct mv_thread *t)
+{
+	if (t->blob)
+		t->ops->free(t->blob, sizeof(*t->blob));
+	if (t->scratch)
+		t->ops->free(t->scratch, MV_SCRATCH);
+	if (t->dests)
+		t->ops->free(t->dests, t->dests_max * sizeof(*t->dests));
+	t->ops->free(t, sizeof(*t));
+}
+
+static struct mv_thread *thread_new(struct mv_run *run, const struct mv_ops *ops, struct mv_process *p, struct mv_set *set,
+				    uint32_t tid, void *task)
+{
+	struct mv_thread *t = ops->alloc(sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->run = run;
+	t->ops = ops;
+	t->blob = ops->alloc(sizeof(*t->blob));
+	t->scratch = ops->alloc(MV_SCRATCH);
+	if (!t->blob || !t->scratch) {
+		thread_free(t);
+		return NULL;
+	}
+	t->process = p;
+	t->variant = p->variant;
+	t->set = set;
+	t->stream = (struct mv_stream *)(set + 1);
+	t->tid = tid;
+	t->task = task;
+	p->threads++;
+	return t;
+}
+
+static struct mv_process *process_new(struct mv_run *run, const struct mv_ops *ops, unsigned variant, uint32_t pid)
+{
+	struct mv_process *p = ops->alloc(sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->run = run;
+	p->ops = ops;
+	p->variant = variant;
+	p->pid = pid;
+	return p;
+}
+
+static void process_drop(struct mv_process *p)
+{
+	p->threads = 1;
+	process_unref(p);
+}
+
+/* The first thread set of a run is found by its followers at a fixed place. */
+static struct mv_set *root_set(struct mv_run *run, unsigned variant, uint32_t tid)
+{
+	struct mv_set *s;
+
+	if (variant)
+		return mv_arena_at(run_arena(run), run->root);
+	s = mv_set_new(run, 0);
+	if (!s)
+		return NULL;
+	s->tid = tid;
+	run->root = mv_arena_offset(run_arena(run), s);
+	return s;
+}
+
+struct mv_thread *mv_thread_root(struct mv_run *run, unsigned variant, uint32_t tid, const struct mv_ops *ops, void *task)
+{
+	struct mv_set *set = root_set(run, variant, tid);
+	struct mv_process *p;
+	struct mv_thread *t;
+	struct mv_layout layout;
+
+	if (!set)
+		return NULL;
+	p = process_new(run, ops, variant, tid);
+	if (!p)
+		goto no_memory;
+	mv_layout_init(&layout, run->config.layout, variant, run->config.variants, run->config.seed);
+	p->mm = mv_mm_new(ops, &layout);
+	p->files = mv_files_new(ops);
+	p->procset = mv_arena_at(run_arena(run), set->procset);
+	t = p->mm && p->files ? thread_new(run, ops, p, set, tid, task) : NULL;
+	if (!t) {
+		process_drop(p);
+		goto no_memory;
+	}
+	return t;
+no_memory:
+	short_of_memory(run);
+	return NULL;
+}
+
+#define CLONE_VM_ 0x100
+#define CLONE_FILES_ 0x400
+#define CLONE_THREAD_ 0x10000
+
+static struct mv_process *child_process(struct mv_thread *parent, uint32_t tid)
+{
+	struct mv_process *pp = parent->process, *p;
+
+	if (parent->clone_flags & CLONE_THREAD_)
+		return pp;
+	p = process_new(parent->run, parent->ops, parent->variant, tid);
+	if (!p)
+		return NULL;
+	p->mm = parent->clone_flags & CLONE_VM_ ? mv_mm_ref(pp->mm) : mv_mm_copy(pp->mm);
+	p->files = parent->clone_flags & CLONE_FILES_ ? mv_files_ref(pp->files) : mv_files_copy(pp->files);
+	p->procset = mv_arena_at(run_arena(parent->run), parent->child_set->procset);
+	if (!p->mm || !p->files) {
+		process_drop(p);
+		return NULL;
+	}
+	return p;
+}
+
+struct mv_thread *mv_thread_child(struct mv_thread *parent, uint32_t tid, void *task)
+{
+	struct mv_set *set = parent->child_set;
+	struct mv_process *p;
+	struct mv_thread *t;
+
+	if (!set) {
+		mv_run_fail(parent->run, MV_VERDICT_FAILURE, "a child appeared that no call has made");
+		return NULL;
+	}
+	p = child_process(parent, tid);
+	t = p ? thread_new(parent->run, parent->ops, p, set, tid, task) : NULL;
+	if (!t) {
+		if (p && p != parent->process)
+			process_drop(p);
+		short_of_memory(parent->run);
+		return NULL;
+	}
+	if (!t->variant)
+		set->tid = tid;
+	parent->child_set = NULL;
+	return t;
+}
+
+void mv_thread_gone(struct mv_thread *t, int sig)
+{
+	struct mv_procset *ps = t->process->procset;
+
+	if (t->exclusive && ps->owner == t->tid)
+		__atomic_store_n(&ps->owner, 0, __ATOMIC_RELEASE);
+	if (t->child_set)
+		mv_set_unref(t->run, t->child_set);
+	if (t->variant) {
+		mv_stream_leave(t->stream, t->variant - 1);
+	} else {
+		void *payload;
+		struct mv_record *rec = mv_stream_reserve(t->stream, 0, &payload);
+
+		/* With the ring full the twins have enough to read; nobody waits for this record but the report. */
+		if (rec) {
+			rec->kind = MV_REC_END;
+			rec->result = sig;
+			mv_stream_commit(t->stream);
+		}
+	}
+	mv_set_unref(t->run, t->set);
+	process_unref(t->process);
+	thread_free(t);
+}
+
+unsigned mv_thread_variant(const struct mv_thread *t)
+{
+	return t->variant;
+}
+
+uint32_t mv_thread_tid(const struct mv_thread *t)
+{
+	return t->tid;
+}
+
+void *mv_thread_task(const struct mv_thread *t)
+{
+	return t->task;
+}
+
+struct mv_process *mv_thread_process(const struct mv_thread *t)
+{
+	return t->process;
+}
+
+uint64_t mv_thread_moves(const struct mv_thread *t)
+{
+	return t->moves;
+}
+
+bool mv_thread_in_call(const struct mv_thread *t)
+{
+	return t->state != MV_ST_IDLE;
+}
+
+bool mv_thread_waits(const struct mv_thread *t, unsigned *variant)
+{
+	int late;
+
+	if (t->state != MV_ST_MEET)
+		return false;
+	late = mv_stream_late(t->stream, t->seq);
+	if (late < 0)
+		return false;
+	*variant = (unsigned)late + 1;
+	return true;
+}
+
+struct mv_mm *mv_process_mm(struct mv_process *p)
+{
+	return p->mm;
+}
+
+void mv_thread_absent(struct mv_thread *t, unsigned variant, const char *text)
+{
+	struct mv_verdict *v = mv_verdict_begin(t->run);
+
+	if (!v)
+		return;
+	v->kind = MV_VERDICT_DIVERGENCE;
+	v->difference = MV_DIFF_ABSENT;
+	v->variant = variant;
+	v->set = t->set->tid;
+	v->leader_call = v->variant_call = t->call;
+	mv_text(v->text, sizeof(v->text), (const char *const[]){ text, NULL });
+	mv_verdict_end(t->run);
+}
+
+bool mv_clone_is_thread(const struct mv_thread *t)
+{
+	return t->clone_flags & CLONE_THREAD_;
+}
+
+int mv_process_fd(struct mv_process *p, int fd, unsigned kind)
+{
+	return mv_fd_set(p->files, fd, (struct mv_fd){ .kind = (uint8_t)kind });
+}
+
+unsigned mv_thread_history(const struct mv_thread *t, struct mv_history *out, unsigned max)
+{
+	uint64_t n = t->ncalls < MV_HISTORY ? t->ncalls : MV_HISTORY;
+
+	if (n > max)
+		n = max;
+	for (uint64_t i = 0; i < n; i++)
+		out[i] = t->history[(t->ncalls - n + i) % MV_HISTORY];
+	return (unsigned)n;
+}

@@ -1,0 +1,205 @@
+/*
+ * The entry points of the step machine: what a front-end calls when a program's thread does something.  leader.c and
+ * follower.c hold the two halves.
+ */
+#include "internal.h"
+
+static void stop(struct mv_step *step)
+{
+	step->action = MV_STOP;
+}
+
+static void unsupported(struct mv_thread *t, const char *why)
+{
+	char nr[12], *p = nr + sizeof(nr) - 1;
+	unsigned n = t->call.nr;
+
+	*p = 0;
+	do
+		*--p = (char)('0' + n % 10);
+	while (n /= 10);
+	if (!mv_over(t->run)) {
+		struct mv_verdict *v = mv_verdict_begin(t->run);
+
+		if (!v)
+			return;
+		v->kind = MV_VERDICT_UNSUPPORTED;
+		v->variant = t->variant;
+		v->set = t->set->tid;
+		v->leader_call = v->variant_call = t->call;
+		mv_text(v->text, sizeof(v->text), (const char *const[]){
+			mv_call_name(&t->call), " (system call ", p, "): ", why, NULL });
+		mv_verdict_end(t->run);
+	}
+}
+
+static void remember(struct mv_thread *t)
+{
+	t->history[t->ncalls++ % MV_HISTORY] = (struct mv_history){ .call = t->call };
+}
+
+/* What the policy says about this call. */
+static uint8_t level(const struct mv_thread *t)
+{
+	const struct mv_policy *p = &t->run->policy;
+	const struct mv_desc *d = t->desc;
+	uint8_t kind = 0, lvl;
+
+	if (d->flags & MV_DESC_PSEUDO)
+		return t->call.nr == MV_PSEUDO_FAULT ? MV_LEVEL_LOCKSTEP : MV_LEVEL_RELAXED;
+	if (d->fd_arg < MV_NARGS)
+		kind = mv_fd_get(t->process->files, (int32_t)t->call.args[d->fd_arg])->kind;
+	lvl = p->level[t->call.nr][kind];
+	if (d->groups & MV_GROUP_MEMORY && d->nargs > 2 && lvl == MV_LEVEL_RELAXED) {
+		/* Making memory executable belongs to group exec, whose level execve has. */
+		uint32_t nr = t->call.nr;
+		bool protects = nr == 9 || nr == 10 || nr == 329;	/* mmap, mprotect, pkey_mprotect */
+
+		if (protects && t->call.args[2] & 4)
+			lvl = p->level[59][0];
+	}
+	return lvl;
+}
+
+static void deny(struct mv_thread *t, unsigned err)
+{
+	t->cls = MV_CLASS_DENY;
+	t->own = ERR(err);
+}
+
+/* Decide class and level of a fresh call.  False when the run is over. */
+static bool classify(struct mv_thread *t)
+{
+	const struct mv_fd *fd;
+
+	t->desc = mv_lookup(&t->call);
+	if (!t->desc) {
+		unsupported(t, "no such call in the table");
+		return false;
+	}
+	t->cls = t->desc->cls;
+	t->level = level(t);
+	if (t->cls == MV_CLASS_DENY)
+		deny(t, t->desc->err);
+	else if (t->level == MV_LEVEL_DENY)
+		deny(t, t->run->policy.deny_errno[t->call.nr]);
+	if (t->cls == MV_CLASS_DENY)
+		return true;
+	if (t->cls == MV_CLASS_LEADER_LOCAL) {
+		fd = mv_fd_get(t->process->files, (int32_t)t->call.args[t->desc->fd_arg]);
+		t->cls = fd->flags & MV_FD_OWN ? MV_CLASS_LOCAL : fd->flags & MV_FD_TWIN ? MV_CLASS_ALLOVW : MV_CLASS_LEADER;
+	}
+	if (t->desc->hook && t->desc->hook->prepare) {
+		int err = t->desc->hook->prepare(t);
+
+		if (err == MV_UNSUPPORTED) {
+			unsupported(t, "not implemented for these operands");
+			return false;
+		}
+		if (err < 0)
+			deny(t, (unsigned)-err);
+	}
+	return true;
+}
+
+void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *step)
+{
+	step->sig = 0;
+	step->child_tid = 0;
+	if (mv_over(t->run)) {
+		stop(step);
+		return;
+	}
+	t->call = *call;
+	t->step = 0;
+	t->flags = 0;
+	t->extra = 0;
+	t->ticket = 0;
+	t->follows = false;
+	t->own = 0;
+	t->result = 0;
+	__builtin_memset(t->aux, 0, sizeof(t->aux));
+	remember(t);
+	if (!classify(t)) {
+		stop(step);
+		return;
+	}
+	if (t->cls == MV_CLASS_LOCAL) {
+		t->state = MV_ST_LOCAL;
+		mv_ask_own(t, step);
+		return;
+	}
+	t->ndests = t->dest_at = 0;
+	t->dest_off = 0;
+	if (t->cls != MV_CLASS_ALL && mv_dests_build(t)) {
+		mv_run_fail(t->run, MV_VERDICT_FAILURE, "out of memory for the engine");
+		stop(step);
+		return;
+	}
+	mv_gather(t);
+	t->state = t->variant ? MV_ST_FETCH : MV_ST_PUBLISH;
+	mv_retry(t, step);
+}
+
+void mv_retry(struct mv_thread *t, struct mv_step *step)
+{
+	step->sig = 0;
+	step->child_tid = 0;
+	if (mv_over(t->run))
+		stop(step);
+	else if (t->variant)
+		mv_follow(t, step);
+	else
+		mv_lead(t, step);
+	if (step->action == MV_DONE || step->action == MV_INTERRUPT) {
+		struct mv_history *h = &t->history[(t->ncalls - 1) % MV_HISTORY];
+
+		h->result = step->result;
+		h->done = true;
+	}
+}
+
+void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step)
+{
+	step->sig = 0;
+	step->child_tid = 0;
+	if (mv_over(t->run)) {
+		stop(step);
+		return;
+	}
+	if (t->state == MV_ST_LOCAL) {
+		t->state = MV_ST_IDLE;
+		step->action = MV_DONE;
+		step->result = result;
+		return;
+	}
+	t->step++;
+	if (t->variant)
+		mv_follow_ran(t, result, step);
+	else
+		mv_lead_ran(t, result, step);
+	if (step->action == MV_PARK)
+		mv_retry(t, step);
+}
+
+void mv_thread_exec(struct mv_thread *t, struct mv_step *step)
+{
+	struct mv_process *p = t->process;
+	struct mv_mm *mm = mv_mm_new(p->ops, mv_mm_layout(p->mm));
+	struct mv_files *files = mv_files_copy(p->files);
+
+	if (!mm || !files) {
+		mv_mm_unref(mm);
+		mv_files_unref(files);
+		mv_run_fail(t->run, MV_VERDICT_FAILURE, "out of memory for the engine");
+		stop(step);
+		return;
+	}
+	mv_mm_unref(p->mm);
+	mv_files_unref(p->files);
+	p->mm = mm;
+	p->files = files;
+	t->tid = p->pid;
+	t->set->tid = p->pid;
+	mv_exit(t, 0, step);
+}

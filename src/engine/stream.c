@@ -1,0 +1,266 @@
+/*
+ * Streams.  Positions (sequence numbers, byte positions) only ever grow; an index is a position masked by the ring's
+ * size.  head and the wake words are stored with release after what they announce and loaded with acquire, and the same
+ * holds for the consumers' cursors in the other direction.
+ *
+ * Peers may be compromised: whatever another process writes while the run goes on (positions, records) can make a
+ * reader see a full ring, an empty ring or MV_REC_BROKEN, but never leave the ring.  The geometry is trusted: it is
+ * written before any variant runs, and front-ends that map the arena into variants keep the program from writing there.
+ */
+#include "engine/stream.h"
+
+#define LINE __attribute__((aligned(64)))
+#define CONSUMERS_MAX (MV_VARIANTS_MAX - 1)
+#define LEFT UINT64_MAX		/* cursor and ack of a consumer that is gone: ahead of everything */
+#define PAYLOAD_ALIGN 16
+
+struct cursor {
+	uint64_t tail;		/* sequence number of the last record consumed, or LEFT */
+	uint64_t bytes;		/* that record's payload_end */
+} LINE;
+
+struct mv_stream {
+	/* Geometry, constant. */
+	uint32_t nrecords, consumers;
+	uint64_t nbytes;
+
+	/* Written by the producer, polled by consumers. */
+	LINE uint64_t head;
+	uint32_t commit_word;
+
+	/* The producer's own. */
+	LINE uint64_t byte_pos;		/* where the next payload goes */
+	uint64_t seen_tail, seen_bytes;	/* the slowest consumer's cursor when last looked at */
+	uint64_t reserved_end;		/* of the reservation: payload_end ... */
+	uint32_t reserved_off, reserved_len;	/* ... and what record has to say */
+	bool reserved;
+
+	/* Written by consumers, polled by the producer: one line tells it whether all have arrived. */
+	LINE uint64_t acks[CONSUMERS_MAX];
+
+	LINE uint32_t consume_word;
+	struct cursor cursors[CONSUMERS_MAX];
+	/* records[nrecords], bytes[nbytes] */
+};
+_Static_assert(sizeof(struct mv_stream) % 64 == 0, "records begin on a cache line");
+
+static const struct mv_record broken = { .kind = MV_REC_BROKEN };
+
+static size_t records_size(uint32_t records)
+{
+	return ((size_t)records * sizeof(struct mv_record) + 63) & ~(size_t)63;
+}
+
+static struct mv_record *record_at(const struct mv_stream *s, uint64_t seq)
+{
+	return (struct mv_record *)((uintptr_t)s + sizeof(*s)) + ((seq - 1) & (s->nrecords - 1));
+}
+
+static char *bytes_of(const struct mv_stream *s)
+{
+	return (char *)((uintptr_t)s + sizeof(*s) + records_size(s->nrecords));
+}
+
+static unsigned consumers_of(const struct mv_stream *s)
+{
+	return s->consumers < CONSUMERS_MAX ? s->consumers : CONSUMERS_MAX;
+}
+
+static uint64_t load(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static void store(uint64_t *p, uint64_t value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELEASE);
+}
+
+static void bump(uint32_t *word)
+{
+	__atomic_fetch_add(word, 1, __ATOMIC_RELEASE);
+}
+
+size_t mv_stream_size(unsigned records, size_t bytes)
+{
+	return sizeof(struct mv_stream) + records_size(records) + bytes;
+}
+
+void mv_stream_init(struct mv_stream *s, unsigned records, size_t bytes, unsigned consumers)
+{
+	__builtin_memset(s, 0, sizeof(*s));
+	s->nrecords = records;
+	s->nbytes = bytes;
+	s->consumers = consumers;
+}
+
+size_t mv_stream_payload_max(const struct mv_stream *s)
+{
+	return s->nbytes / 4;
+}
+
+/* ---- producer ---- */
+
+static bool fits(const struct mv_stream *s, uint64_t end)
+{
+	return s->head - s->seen_tail < s->nrecords && end - s->seen_bytes <= s->nbytes;
+}
+
+/* Find the slowest consumer.  Distances instead of positions: a cursor ahead of us is nonsense and looks far behind. */
+static void look(struct mv_stream *s)
+{
+	uint64_t record_lag = 0, byte_lag = 0;
+
+	for (unsigned i = 0; i < consumers_of(s); i++) {
+		uint64_t tail = load(&s->cursors[i].tail);
+		uint64_t bytes = load(&s->cursors[i].bytes);
+
+		if (tail == LEFT)
+			continue;
+		if (s->head - tail > record_lag)
+			record_lag = s->head - tail;
+		if (s->byte_pos - bytes > byte_lag)
+			byte_lag = s->byte_pos - bytes;
+	}
+	s->seen_tail = s->head - record_lag;
+	s->seen_bytes = s->byte_pos - byte_lag;
+}
+
+struct mv_record *mv_stream_reserve(struct mv_stream *s, size_t payload_len, void **payload)
+{
+	uint64_t start = s->byte_pos, end, room;
+	struct mv_record *r;
+
+	s->reserved = false;
+	if (payload_len > mv_stream_payload_max(s))
+		return NULL;
+	room = s->nbytes - (start & (s->nbytes - 1));
+	if (payload_len > room)
+		start += room;
+	end = start + ((payload_len + PAYLOAD_ALIGN - 1) & ~(uint64_t)(PAYLOAD_ALIGN - 1));
+	if (!fits(s, end)) {
+		look(s);
+		if (!fits(s, end))
+			return NULL;
+	}
+	s->reserved = true;
+	s->reserved_off = (uint32_t)(start & (s->nbytes - 1));
+	s->reserved_len = (uint32_t)payload_len;
+	s->reserved_end = end;
+	r = record_at(s, s->head + 1);
+	__builtin_memset(r, 0, sizeof(*r));
+	r->payload_len = s->reserved_len;
+	if (payload)
+		*payload = bytes_of(s) + s->reserved_off;
+	return r;
+}
+
+uint64_t mv_stream_commit(struct mv_stream *s)
+{
+	struct mv_record *r = record_at(s, s->head + 1);
+
+	if (!s->reserved)
+		return s->head;
+	s->reserved = false;
+	if (r->payload_len > s->reserved_len)
+		r->payload_len = s->reserved_len;
+	r->payload_off = s->reserved_off;
+	r->payload_end = s->reserved_end;
+	s->byte_pos = s->reserved_end;
+	store(&s->head, s->head + 1);
+	bump(&s->commit_word);
+	return s->head;
+}
+
+int mv_stream_late(const struct mv_stream *s, uint64_t seq)
+{
+	for (unsigned i = 0; i < consumers_of(s); i++)
+		if (load(&s->acks[i]) < seq)
+			return (int)i;
+	return -1;
+}
+
+bool mv_stream_acked(const struct mv_stream *s, uint64_t seq)
+{
+	return mv_stream_late(s, seq) < 0;
+}
+
+uint64_t mv_stream_head(const struct mv_stream *s)
+{
+	return load(&s->head);
+}
+
+/* ---- consumer ---- */
+
+const void *mv_stream_payload(const struct mv_stream *s, const struct mv_record *copy)
+{
+	/* One load each: copy may after all be the record in the ring, as it is in mv_stream_next(). */
+	uint32_t off = __atomic_load_n(&copy->payload_off, __ATOMIC_RELAXED);
+	uint32_t len = __atomic_load_n(&copy->payload_len, __ATOMIC_RELAXED);
+
+	if (len > mv_stream_payload_max(s) || off > s->nbytes - len)
+		return NULL;
+	return bytes_of(s) + off;
+}
+
+const struct mv_record *mv_stream_next(const struct mv_stream *s, unsigned consumer, const void **payload)
+{
+	uint64_t tail = load(&s->cursors[consumer].tail), head = load(&s->head);
+	const struct mv_record *r;
+	const void *bytes;
+
+	if (payload)
+		*payload = NULL;
+	if (tail == LEFT || tail == head)
+		return NULL;
+	if (head - tail > s->nrecords)
+		return &broken;
+	r = record_at(s, tail + 1);
+	bytes = mv_stream_payload(s, r);
+	if (!bytes)
+		return &broken;
+	if (payload)
+		*payload = bytes;
+	return r;
+}
+
+void mv_stream_consume(struct mv_stream *s, unsigned consumer)
+{
+	struct cursor *c = &s->cursors[consumer];
+	uint64_t tail = load(&c->tail);
+
+	if (tail == LEFT || load(&s->head) - tail - 1 >= s->nrecords)
+		return;		/* nothing to consume */
+	store(&c->bytes, record_at(s, tail + 1)->payload_end);
+	store(&c->tail, tail + 1);
+	bump(&s->consume_word);
+}
+
+uint64_t mv_stream_tail(const struct mv_stream *s, unsigned consumer)
+{
+	return load(&s->cursors[consumer].tail) + 1;
+}
+
+void mv_stream_ack(struct mv_stream *s, unsigned consumer, uint64_t seq)
+{
+	store(&s->acks[consumer], seq);
+	bump(&s->consume_word);
+}
+
+void mv_stream_leave(struct mv_stream *s, unsigned consumer)
+{
+	store(&s->cursors[consumer].tail, LEFT);
+	mv_stream_ack(s, consumer, LEFT);
+}
+
+/* ---- waiting ---- */
+
+uint32_t *mv_stream_commit_word(struct mv_stream *s)
+{
+	return &s->commit_word;
+}
+
+uint32_t *mv_stream_consume_word(struct mv_stream *s)
+{
+	return &s->consume_word;
+}

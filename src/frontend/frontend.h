@@ -1,0 +1,32 @@
+/*
+ * What every front-end is: a way to run one session to its end.
+ */
+#ifndef MV_FRONTEND_FRONTEND_H
+#define MV_FRONTEND_FRONTEND_H
+
+#include <multivar/multivar.h>
+#include "base/error.h"
+#include "supervisor/report.h"
+#include "supervisor/supervisor.h"
+
+/* One run, as supervise.c hands it to a front-end. */
+struct mv_session {
+	const struct mv_run_options *options;
+	struct mv_run *run;
+	struct mv_outcome *outcome;	/* how the leader's first process ended: set by the front-end */
+	struct mv_report report;	/* when the run got a verdict: the front-end adds snapshots */
+	const char *path;		/* the program, found along PATH */
+};
+
+struct mv_frontend {
+	const char *name;
+	/*
+	 * Start the variants, drive them until nothing is left or the run has a verdict, kill what is left.  0, or -errno
+	 * with *err filled when the run could not start or go on.
+	 */
+	int (*run)(struct mv_session *session, struct mv_error *err);
+};
+
+extern const struct mv_frontend mv_frontend_ptrace;
+
+#endif

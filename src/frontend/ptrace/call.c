@@ -1,0 +1,472 @@
+/*
+ * System calls: from a stop to the engine, and from the engine's answer back into the thread's registers.
+ */
+#include <errno.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+#include "base/log.h"
+#include "engine/table.h"
+#include "launch.h"
+#include "pt.h"
+
+#define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
+#define HARMLESS SYS_getpid
+
+static struct mv_call call_of(const struct user_regs_struct *r)
+{
+	return (struct mv_call){ .nr = (uint32_t)r->orig_rax, .args = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
+}
+
+static void put_args(struct user_regs_struct *r, const uint64_t args[MV_NARGS])
+{
+	r->rdi = args[0];
+	r->rsi = args[1];
+	r->rdx = args[2];
+	r->r10 = args[3];
+	r->r8 = args[4];
+	r->r9 = args[5];
+}
+
+static bool same_call(const struct user_regs_struct *r, const struct mv_call *c)
+{
+	struct mv_call now = call_of(r);
+
+	return now.nr == c->nr && !memcmp(now.args, c->args, sizeof(now.args));
+}
+
+static void log_call(const struct pt_task *t, const char *what, int64_t result)
+{
+	const struct user_regs_struct *r = &t->own;
+	struct mv_call c = call_of(r);
+
+	if (mv_log_on(MV_LOG_CALLS))
+		mv_log(MV_LOG_CALLS, "variant %u: %d: %s(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx) %s %ld", t->variant, t->tid,
+		       mv_call_name(&c), r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9, what, result);
+}
+
+/* ---- carrying out a step ---- */
+
+/* Make the kernel call of a step; the thread is at a call's entry. */
+static void run_here(struct pt_task *t, const struct mv_step *step)
+{
+	struct pt *pt = t->pt;
+
+	if (step->child_tid) {
+		struct pt_variant *v = &pt->variants[t->variant];
+
+		/* Another thread of this variant is about to use the namespace's counter. */
+		if (v->cloning && v->cloning != t) {
+			t->next = *step;
+			t->parked = true;
+			t->child_tid = step->child_tid;
+			return;
+		}
+		v->cloning = t;
+		t->child_tid = step->child_tid;
+		if (!pt_namespace_next(pt, t->variant, step->child_tid)) {
+			pt_fail(pt, 0, "the PID namespace of variant %u does not answer", t->variant);
+			return;
+		}
+	}
+	if (!same_call(&t->regs, &step->call)) {
+		/* A restarted call keeps its own number: the kernel knows how much of it is left. */
+		if (!(t->regs.orig_rax == SYS_restart_syscall && same_call(&t->own, &step->call))) {
+			t->regs.orig_rax = step->call.nr;
+			put_args(&t->regs, step->call.args);
+			t->replaced = true;
+			if (!pt_set_regs(t))
+				return;
+		}
+	}
+	pt_resume(t, PTRACE_SYSCALL, 0);
+}
+
+static void import_here(struct pt_task *t, const struct mv_step *step)
+{
+	int file = pt_import_source(t, step);
+
+	if (file < 0) {
+		pt_fail(t->pt, -file, "cannot hand the leader's file %d to variant %u", step->fd, t->variant);
+		return;
+	}
+	t->regs.orig_rax = PT_IMPORT_NR;
+	t->regs.r9 = t->pt->cookie;
+	t->replaced = true;
+	if (pt_set_regs(t)) {
+		pt_resume(t, PTRACE_SYSCALL, 0);
+		if (!pt_import_serve(t, step, file) && !kill(t->tid, 0))
+			pt_fail(t->pt, 0, "variant %u did not take the leader's file %d", t->variant, step->fd);
+	}
+	close(file);
+}
+
+/* The thread has left the kernel but must make another call: send it through the same instruction again. */
+static void run_again(struct pt_task *t, const struct mv_step *step)
+{
+	t->next = *step;
+	t->injected = true;
+	t->replaced = true;
+	t->regs.rip -= 2;
+	t->regs.rax = HARMLESS;
+	if (pt_set_regs(t))
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
+/* Put the program's own registers back, with the call's result. */
+static void give_result(struct pt_task *t, int64_t result)
+{
+	t->regs = t->own;
+	t->regs.rax = (uint64_t)result;
+	t->replaced = false;
+}
+
+static void done_at_entry(struct pt_task *t, struct mv_step *step)
+{
+	log_call(t, "skipped =", step->result);
+	give_result(t, step->result);
+	t->regs.orig_rax = (uint64_t)-1;
+	if (!pt_set_regs(t))
+		return;
+	if (step->sig)
+		pt_inject(t, step->sig, step->siginfo);
+	else
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
+static void done_at_exit(struct pt_task *t, struct mv_step *step)
+{
+	bool change = t->replaced || (int64_t)t->regs.rax != step->result;
+
+	log_call(t, "=", step->result);
+	if (change) {
+		struct user_regs_struct now = t->regs;
+
+		give_result(t, step->result);
+		t->regs.rcx = now.rcx;
+		t->regs.r11 = now.r11;
+		t->regs.orig_rax = (uint64_t)-1;
+		if (!pt_set_regs(t))
+			return;
+	}
+	if (step->sig)
+		pt_inject(t, step->sig, step->siginfo);
+	else
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
+/* The call has not happened: the program will make it again after the signal's handler. */
+static void roll_back(struct pt_task *t)
+{
+	t->regs = t->own;
+	t->regs.rax = t->own.orig_rax;
+	t->regs.orig_rax = (uint64_t)-1;
+	t->regs.rip -= 2;
+	t->replaced = false;
+	pt_set_regs(t);
+}
+
+/*
+ * End the call as the kernel ends one that a signal interrupts.  A restart block exists in the leader only; a follower
+ * makes the whole call again if no handler runs.
+ */
+static void interrupt(struct pt_task *t, struct mv_step *step)
+{
+	give_result(t, step->result == -516 ? -514 : step->result);
+	if (t->at == PT_AT_ENTRY) {
+		/* Skip it first; only at its exit the kernel believes in an interrupted call. */
+		struct user_regs_struct later = t->regs;
+
+		t->regs.orig_rax = (uint64_t)-1;
+		if (!pt_set_regs(t))
+			return;
+		t->regs = later;
+		t->next = *step;
+		t->interrupted = (int64_t)later.rax;
+		pt_resume(t, PTRACE_SYSCALL, 0);
+		return;
+	}
+	t->regs.orig_rax = t->own.orig_rax;
+	if (pt_set_regs(t))
+		pt_inject(t, step->sig, step->siginfo);
+}
+
+static uint64_t counter(void)
+{
+	return __rdtsc();
+}
+
+/* rdtsc and rdtscp, trapped as faults. */
+static void done_counter(struct pt_task *t, const struct mv_step *step)
+{
+	uint64_t v = (uint64_t)step->result;
+	bool p = t->next.call.nr == MV_PSEUDO_RDTSCP;
+
+	t->regs.rax = (uint32_t)v;
+	t->regs.rdx = v >> 32;
+	if (p)
+		t->regs.rcx = 0;
+	t->regs.rip += p ? 3 : 2;
+	if (pt_set_regs(t))
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
+static bool is_counter(const struct pt_task *t)
+{
+	return t->next.call.nr == MV_PSEUDO_RDTSC || t->next.call.nr == MV_PSEUDO_RDTSCP;
+}
+
+static void fault_step(struct pt_task *t, struct mv_step *step)
+{
+	if (step->action == MV_RUN)
+		mv_exit(t->thread, is_counter(t) ? (int64_t)counter() : 0, step);
+	switch (step->action) {
+	case MV_DONE:
+		if (is_counter(t))
+			done_counter(t, step);
+		else
+			pt_resume(t, PTRACE_CONT, t->inject.si_signo);
+		break;
+	case MV_SIGNAL:
+		/* A signal comes first; afterwards the instruction faults again. */
+		pt_inject(t, step->sig, step->siginfo);
+		break;
+	case MV_INTERRUPT:
+	case MV_IMPORT:
+	case MV_RUN:
+		pt_fail(t->pt, 0, "the engine asks for action %d at a fault", step->action);
+		break;
+	default:
+		break;
+	}
+}
+
+void pt_apply(struct pt_task *t, struct mv_step *step)
+{
+	t->parked = step->action == MV_PARK;
+	if (step->action == MV_PARK) {
+		if (!t->parked_since.tv_sec)
+			clock_gettime(CLOCK_MONOTONIC, &t->parked_since);
+		if (!t->variant && t->pt->session->options->deadline_ms)
+			pt_tick_need(t->pt);
+		return;
+	}
+	t->parked_since.tv_sec = 0;
+	if (step->action == MV_STOP)
+		return;		/* the loop sees the verdict */
+	switch (t->at) {
+	case PT_AT_ENTRY:
+		switch (step->action) {
+		case MV_RUN:
+			run_here(t, step);
+			return;
+		case MV_IMPORT:
+			import_here(t, step);
+			return;
+		case MV_DONE:
+			done_at_entry(t, step);
+			return;
+		case MV_SIGNAL:
+			roll_back(t);
+			pt_inject(t, step->sig, step->siginfo);
+			return;
+		default:
+			interrupt(t, step);
+			return;
+		}
+	case PT_AT_EXIT:
+		switch (step->action) {
+		case MV_RUN:
+		case MV_IMPORT:
+			run_again(t, step);
+			return;
+		case MV_DONE:
+			done_at_exit(t, step);
+			return;
+		default:
+			interrupt(t, step);
+			return;
+		}
+	case PT_AT_EVENT:
+		/* A clone is over; what the thread gets is what the kernel returns. */
+	case PT_AT_EXEC:
+		if (step->sig)
+			pt_inject(t, step->sig, step->siginfo);
+		else
+			pt_resume(t, PTRACE_CONT, 0);
+		return;
+	case PT_AT_FAULT:
+		fault_step(t, step);
+		return;
+	case PT_AT_SIGNAL:
+		pt_resume(t, PTRACE_CONT, t->inject.si_signo);
+		return;
+	case PT_AT_BOUNDARY:
+		roll_back(t);
+		pt_inject(t, t->inject.si_signo, &t->inject);
+		return;
+	case PT_AT_ASYNC:
+		pt_inject(t, t->inject.si_signo, &t->inject);
+		return;
+	case PT_RUNNING:
+		return;
+	}
+}
+
+void pt_retry_parked(struct pt *pt)
+{
+	struct pt_task *t, *next;
+
+	HASH_ITER(hh, pt->tasks, t, next) {
+		struct mv_step step = { 0 };
+		uint64_t moves;
+
+		if (!t->parked || mv_run_verdict(pt->run)->kind != MV_VERDICT_NONE)
+			continue;
+		if (t->child_tid && t->at == PT_AT_ENTRY && t->next.child_tid) {
+			/* Waits for the namespace's counter, not for the engine. */
+			if (pt->variants[t->variant].cloning)
+				continue;
+			step = t->next;
+			t->next.child_tid = 0;
+			t->parked = false;
+			run_here(t, &step);
+			continue;
+		}
+		moves = mv_thread_moves(t->thread);
+		mv_retry(t->thread, &step);
+		if (mv_thread_moves(t->thread) != moves || step.action != MV_PARK)
+			pt->moved = true;
+		if (step.action != MV_PARK)
+			pt_apply(t, &step);
+	}
+}
+
+/* ---- stops ---- */
+
+void pt_on_entry(struct pt_task *t)
+{
+	struct mv_step step = { 0 };
+	struct mv_call call;
+
+	if (!pt_get_regs(t))
+		return;
+	t->at = PT_AT_ENTRY;
+	t->return_ip = 0;
+	if (t->injected) {
+		t->injected = false;
+		step = t->next;
+		pt_apply(t, &step);
+		return;
+	}
+	if (t->interrupted && mv_thread_in_call(t->thread)) {
+		/* Nobody handled the signal: the kernel makes the call again by itself. */
+		t->interrupted = 0;
+		pt_resume(t, PTRACE_SYSCALL, 0);
+		return;
+	}
+	call = call_of(&t->regs);
+	if (call.nr == SYS_restart_syscall && t->own.orig_rax != SYS_restart_syscall) {
+		/* The rest of a call whose interruption was published: to the engine, that call again. */
+		call = call_of(&t->own);
+	} else {
+		t->own = t->regs;
+		t->replaced = false;
+	}
+	t->interrupted = 0;
+	if (t->held) {
+		pt_publish_held(t, PT_AT_BOUNDARY);
+		return;
+	}
+	mv_enter(t->thread, &call, &step);
+	pt_apply(t, &step);
+}
+
+void pt_on_exit(struct pt_task *t)
+{
+	struct pt *pt = t->pt;
+	struct mv_step step = { 0 };
+	int64_t result;
+
+	if (!pt_get_regs(t))
+		return;
+	t->at = PT_AT_EXIT;
+	result = (int64_t)t->regs.rax;
+	if (t->variant && t->interrupted) {
+		/* The second half of interrupt(). */
+		t->regs.orig_rax = t->own.orig_rax;
+		t->regs.rax = (uint64_t)t->interrupted;
+		t->interrupted = 0;
+		if (pt_set_regs(t))
+			pt_inject(t, t->next.sig, t->next.siginfo);
+		return;
+	}
+	if (!mv_thread_in_call(t->thread)) {
+		pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	if (RESTARTS(result)) {
+		t->interrupted = result;
+		pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	if (pt->variants[t->variant].cloning == t)
+		pt->variants[t->variant].cloning = NULL;	/* it failed: no event came */
+	t->child_tid = 0;
+	if (!t->variant && pt_signal_due(t)) {
+		mv_signal_follows(t->thread);
+		t->return_ip = t->regs.rip;
+	}
+	mv_exit(t->thread, result, &step);
+	pt_apply(t, &step);
+}
+
+void pt_on_clone(struct pt_task *t, pid_t child)
+{
+	struct pt *pt = t->pt;
+	struct mv_step step = { 0 };
+	uint32_t tid = t->variant ? t->child_tid : (uint32_t)child;
+	struct pt_task *c;
+
+	if (pt->variants[t->variant].cloning == t)
+		pt->variants[t->variant].cloning = NULL;
+	t->child_tid = 0;
+	if (t->variant && (uint32_t)pt_namespace_tid(child) != tid) {
+		pt_fail(pt, 0, "variant %u: a new process did not get the leader's number %u", t->variant, tid);
+		return;
+	}
+	t->at = PT_AT_EVENT;
+	mv_exit(t->thread, tid, &step);
+	c = pt_task_new(pt, child, mv_clone_is_thread(t->thread) ? t->process->tgid : child, t->variant);
+	if (!c) {
+		pt_fail(pt, ENOMEM, "cannot follow a new process");
+		return;
+	}
+	c->thread = mv_thread_child(t->thread, tid, c);
+	if (!c->thread)
+		return;
+	c->started = pt_stray_take(pt, child);
+	if (c->started)
+		pt_resume(c, PTRACE_CONT, 0);
+	pt_apply(t, &step);
+}
+
+void pt_on_exec(struct pt_task *t)
+{
+	struct mv_step step = { 0 };
+
+	t->at = PT_AT_EXEC;
+	t->interrupted = 0;
+	t->return_ip = 0;
+	mv_thread_exec(t->thread, &step);
+	if (step.action == MV_STOP)
+		return;
+	if (pt_boot(t))
+		pt_apply(t, &step);
+}

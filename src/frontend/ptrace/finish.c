@@ -1,0 +1,117 @@
+/*
+ * The end of a run: look at who took part in a divergence while they are still there, then kill everything.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "pt.h"
+
+/* Bring a running thread to a stop; false if it does not come or is gone. */
+static bool halt(struct pt_task *t)
+{
+	struct timespec nap = { 0, 1000000 };
+	int status;
+
+	if (t->at != PT_RUNNING)
+		return true;
+	if (ptrace(PTRACE_INTERRUPT, t->tid, 0, 0))
+		return false;
+	for (int i = 0; i < 500; i++) {
+		pid_t got = waitpid(t->tid, &status, __WALL | WNOHANG);
+
+		if (got == t->tid)
+			return WIFSTOPPED(status);
+		if (got < 0)
+			return false;
+		nanosleep(&nap, NULL);
+	}
+	return false;
+}
+
+/* The leader may have run ahead: find the call that the follower disagreed with among its last ones. */
+static void complete_verdict(struct mv_verdict *v, const struct mv_snapshot *leader)
+{
+	for (unsigned i = leader->nhistory; i-- > 0;)
+		if (leader->history[i].call.nr == v->leader_call.nr) {
+			v->leader_call = leader->history[i].call;
+			return;
+		}
+}
+
+void pt_snapshots(struct pt *pt)
+{
+	struct mv_report *r = &pt->session->report;
+
+	r->verdict = *mv_run_verdict(pt->run);
+	r->snapshots = calloc(pt->nvariants, sizeof(*r->snapshots));
+	for (unsigned v = 0; r->snapshots && v < pt->nvariants; v++) {
+		struct pt_task *t = pt_task_twin(pt, v, r->verdict.set);
+		struct mv_snapshot *s = &r->snapshots[r->nsnapshots];
+
+		if (!t || !halt(t))
+			continue;
+		mv_snapshot_take(t->tid, s);
+		s->variant = v;
+		s->tid = mv_thread_tid(t->thread);
+		s->nhistory = mv_thread_history(t->thread, s->history, MV_HISTORY_MAX);
+		for (unsigned i = 0; i < s->nhistory; i++)
+			strncpy(s->history_name[i], mv_call_name(&s->history[i].call), sizeof(s->history_name[i]) - 1);
+		if (!v && r->verdict.kind == MV_VERDICT_DIVERGENCE)
+			complete_verdict(&r->verdict, s);
+		r->nsnapshots++;
+	}
+}
+
+static void kill_tasks(struct pt *pt)
+{
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
+		kill(t->process->tgid, SIGKILL);
+	for (struct pt_stray *s = pt->strays; s; s = s->hh.next)
+		kill(s->tid, SIGKILL);
+}
+
+void pt_kill_all(struct pt *pt)
+{
+	struct pt_stray *stray, *next_stray;
+	struct pt_task *t, *next;
+
+	kill_tasks(pt);
+	/* A namespace's first process takes everything in it along. */
+	for (unsigned v = 0; v < pt->nvariants; v++) {
+		struct pt_variant *variant = &pt->variants[v];
+
+		if (variant->init > 0)
+			kill(variant->init, SIGKILL);
+		if (!v && variant->root > 0 && !pt->root_gone)
+			kill(variant->root, SIGKILL);
+		if (variant->control >= 0)
+			close(variant->control);
+		if (variant->listener >= 0)
+			close(variant->listener);
+	}
+	for (;;) {
+		int status;
+		pid_t tid = waitpid(-1, &status, __WALL);
+
+		if (tid < 0 && errno != EINTR)
+			break;
+		/* A child of a dying process that nobody has heard of. */
+		if (tid > 0 && WIFSTOPPED(status))
+			kill(tid, SIGKILL);
+	}
+	HASH_ITER(hh, pt->tasks, t, next) {
+		if (t->thread)
+			mv_thread_gone(t->thread, SIGKILL);
+		pt_task_free(t);
+	}
+	HASH_ITER(hh, pt->strays, stray, next_stray) {
+		HASH_DEL(pt->strays, stray);
+		free(stray);
+	}
+	pt_exports_free(pt);
+}

@@ -1,0 +1,106 @@
+/*
+ * Open files on their way from the leader to the followers: taken out of the leader with pidfd_getfd, put into a follower
+ * with the seccomp notification's ADDFD, so that neither side needs any permission or path.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "pt.h"
+
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
+
+int pt_export(void *task, int fd, uint64_t *handle)
+{
+	struct pt_task *t = task;
+	struct pt *pt = t->pt;
+	struct pt_export *e;
+	int file;
+
+	if (t->process->pidfd < 0)
+		t->process->pidfd = (int)syscall(SYS_pidfd_open, t->process->tgid, 0);
+	if (t->process->pidfd < 0)
+		return -errno;
+	file = (int)syscall(SYS_pidfd_getfd, t->process->pidfd, fd, 0);
+	if (file < 0)
+		return -errno;
+	e = calloc(1, sizeof(*e));
+	if (!e) {
+		close(file);
+		return -ENOMEM;
+	}
+	e->handle = *handle = ++pt->handles;
+	e->fd = file;
+	e->left = pt->nvariants - 1;
+	HASH_ADD(hh, pt->exports, handle, sizeof(e->handle), e);
+	return 0;
+}
+
+int pt_import_source(struct pt_task *t, const struct mv_step *step)
+{
+	const char *own = mv_proc_file(step->handle);
+	struct pt *pt = t->pt;
+	struct pt_export *e;
+	int fd;
+
+	if (own) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", t->process->tgid, own);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	HASH_FIND(hh, pt->exports, &step->handle, sizeof(step->handle), e);
+	if (!e)
+		return -ENOENT;
+	if (--e->left) {
+		fd = fcntl(e->fd, F_DUPFD_CLOEXEC, 3);
+		return fd < 0 ? -errno : fd;
+	}
+	fd = e->fd;
+	HASH_DEL(pt->exports, e);
+	free(e);
+	return fd;
+}
+
+bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
+{
+	int listener = t->pt->variants[t->variant].listener;
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+	struct seccomp_notif req = { 0 };
+	struct seccomp_notif_addfd add = { 0 };
+	struct seccomp_notif_resp resp = { 0 };
+
+	/* The thread is on its way; only its death could keep it from arriving. */
+	if (poll(&p, 1, 5000) != 1 || ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &req))
+		return false;
+	add.id = req.id;
+	add.flags = SECCOMP_ADDFD_FLAG_SETFD;
+	add.srcfd = (uint32_t)file;
+	add.newfd = (uint32_t)step->fd;
+	add.newfd_flags = step->cloexec ? O_CLOEXEC : 0;
+	resp.id = req.id;
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0)
+		resp.error = -errno;
+	else
+		resp.val = step->fd;
+	return !ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
+}
+
+void pt_exports_free(struct pt *pt)
+{
+	struct pt_export *e, *next;
+
+	HASH_ITER(hh, pt->exports, e, next) {
+		HASH_DEL(pt->exports, e);
+		close(e->fd);
+		free(e);
+	}
+}

@@ -1,0 +1,26 @@
+/*
+ * Carries out a boot plan in a process that is stopped under ptrace: maps the agent, runs it, writes the new stack.
+ */
+#ifndef MV_FRONTEND_PTRACE_INJECT_H
+#define MV_FRONTEND_PTRACE_INJECT_H
+
+#include <sys/types.h>
+#include <sys/user.h>
+#include "base/error.h"
+#include "supervisor/boot.h"
+
+/*
+ * pid is stopped in any ptrace stop outside a system call or in PTRACE_EVENT_EXEC, and has one thread;
+ * PTRACE_O_TRACESYSGOOD is set.  regs: the registers of that stop; on success those the program now starts with (they are
+ * set already; pid is stopped, and the caller resumes it without a signal).
+ *
+ * Waits for pid's stops itself, and for nothing else.  A seccomp filter may stop pid with PTRACE_EVENT_SECCOMP, at all of
+ * its calls or at none; it must not deny them.  Signals that arrive meanwhile stay pending.  A PTRACE_INTERRUPT
+ * sent before is lost.
+ *
+ * 0, or -errno with *err filled.  -ESRCH: pid is being killed; the caller's next wait tells.  After any other error pid is
+ * in no state to go on.
+ */
+int mv_inject_agent(pid_t pid, const struct mv_boot_plan *plan, struct user_regs_struct *regs, struct mv_error *err);
+
+#endif

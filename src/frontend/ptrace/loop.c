@@ -1,0 +1,343 @@
+/*
+ * The ptrace front-end's loop: wait for a stop, handle it, let whoever waited for that go on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "engine/table.h"
+#include "pt.h"
+
+/* Signal handlers have nothing but globals to talk to. */
+static volatile sig_atomic_t ticked;
+static struct { volatile sig_atomic_t sig, from; } sent[16];
+static volatile sig_atomic_t nsent;
+
+static const int forwarded[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH };
+#define NFORWARDED (sizeof(forwarded) / sizeof(*forwarded))
+
+void pt_fail(struct pt *pt, int code, const char *format, ...)
+{
+	char text[200];
+	va_list ap;
+
+	if (pt->failed)
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	mv_error_set(pt->err, code, "%s", text);
+	pt->failed = true;
+}
+
+static void on_tick(int sig)
+{
+	(void)sig;
+	ticked = 1;
+}
+
+/*
+ * What somebody sends to us is meant for the program.  What the terminal sends, it sends to the program too.  The loop does
+ * the rest; the timer wakes it if it was just about to sleep.
+ */
+static void on_forwarded(int sig, siginfo_t *info, void *context)
+{
+	struct itimerval soon = { .it_interval = { 0, 20000 }, .it_value = { 0, 1000 } };
+
+	(void)context;
+	if (info->si_code > 0 || nsent == (int)(sizeof(sent) / sizeof(*sent)))
+		return;
+	sent[nsent].sig = sig;
+	sent[nsent].from = info->si_pid;
+	nsent = nsent + 1;
+	setitimer(ITIMER_REAL, &soon, NULL);
+}
+
+static void catch_signals(struct sigaction saved[NFORWARDED + 1])
+{
+	struct sigaction forward = { .sa_sigaction = on_forwarded, .sa_flags = SA_SIGINFO };
+	struct sigaction tick = { .sa_handler = on_tick };
+
+	for (size_t i = 0; i < NFORWARDED; i++) {
+		sigaction(forwarded[i], NULL, &saved[i]);
+		if (saved[i].sa_handler != SIG_IGN)
+			sigaction(forwarded[i], &forward, NULL);
+	}
+	sigaction(SIGALRM, &tick, &saved[NFORWARDED]);
+}
+
+static void restore_signals(const struct sigaction saved[NFORWARDED + 1])
+{
+	struct itimerval off = { 0 };
+
+	setitimer(ITIMER_REAL, &off, NULL);
+	for (size_t i = 0; i < NFORWARDED; i++)
+		sigaction(forwarded[i], &saved[i], NULL);
+	sigaction(SIGALRM, &saved[NFORWARDED], NULL);
+}
+
+/* The program's first process, or any when that is gone and others run on. */
+static pid_t main_process(struct pt *pt)
+{
+	if (!pt->root_gone)
+		return (pid_t)pt->root_tid;
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
+		if (!t->variant)
+			return t->process->tgid;
+	return 0;
+}
+
+static void forward(struct pt *pt)
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	for (int i = 0; i < nsent; i++) {
+		pid_t to = main_process(pt);
+		struct pt_task *from = pt_task_find(pt, sent[i].from);
+
+		/* What the program sends to its own process group has reached it already. */
+		if (to && !(from && !from->variant))
+			kill(to, sent[i].sig);
+	}
+	nsent = 0;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+/* ---- ends ---- */
+
+static void root_ended(struct pt *pt, int status)
+{
+	struct mv_outcome *o = pt->session->outcome;
+
+	pt->root_gone = true;
+	o->kind = WIFEXITED(status) ? MV_OUTCOME_EXITED : MV_OUTCOME_SIGNALED;
+	o->status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+	o->core = WIFSIGNALED(status) && WCOREDUMP(status);
+}
+
+/* A leader's process was killed: its twins cannot go on. */
+static void kill_twins(struct pt *pt, uint32_t tgid)
+{
+	for (unsigned v = 1; v < pt->nvariants; v++) {
+		struct pt_task *twin = pt_task_twin(pt, v, tgid);
+
+		if (twin)
+			pt_process_kill(pt, twin->process);
+	}
+}
+
+static void killed_from_outside(struct pt *pt, unsigned variant, pid_t tgid, int sig)
+{
+	char text[120];
+
+	snprintf(text, sizeof(text), "variant %u (process %d) was killed from outside by signal %d", variant, tgid, sig);
+	mv_run_fail(pt->run, MV_VERDICT_FAILURE, text);
+}
+
+static void on_end(struct pt_task *t, int status)
+{
+	struct pt *pt = t->pt;
+	bool killed = WIFSIGNALED(status), last = t->process->threads == 1, expected = t->process->expected_death;
+	unsigned variant = t->variant;
+	pid_t tgid = t->process->tgid, tid = t->tid;
+	uint32_t id = t->thread ? mv_thread_tid(t->thread) : 0;
+
+	mv_log(MV_LOG_PROCESS, "variant %u: thread %d of process %d ends, status %#x", variant, tid, tgid, status);
+	if (t->thread)
+		mv_thread_gone(t->thread, killed ? WTERMSIG(status) : 0);
+	pt_task_free(t);
+	pt->moved = true;
+	/* Any other signal than SIGKILL a follower has been given by us. */
+	if (variant && killed && last && !expected && WTERMSIG(status) == SIGKILL && pt_task_twin(pt, 0, id))
+		killed_from_outside(pt, variant, tgid, WTERMSIG(status));
+	if (variant)
+		return;
+	if (killed && last)
+		kill_twins(pt, (uint32_t)tgid);
+	if (tid == (pid_t)pt->root_tid && last)
+		root_ended(pt, status);
+}
+
+/* ---- dispatch ---- */
+
+/* After an exec of a thread that was not the first: it takes over the first one's number, all others are gone. */
+static struct pt_task *exec_task(struct pt *pt, struct pt_task *t, pid_t former)
+{
+	struct pt_task *other, *next, *self = pt_task_find(pt, former);
+
+	if (!self)
+		self = t;
+	HASH_ITER(hh, pt->tasks, other, next) {
+		if (other == self || other->process != self->process)
+			continue;
+		if (other->thread)
+			mv_thread_gone(other->thread, 0);
+		pt_task_free(other);
+	}
+	if (self->tid != self->process->tgid) {
+		HASH_DEL(pt->tasks, self);
+		self->tid = self->process->tgid;
+		HASH_ADD_INT(pt->tasks, tid, self);
+	}
+	return self;
+}
+
+static void on_event(struct pt_task *t, int event, int sig)
+{
+	unsigned long message = 0;
+
+	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &message);
+	switch (event) {
+	case PTRACE_EVENT_SECCOMP:
+		if (message & 1)
+			mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
+		else
+			pt_on_entry(t);
+		break;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		pt_on_clone(t, (pid_t)message);
+		break;
+	case PTRACE_EVENT_EXEC:
+		pt_on_exec(exec_task(t->pt, t, (pid_t)message));
+		break;
+	case PTRACE_EVENT_STOP:
+		pt_on_stop(t, sig);
+		break;
+	default:
+		pt_resume(t, PTRACE_CONT, 0);
+	}
+}
+
+static void dispatch(struct pt *pt, pid_t tid, int status)
+{
+	struct pt_task *t = pt_task_find(pt, tid);
+
+	if (!WIFSTOPPED(status)) {
+		if (t)
+			on_end(t, status);
+		else
+			pt_stray_take(pt, tid);
+		return;
+	}
+	if (!t)
+		pt_stray_add(pt, tid);	/* a new thread that is faster than the event of its creation */
+	else if (status >> 16)
+		on_event(t, status >> 16, WSTOPSIG(status));
+	else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+		pt_on_exit(t);
+	else
+		pt_on_signal(t, WSTOPSIG(status));
+}
+
+static bool going_on(const struct pt *pt)
+{
+	return pt->tasks && !pt->failed && mv_run_verdict(pt->run)->kind == MV_VERDICT_NONE;
+}
+
+/* Followers end by themselves a moment after the leader's last process; one that does not has lost its way. */
+static bool only_followers(const struct pt *pt)
+{
+	return !pt->live[0];
+}
+
+static void loop(struct pt *pt)
+{
+	while (going_on(pt)) {
+		int status;
+		pid_t tid = waitpid(-1, &status, __WALL);
+
+		if (tid > 0) {
+			dispatch(pt, tid, status);
+			pt->moved = true;
+		}
+		if (tid < 0 && errno != EINTR)
+			pt_fail(pt, errno, "cannot wait for the variants");
+		if (nsent)
+			forward(pt);
+		if (ticked) {
+			ticked = 0;
+			pt_tick(pt);
+		}
+		while (pt->moved && going_on(pt)) {
+			pt->moved = false;
+			pt_retry_parked(pt);
+		}
+		if (only_followers(pt))
+			pt_tick_need(pt);
+	}
+}
+
+static void inherited_descriptors(struct pt *pt)
+{
+	static const struct { mode_t mode; unsigned kind; } kinds[] = {
+		{ S_IFSOCK, MV_FDKIND_SOCKET }, { S_IFIFO, MV_FDKIND_PIPE }, { S_IFCHR, MV_FDKIND_TTY }, { S_IFREG, MV_FDKIND_FILE },
+	};
+
+	for (int fd = 0; fd < 1024; fd++) {
+		unsigned kind = MV_FDKIND_OTHER;
+		struct stat st;
+
+		if (fstat(fd, &st) || fcntl(fd, F_GETFD) & FD_CLOEXEC)
+			continue;
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+			if ((st.st_mode & S_IFMT) == kinds[i].mode)
+				kind = kinds[i].kind;
+		for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
+			if (mv_process_fd(mv_thread_process(t->thread), fd, kind))
+				pt_fail(pt, ENOMEM, "cannot start");
+	}
+}
+
+static int start(struct pt *pt)
+{
+	for (unsigned v = 0; v < pt->nvariants; v++) {
+		int result = pt_launch(pt, v, pt->err);
+
+		if (result)
+			return result;
+	}
+	inherited_descriptors(pt);
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
+		pt_resume(t, PTRACE_CONT, 0);
+	return 0;
+}
+
+static int run(struct mv_session *session, struct mv_error *err)
+{
+	struct pt pt = { .session = session, .run = session->run, .nvariants = session->options->variants, .err = err };
+	struct sigaction saved[NFORWARDED + 1];
+	int result;
+
+	for (unsigned v = 0; v < pt.nvariants; v++)
+		pt.variants[v] = (struct pt_variant){ .listener = -1, .control = -1 };
+	if (getrandom(&pt.cookie, sizeof(pt.cookie), 0) != sizeof(pt.cookie))
+		return mv_error_set(err, errno, "cannot get random bytes");
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	nsent = 0;
+	catch_signals(saved);
+	result = start(&pt);
+	if (!result)
+		loop(&pt);
+	if (!result && !pt.failed && mv_run_verdict(pt.run)->kind != MV_VERDICT_NONE)
+		pt_snapshots(&pt);
+	pt_kill_all(&pt);
+	restore_signals(saved);
+	return result ? result : pt.failed ? -1 : 0;
+}
+
+const struct mv_frontend mv_frontend_ptrace = { .name = "ptrace", .run = run };

@@ -1,0 +1,181 @@
+/*
+ * The ptrace front-end's own types.  One outside process and one loop drive every thread of every variant.
+ */
+#ifndef MV_FRONTEND_PTRACE_PT_H
+#define MV_FRONTEND_PTRACE_PT_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+#include <uthash.h>
+#include "frontend/frontend.h"
+
+struct pt;
+
+/* A process of a variant, as the host sees it. */
+struct pt_process {
+	pid_t tgid;
+	unsigned threads;
+	unsigned variant;
+	int pidfd;		/* -1 until needed */
+	bool expected_death;	/* we have killed it, or its twin died */
+};
+
+/* What the thread is stopped for, which says how a step is carried out. */
+enum pt_at {
+	PT_RUNNING,
+	PT_AT_ENTRY,		/* a system call's seccomp stop */
+	PT_AT_EXIT,		/* its exit stop */
+	PT_AT_EVENT,		/* a clone event */
+	PT_AT_EXEC,		/* an exec event, after the boot */
+	PT_AT_FAULT,		/* delivery of a synchronous signal */
+	PT_AT_SIGNAL,		/* delivery of an asynchronous signal that is being published */
+	PT_AT_BOUNDARY,		/* a system call's seccomp stop, publishing a held signal first */
+	PT_AT_ASYNC,		/* interrupted in user code, publishing a held signal */
+};
+
+struct pt_held {		/* a signal caught in user code, waiting for the next call */
+	struct pt_held *next;
+	siginfo_t info;
+	struct timespec since;
+};
+
+struct pt_task {
+	UT_hash_handle hh;
+	pid_t tid;		/* host's number */
+	struct pt *pt;
+	struct pt_process *process;
+	struct mv_thread *thread;	/* NULL before the first exec of a variant's first process */
+	unsigned variant;
+	enum pt_at at;
+	bool started;		/* its first stop was seen */
+	bool parked;
+	bool injected;		/* the next system-call entry is ours: carry out next */
+	bool replaced;		/* registers of the running call are not the program's */
+	bool interrupting;	/* PTRACE_INTERRUPT was sent */
+	uint32_t child_tid;
+	int64_t interrupted;	/* leader: ERESTART code its running call ended with, 0 = none */
+	uint64_t return_ip;	/* leader: where its last call returned to, when a signal follows; else 0 */
+	struct user_regs_struct regs;	/* at the stop */
+	struct user_regs_struct own;	/* the program's registers at the call's entry */
+	struct mv_step next;	/* with injected: what to run at the next entry */
+	struct pt_held *held, **held_tail;
+	siginfo_t inject;	/* signal that was queued by us: give it this siginfo */
+	int inject_sig;		/* 0 = none */
+	struct timespec parked_since;
+};
+
+struct pt_export {
+	UT_hash_handle hh;
+	uint64_t handle;
+	int fd;
+	unsigned left;		/* imports to come */
+};
+
+struct pt_stray {
+	UT_hash_handle hh;
+	pid_t tid;
+};
+
+/* One variant's own world. */
+struct pt_variant {
+	int listener;		/* seccomp notification descriptor, for imports */
+	pid_t init;		/* followers: first process of the PID namespace */
+	int control;		/* followers: socket to it */
+	pid_t root;		/* host pid of the variant's first process */
+	struct pt_task *cloning;	/* holds the order of pids in the namespace */
+};
+
+struct pt {
+	struct mv_session *session;
+	struct mv_run *run;
+	struct pt_task *tasks;		/* hash by tid */
+	struct pt_export *exports;
+	struct pt_stray *strays;
+	uint64_t handles;
+	unsigned nvariants;
+	unsigned live[MV_VARIANTS_MAX];		/* tasks */
+	struct pt_variant variants[MV_VARIANTS_MAX];
+	uint64_t cookie;		/* marks our own import calls for the filter */
+	uint32_t root_tid;
+	bool moved;			/* something may have become possible for parked threads */
+	bool root_gone;
+	bool ticking;
+	unsigned notices;		/* said once */
+	struct mv_error *err;
+	bool failed;			/* err is filled */
+};
+
+/* tracee.c: memory and state of a stopped thread */
+size_t pt_peek(void *task, uint64_t addr, void *dst, size_t len);
+size_t pt_poke(void *task, uint64_t addr, const void *src, size_t len);
+void *pt_alloc(size_t size);
+void pt_free(void *p, size_t size);
+bool pt_get_regs(struct pt_task *t);
+bool pt_set_regs(struct pt_task *t);
+/* Let it run on: request is PTRACE_CONT or PTRACE_SYSCALL. */
+void pt_resume(struct pt_task *t, int request, int sig);
+struct pt_sigsets { uint64_t pending, blocked, ignored, caught; };
+bool pt_sigsets(pid_t tid, struct pt_sigsets *out);
+/* What a signal would do to the thread now. */
+enum pt_effect { PT_EFFECT_NOTHING, PT_EFFECT_STOP, PT_EFFECT_DELIVER };
+enum pt_effect pt_effect(const struct pt_sigsets *s, int sig);
+/* The pid a thread has in its own namespace, 0 if it is gone. */
+pid_t pt_namespace_tid(pid_t tid);
+
+/* task.c */
+struct pt_task *pt_task_new(struct pt *pt, pid_t tid, pid_t tgid, unsigned variant);
+struct pt_task *pt_task_find(struct pt *pt, pid_t tid);
+struct pt_task *pt_task_twin(struct pt *pt, unsigned variant, uint32_t tid);
+void pt_task_free(struct pt_task *t);
+/* Threads that have stopped for the first time before their creator's event told whose they are. */
+void pt_stray_add(struct pt *pt, pid_t tid);
+bool pt_stray_take(struct pt *pt, pid_t tid);	/* was it there? */
+void pt_process_kill(struct pt *pt, struct pt_process *p);
+
+/* handles.c: open files on their way from the leader to followers */
+int pt_export(void *task, int fd, uint64_t *handle);
+/* The file behind an import step for task t: a descriptor of ours to be closed by the caller, or -errno. */
+int pt_import_source(struct pt_task *t, const struct mv_step *step);
+/* t has just been resumed into the notification: give it file at step->fd.  False when that failed. */
+bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
+void pt_exports_free(struct pt *pt);
+
+/* launch.c */
+int pt_launch(struct pt *pt, unsigned variant, struct mv_error *err);
+
+/* pidns.c */
+int pt_namespace_start(struct pt *pt, unsigned variant, struct mv_error *err);
+bool pt_namespace_next(struct pt *pt, unsigned variant, uint32_t pid);
+
+/* call.c */
+void pt_on_entry(struct pt_task *t);
+void pt_on_exit(struct pt_task *t);
+void pt_on_clone(struct pt_task *t, pid_t child);
+void pt_on_exec(struct pt_task *t);
+void pt_apply(struct pt_task *t, struct mv_step *step);
+void pt_retry_parked(struct pt *pt);
+
+/* signal.c */
+void pt_on_signal(struct pt_task *t, int sig);
+void pt_on_stop(struct pt_task *t, int sig);	/* group stop, first stop, PTRACE_INTERRUPT */
+/* Queue a signal that was taken elsewhere and let the thread run to its delivery. */
+void pt_inject(struct pt_task *t, int sig, const void *siginfo);
+/* Leader: does a signal wait that will be taken as soon as the running call returns? */
+bool pt_signal_due(struct pt_task *t);
+void pt_publish_held(struct pt_task *t, enum pt_at at);
+void pt_tick(struct pt *pt);
+void pt_tick_need(struct pt *pt);
+
+/* finish.c: the end of a run that got a verdict */
+void pt_snapshots(struct pt *pt);
+void pt_kill_all(struct pt *pt);
+
+/* loop.c */
+void pt_fail(struct pt *pt, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#define PT_IMPORT_NR 0x3ffffff0u	/* no system call; our filter turns it into a notification */
+
+#endif

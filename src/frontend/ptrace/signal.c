@@ -1,0 +1,292 @@
+/*
+ * Signals: caught in the leader, published, delivered in every variant at the same place (design.md section 10).
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "engine/table.h"
+#include "pt.h"
+
+#define HOLD_MS 20	/* how long a signal waits for a call of the leader's */
+#define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
+
+/* A tick comes while something is waiting that no stop will tell us of. */
+void pt_tick_need(struct pt *pt)
+{
+	struct itimerval every = { .it_interval = { 0, HOLD_MS * 1000 }, .it_value = { 0, HOLD_MS * 1000 } };
+
+	if (pt->ticking)
+		return;
+	pt->ticking = true;
+	setitimer(ITIMER_REAL, &every, NULL);
+}
+
+/*
+ * A signal can only be given to a thread at its delivery: queue one of that number for the thread, and put the right
+ * siginfo in when it arrives.
+ */
+void pt_inject(struct pt_task *t, int sig, const void *siginfo)
+{
+	memcpy(&t->inject, siginfo, sizeof(t->inject));
+	t->inject_sig = sig;
+	mv_log(MV_LOG_SIGNAL, "variant %u: %d: signal %d", t->variant, t->tid, sig);
+	syscall(SYS_tgkill, t->process->tgid, t->tid, sig);
+	pt_resume(t, PTRACE_CONT, 0);
+}
+
+static bool synchronous(const siginfo_t *info)
+{
+	switch (info->si_signo) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGTRAP:
+		return info->si_code > 0;
+	default:
+		return false;
+	}
+}
+
+/* Is the instruction at rip a trapped rdtsc or rdtscp?  The pseudo call's number, or 0. */
+static uint32_t trapped_counter(struct pt_task *t)
+{
+	uint8_t b[3] = { 0 };
+
+	pt_peek(t, t->regs.rip, b, sizeof(b));
+	if (b[0] == 0x0f && b[1] == 0x31)
+		return MV_PSEUDO_RDTSC;
+	if (b[0] == 0x0f && b[1] == 0x01 && b[2] == 0xf9)
+		return MV_PSEUDO_RDTSCP;
+	return 0;
+}
+
+static void on_fault(struct pt_task *t, const siginfo_t *info)
+{
+	struct mv_call call = { .args = { (uint64_t)info->si_signo, (uint32_t)info->si_code } };
+	struct mv_step step = { 0 };
+
+	t->at = PT_AT_FAULT;
+	t->inject = *info;
+	call.nr = info->si_signo == SIGSEGV ? trapped_counter(t) : 0;
+	if (call.nr)
+		memset(call.args, 0, sizeof(call.args));
+	else
+		call.nr = MV_PSEUDO_FAULT;
+	t->next.call = call;
+	mv_enter(t->thread, &call, &step);
+	pt_apply(t, &step);
+}
+
+static void publish(struct pt_task *t, enum pt_at at, enum mv_signal_when when, int64_t result)
+{
+	struct mv_step step = { 0 };
+
+	t->at = at;
+	mv_signal(t->thread, t->inject.si_signo, &t->inject, when, result, &step);
+	pt_apply(t, &step);
+}
+
+static void hold(struct pt_task *t, const siginfo_t *info)
+{
+	struct pt_held *h = calloc(1, sizeof(*h));
+
+	if (!h) {
+		pt_fail(t->pt, ENOMEM, "cannot hold a signal");
+		return;
+	}
+	h->info = *info;
+	clock_gettime(CLOCK_MONOTONIC, &h->since);
+	*t->held_tail = h;
+	t->held_tail = &h->next;
+	pt_tick_need(t->pt);
+}
+
+void pt_publish_held(struct pt_task *t, enum pt_at at)
+{
+	struct pt_held *h = t->held;
+
+	t->inject = h->info;
+	t->held = h->next;
+	if (!t->held)
+		t->held_tail = &t->held;
+	free(h);
+	publish(t, at, at == PT_AT_BOUNDARY ? MV_SIGNAL_BOUNDARY : MV_SIGNAL_ASYNC, 0);
+}
+
+/* Let followers that run free of calls know that a signal is there for them. */
+static void nudge_followers(struct pt_task *leader)
+{
+	for (unsigned v = 1; v < leader->pt->nvariants; v++) {
+		struct pt_task *t = pt_task_twin(leader->pt, v, mv_thread_tid(leader->thread));
+
+		if (t && t->at == PT_RUNNING && !mv_thread_in_call(t->thread) && !t->interrupting) {
+			t->interrupting = true;
+			ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
+		}
+	}
+}
+
+static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
+{
+	struct pt_sigsets sets;
+	enum pt_effect effect = pt_sigsets(t->tid, &sets) ? pt_effect(&sets, info->si_signo) : PT_EFFECT_DELIVER;
+
+	mv_log(MV_LOG_SIGNAL, "leader: %d: signal %d arrives (code %d)", t->tid, info->si_signo, info->si_code);
+	if (effect != PT_EFFECT_DELIVER) {
+		pt_resume(t, PTRACE_CONT, info->si_signo);
+		return;
+	}
+	t->inject = *info;
+	if (t->interrupted && mv_thread_in_call(t->thread)) {
+		int64_t code = t->interrupted;
+
+		t->interrupted = 0;
+		publish(t, PT_AT_SIGNAL, MV_SIGNAL_IN_CALL, code);
+	} else if (t->return_ip && t->return_ip == t->regs.rip) {
+		t->return_ip = 0;
+		publish(t, PT_AT_SIGNAL, MV_SIGNAL_AT_RETURN, 0);
+	} else if ((int64_t)t->regs.orig_rax >= 0 && RESTARTS((int64_t)t->regs.rax)) {
+		/* Inside a call that is outside of the stream, such as a futex wait. */
+		publish(t, PT_AT_SIGNAL, MV_SIGNAL_ASYNC, 0);
+		nudge_followers(t);
+	} else {
+		hold(t, info);
+		pt_resume(t, PTRACE_CONT, 0);
+	}
+}
+
+void pt_on_signal(struct pt_task *t, int sig)
+{
+	siginfo_t info;
+
+	if (ptrace(PTRACE_GETSIGINFO, t->tid, 0, &info) || !pt_get_regs(t))
+		return;
+	if (t->inject_sig == sig) {
+		t->inject_sig = 0;
+		t->inject.si_signo = sig;
+		ptrace(PTRACE_SETSIGINFO, t->tid, 0, &t->inject);
+		pt_resume(t, PTRACE_CONT, sig);
+	} else if (synchronous(&info)) {
+		on_fault(t, &info);
+	} else if (t->variant) {
+		/* Whatever followers receive themselves is the echo of something: the leader's signals are what counts. */
+		pt_resume(t, PTRACE_CONT, 0);
+	} else {
+		on_leader_signal(t, &info);
+	}
+}
+
+static bool writes(uint64_t nr)
+{
+	switch (nr) {
+	case SYS_write:
+	case SYS_writev:
+	case SYS_pwrite64:
+	case SYS_pwritev:
+	case SYS_pwritev2:
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+	case SYS_sendfile:
+	case SYS_splice:
+	case SYS_tee:
+	case SYS_vmsplice:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool pt_signal_due(struct pt_task *t)
+{
+	int64_t result = (int64_t)t->regs.rax;
+	struct pt_sigsets sets;
+	uint64_t due;
+
+	if (writes(t->own.orig_rax) ? result != -EPIPE : result != -EINTR && !mv_signal_point(t->thread))
+		return false;
+	if (!pt_sigsets(t->tid, &sets))
+		return false;
+	due = sets.pending & ~sets.blocked;
+	for (int sig = 1; due && sig <= 64; sig++)
+		if (due >> (sig - 1) & 1 && pt_effect(&sets, sig) == PT_EFFECT_DELIVER && sig != SIGKILL)
+			return true;
+	return false;
+}
+
+void pt_on_stop(struct pt_task *t, int sig)
+{
+	struct mv_step step = { 0 };
+
+	if (!t->started) {
+		t->started = true;
+		if (t->thread)
+			pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU) {
+		ptrace(PTRACE_LISTEN, t->tid, 0, 0);
+		/* The terminal's user has stopped the job: stop with it, as the program would natively. */
+		if (!t->variant && t->tid == (pid_t)t->pt->root_tid && sig != SIGSTOP)
+			raise(SIGSTOP);
+		return;
+	}
+	t->interrupting = false;
+	if (!pt_get_regs(t))
+		return;
+	if (t->variant && t->thread && mv_pending_signal(t->thread, &step)) {
+		t->at = PT_AT_ASYNC;
+		pt_inject(t, step.sig, step.siginfo);
+	} else if (!t->variant && t->held && !mv_thread_in_call(t->thread)) {
+		pt_publish_held(t, PT_AT_ASYNC);
+		nudge_followers(t);
+	} else {
+		pt_resume(t, PTRACE_CONT, 0);
+	}
+}
+
+static long ms_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
+}
+
+/* Signals held too long, twins waited for too long.  Stops the tick when nothing is left to watch. */
+void pt_tick(struct pt *pt)
+{
+	unsigned deadline = pt->session->options->deadline_ms, variant;
+	bool needed = false;
+
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
+		if (t->variant || !t->thread)
+			continue;
+		if (t->held) {
+			needed = true;
+			if (t->at == PT_RUNNING && !t->interrupting && ms_since(&t->held->since) >= HOLD_MS) {
+				t->interrupting = true;
+				ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
+			}
+		}
+		if (t->parked && deadline && mv_thread_waits(t->thread, &variant)) {
+			needed = true;
+			if (ms_since(&t->parked_since) >= (long)deadline)
+				mv_thread_absent(t->thread, variant, "the deadline has passed");
+		}
+	}
+	if (!needed) {
+		struct itimerval off = { 0 };
+
+		pt->ticking = false;
+		setitimer(ITIMER_REAL, &off, NULL);
+	}
+}

@@ -1,0 +1,137 @@
+/*
+ * Memory, registers and signal state of a stopped thread.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "pt.h"
+
+size_t pt_peek(void *task, uint64_t addr, void *dst, size_t len)
+{
+	struct pt_task *t = task;
+	struct iovec local = { dst, len }, remote = { (void *)addr, len };
+	ssize_t n = process_vm_readv(t->tid, &local, 1, &remote, 1, 0);
+
+	return n < 0 ? 0 : (size_t)n;
+}
+
+size_t pt_poke(void *task, uint64_t addr, const void *src, size_t len)
+{
+	struct pt_task *t = task;
+	struct iovec local = { (void *)src, len }, remote = { (void *)addr, len };
+	ssize_t n = process_vm_writev(t->tid, &local, 1, &remote, 1, 0);
+
+	return n < 0 ? 0 : (size_t)n;
+}
+
+/* ESRCH is no error here: the thread was killed, and its end will be reported. */
+bool pt_get_regs(struct pt_task *t)
+{
+	return !ptrace(PTRACE_GETREGS, t->tid, 0, &t->regs);
+}
+
+bool pt_set_regs(struct pt_task *t)
+{
+	return !ptrace(PTRACE_SETREGS, t->tid, 0, &t->regs);
+}
+
+void pt_resume(struct pt_task *t, int request, int sig)
+{
+	t->at = PT_RUNNING;
+	t->parked = false;
+	ptrace((enum __ptrace_request)request, t->tid, 0, (void *)(long)sig);
+}
+
+/* /proc/TID/status, one read. */
+static bool status(pid_t tid, char *text, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, size - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	return true;
+}
+
+static uint64_t mask(const char *text, const char *name)
+{
+	const char *p = strstr(text, name);
+
+	return p ? strtoull(p + strlen(name), NULL, 16) : 0;
+}
+
+bool pt_sigsets(pid_t tid, struct pt_sigsets *out)
+{
+	char text[4096];
+
+	if (!status(tid, text, sizeof(text)))
+		return false;
+	out->pending = mask(text, "\nSigPnd:") | mask(text, "\nShdPnd:");
+	out->blocked = mask(text, "\nSigBlk:");
+	out->ignored = mask(text, "\nSigIgn:");
+	out->caught = mask(text, "\nSigCgt:");
+	return true;
+}
+
+enum pt_effect pt_effect(const struct pt_sigsets *s, int sig)
+{
+	uint64_t bit = 1ull << (sig - 1);
+
+	if (s->caught & bit)
+		return PT_EFFECT_DELIVER;
+	if (s->ignored & bit)
+		return PT_EFFECT_NOTHING;
+	switch (sig) {
+	case SIGCHLD:
+	case SIGCONT:
+	case SIGURG:
+	case SIGWINCH:
+		return PT_EFFECT_NOTHING;
+	case SIGSTOP:
+	case SIGTSTP:
+	case SIGTTIN:
+	case SIGTTOU:
+		return PT_EFFECT_STOP;
+	default:
+		return PT_EFFECT_DELIVER;
+	}
+}
+
+pid_t pt_namespace_tid(pid_t tid)
+{
+	char text[4096], *p, *last;
+
+	if (!status(tid, text, sizeof(text)))
+		return 0;
+	p = strstr(text, "\nNSpid:");
+	if (!p)
+		return tid;
+	p += strlen("\nNSpid:");
+	p[strcspn(p, "\n")] = 0;
+	last = strrchr(p, '\t');
+	return (pid_t)strtol(last ? last : p, NULL, 10);
+}
+
+void *pt_alloc(size_t size)
+{
+	return calloc(1, size);
+}
+
+void pt_free(void *p, size_t size)
+{
+	(void)size;
+	free(p);
+}

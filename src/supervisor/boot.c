@@ -1,0 +1,539 @@
+/* Planning what moves where; boot_stack.c does the stack's contents. */
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/prctl.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "engine/mm.h"
+#include "supervisor/boot_internal.h"
+
+#define MIB ((uint64_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+#define USER_CS_64 0x33
+#define USER_END (((uint64_t)1 << 47) - BOOT_PAGE)
+#define LOWEST (64 * 1024)		/* nothing of ours below: mmap_min_addr */
+#define PHDRS_MAX 128
+#define ALIGN_MAX GIB
+#define GUARD MIB			/* the kernel's stack_guard_gap */
+#define BRK_ROOM (64 * GIB)
+#define BRK_DISTANCE GIB		/* the emulated break starts at most so far above the program */
+
+static uint64_t page_down(uint64_t n)
+{
+	return n & ~(BOOT_PAGE - 1);
+}
+
+static uint64_t page_up(uint64_t n)
+{
+	return page_down(n + BOOT_PAGE - 1);
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- what there is ---- */
+
+static int not_ours(struct boot *b, const char *why)
+{
+	int r = mv_error_set(b->err, ENOEXEC, "%s %s; only 64-bit x86-64 programs can run here", b->plan->program, why);
+
+	if (b->err)
+		b->err->status = 126;
+	return r;
+}
+
+/* The pages of an ELF image's segments, and its alignment, from its program headers as they are in memory. */
+static int span_of(struct boot *b, const Elf64_Phdr *ph, uint64_t nph, uint64_t bias, struct boot_part *part)
+{
+	part->start = UINT64_MAX;
+	part->end = 0;
+	part->align = BOOT_PAGE;
+	for (uint64_t i = 0; i < nph; i++) {
+		uint64_t start = page_down(ph[i].p_vaddr + bias), end = page_up(ph[i].p_vaddr + bias + ph[i].p_memsz);
+
+		if (ph[i].p_type != PT_LOAD || !ph[i].p_memsz)
+			continue;
+		part->start = min_u64(part->start, start);
+		if (end > part->end)
+			part->end = end;
+		if (ph[i].p_align > part->align && ph[i].p_align <= ALIGN_MAX && !(ph[i].p_align & (ph[i].p_align - 1)))
+			part->align = ph[i].p_align;
+	}
+	if (part->start >= part->end)
+		return not_ours(b, "has no segments to load");
+	return 0;
+}
+
+/* AT_PHDR is where the headers are; how far that is from where they were linked tells how far the program was moved. */
+static int find_program(struct boot *b)
+{
+	uint64_t at = mv_auxv_get(&b->auxv, AT_PHDR), n = mv_auxv_get(&b->auxv, AT_PHNUM), in_file, bias = 0;
+	const struct mv_map *map = mv_maps_find(&b->maps, at);
+	Elf64_Phdr ph[PHDRS_MAX];
+	uint64_t i;
+	int r;
+
+	if (mv_auxv_get(&b->auxv, AT_PHENT) != sizeof(Elf64_Phdr) || !n || n > PHDRS_MAX || !map)
+		return not_ours(b, "has unusable program headers");
+	r = mv_proc_peek(b->pid, at, ph, n * sizeof(ph[0]), b->err);
+	if (r)
+		return r;
+	in_file = at - map->start + map->offset;
+	for (i = 0; i < n; i++)
+		if (ph[i].p_type == PT_LOAD && ph[i].p_offset <= in_file && in_file - ph[i].p_offset < ph[i].p_filesz)
+			break;
+	if (i == n)
+		return not_ours(b, "does not load its program headers");
+	bias = at - (in_file - ph[i].p_offset + ph[i].p_vaddr);
+	b->program.ordinal = MV_MAP_PROGRAM;
+	b->program.flags = MV_MM_FILE | (bias ? 0 : MV_MM_FIXED_PLACE);
+	b->plan->program_fixed = bias == 0;
+	return span_of(b, ph, n, bias, &b->program);
+}
+
+static int find_interp(struct boot *b)
+{
+	uint64_t base = mv_auxv_get(&b->auxv, AT_BASE);
+	Elf64_Phdr ph[PHDRS_MAX];
+	Elf64_Ehdr eh;
+	int r;
+
+	if (!base)
+		return 0;
+	r = mv_proc_peek(b->pid, base, &eh, sizeof(eh), b->err);
+	if (r)
+		return r;
+	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_ident[EI_CLASS] != ELFCLASS64 || !eh.e_phnum ||
+	    eh.e_phnum > PHDRS_MAX || eh.e_phentsize != sizeof(ph[0]) || eh.e_type != ET_DYN)
+		return not_ours(b, "has an unusable interpreter");
+	r = mv_proc_peek(b->pid, base + eh.e_phoff, ph, eh.e_phnum * sizeof(ph[0]), b->err);
+	if (r)
+		return r;
+	b->interp.ordinal = MV_MAP_INTERP;
+	b->interp.flags = MV_MM_FILE;
+	return span_of(b, ph, eh.e_phnum, base, &b->interp);
+}
+
+/*
+ * A stack grows until RLIMIT_STACK, which the program may raise up to what is free below: the kernel leaves at least
+ * 128 MiB, and so do we.
+ */
+static int find_stack(struct boot *b)
+{
+	const struct mv_map *map = mv_maps_find(&b->maps, b->regs->rsp);
+	uint64_t lowest = LOWEST;
+	struct rlimit limit;
+
+	if (!map)
+		return mv_error_set(b->err, EINVAL, "boot: process %d has no stack at %#llx", (int)b->pid,
+				    (unsigned long long)b->regs->rsp);
+	if (prlimit(b->pid, RLIMIT_STACK, NULL, &limit))
+		return mv_error_set(b->err, errno, "boot: the stack limit of process %d", (int)b->pid);
+	b->stack = (struct boot_part){ .start = map->start, .end = map->end, .align = BOOT_PAGE, .ordinal = MV_MAP_STACK,
+				       .flags = MV_MM_GROWS_DOWN };
+	b->stack_room = limit.rlim_cur == RLIM_INFINITY ? 256 * MIB : min_u64(page_up(limit.rlim_cur), GIB);
+	if (b->stack_room < 128 * MIB)
+		b->stack_room = 128 * MIB;
+	if (b->stack_room < map->end - map->start)
+		b->stack_room = map->end - map->start;
+	if (b->layout->mode == MV_LAYOUT_DISJOINT)
+		return 0;
+	if (map > b->maps.maps)
+		lowest = map[-1].end + GUARD;
+	if (lowest > map->start)
+		lowest = map->start;
+	b->stack_room = min_u64(b->stack_room, map->end - lowest);
+	return 0;
+}
+
+/* ---- where it goes ---- */
+
+/*
+ * A random place for [part->start, part->end) with below bytes free under it and above bytes over it inside the area.
+ * What is already mapped is avoided: MREMAP_FIXED would replace it.
+ */
+static int move_part(struct boot *b, struct boot_part *part, struct mv_area area, uint64_t below, uint64_t above)
+{
+	uint64_t len = part->end - part->start, need = below + len + above + part->align, at;
+
+	if (area.end < area.start || area.end - area.start <= need)
+		return mv_error_set(b->err, ENOMEM, "boot: %llu MiB do not fit into an area of %llu MiB of the layout",
+				    (unsigned long long)(need / MIB), (unsigned long long)((area.end - area.start) / MIB));
+	for (int tries = 0; tries < 64; tries++) {
+		at = area.start + below + mv_layout_random(b->layout) % ((area.end - area.start - need) / BOOT_PAGE + 1) *
+		     BOOT_PAGE;
+		at += (part->start - at) & (part->align - 1);
+		if (mv_maps_overlap(&b->maps, at - below, at + len + above))
+			continue;
+		part->delta = at - part->start;
+		return 0;
+	}
+	return mv_error_set(b->err, ENOMEM, "boot: no free place between %#llx and %#llx",
+			    (unsigned long long)area.start, (unsigned long long)area.end);
+}
+
+static int place_parts(struct boot *b)
+{
+	struct mv_layout *l = b->layout;
+	uint64_t image_len = l->image.end - l->image.start;
+	int r = 0;
+
+	if (l->mode != MV_LAYOUT_DISJOINT)
+		return 0;
+	if (!b->plan->program_fixed)
+		r = move_part(b, &b->program, l->image, 0, min_u64(BRK_ROOM + BRK_DISTANCE, image_len / 2));
+	if (!r && b->interp.end)
+		r = move_part(b, &b->interp, l->files, 0, 0);
+	if (!r)
+		r = move_part(b, &b->stack, l->stack, b->stack_room - (b->stack.end - b->stack.start) + 2 * GUARD, 0);
+	return r;
+}
+
+/* The middle of the largest hole: far from whatever grows. */
+static uint64_t middle_of_hole(const struct mv_maps *maps)
+{
+	uint64_t low = LOWEST, best = 0, middle = 0;
+
+	for (unsigned i = 0; i <= maps->n; i++) {
+		uint64_t high = i < maps->n ? min_u64(maps->maps[i].start, USER_END) : USER_END;
+
+		if (high > low && high - low > best) {
+			best = high - low;
+			middle = page_down(low + best / 2);
+		}
+		if (i < maps->n && maps->maps[i].end > low)
+			low = maps->maps[i].end;
+	}
+	return middle;
+}
+
+static int place_agent(struct boot *b)
+{
+	struct boot_part agent = { .start = BOOT_PAGE, .end = BOOT_PAGE + b->plan->agent_len, .align = BOOT_PAGE };
+	int r;
+
+	if (b->layout->mode != MV_LAYOUT_DISJOINT) {
+		b->plan->agent = middle_of_hole(&b->maps);
+		return 0;
+	}
+	r = move_part(b, &agent, b->layout->anon, 0, 0);
+	b->plan->agent = agent.start + agent.delta;
+	return r;
+}
+
+static void plan_brk(struct boot *b, uint64_t kernel_brk)
+{
+	struct mv_area area = b->layout->image;
+	uint64_t base = b->program.end + b->program.delta, start = page_up(kernel_brk);
+	const struct mv_map *next = NULL;
+
+	if (b->layout->mode == MV_LAYOUT_DISJOINT) {
+		if (b->plan->program_fixed)
+			base = area.start +
+			       mv_layout_random(b->layout) % ((area.end - area.start) / 2 / BOOT_PAGE) * BOOT_PAGE;
+		start = base + BOOT_PAGE * (1 + mv_layout_random(b->layout) %
+					    (min_u64(BRK_DISTANCE, (area.end - base) / 4) / BOOT_PAGE));
+		b->plan->brk_start = start;
+		b->plan->brk_limit = min_u64(area.end, start + BRK_ROOM);
+		return;
+	}
+	/* The kernel's own place need not be above the program: that of a static PIE is not. */
+	if (!start || boot_part_has(&b->program, start))
+		start = b->program.end;
+	for (unsigned i = 0; i < b->maps.n && !next; i++)
+		if (b->maps.maps[i].start >= start && strcmp(b->maps.maps[i].name, "[heap]"))
+			next = &b->maps.maps[i];
+	b->plan->brk_start = start;
+	b->plan->brk_limit = start + BRK_ROOM;
+	/* mmap grows down towards the heap: leave the upper half of the hole to it. */
+	if (next)
+		b->plan->brk_limit = min_u64(b->plan->brk_limit, page_down(start + (next->start - start) / 2));
+}
+
+/* ---- the operations ---- */
+
+static int add_op(struct boot *b, uint64_t may_fail, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+		  uint64_t a4)
+{
+	if (b->plan->nops == MV_BOOT_OPS_MAX)
+		return mv_error_set(b->err, E2BIG, "boot: %s has more than %d mappings", b->plan->program, MV_BOOT_OPS_MAX);
+	b->plan->ops[b->plan->nops++] = (struct mv_boot_op){ nr, { a0, a1, a2, a3, a4, 0 }, may_fail };
+	return 0;
+}
+
+static int add_mapping(struct boot *b, uint64_t start, uint64_t len, uint32_t ordinal, uint32_t flags)
+{
+	if (b->plan->nmappings == MV_BOOT_OPS_MAX)
+		return mv_error_set(b->err, E2BIG, "boot: %s has more than %d mappings", b->plan->program, MV_BOOT_OPS_MAX);
+	b->plan->mappings[b->plan->nmappings++] = (struct mv_boot_mapping){ start, len, ordinal, flags };
+	return 0;
+}
+
+static int is_prefix(const char *prefix, const char *s)
+{
+	return strncmp(prefix, s, strlen(prefix)) == 0;
+}
+
+/* The vDSO and its data, and a heap that the kernel has begun: the engine emulates both. */
+static bool is_dropped(const struct boot *b, const struct mv_map *m)
+{
+	if (is_prefix("[vvar", m->name) || !strcmp(m->name, "[vdso]"))
+		return true;
+	return !strcmp(m->name, "[heap]") && m->start >= b->program.end;
+}
+
+static int drop_mappings(struct boot *b)
+{
+	int r = 0;
+
+	for (unsigned i = 0, j; i < b->maps.n && !r; i = j) {
+		const struct mv_map *m = &b->maps.maps[i];
+
+		j = i + 1;
+		if (!is_dropped(b, m))
+			continue;
+		while (j < b->maps.n && b->maps.maps[j].start == b->maps.maps[j - 1].end && is_dropped(b, &b->maps.maps[j]))
+			j++;
+		r = add_op(b, 0, SYS_munmap, m->start, b->maps.maps[j - 1].end - m->start, 0, 0, 0);
+	}
+	return r;
+}
+
+static int add_moves(struct boot *b, const struct boot_part *part)
+{
+	int r = 0;
+
+	if (!part->delta)
+		return 0;
+	for (unsigned i = 0; i < b->maps.n && !r; i++) {
+		uint64_t start = b->maps.maps[i].start, end = b->maps.maps[i].end;
+
+		/* A hole between the segments of a static PIE may be where the kernel put the vDSO. */
+		if (is_dropped(b, &b->maps.maps[i]))
+			continue;
+		if (start < part->start)
+			start = part->start;
+		end = min_u64(end, part->end);
+		if (start < end)
+			r = add_op(b, 0, SYS_mremap, start, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED,
+				   start + part->delta);
+	}
+	return r;
+}
+
+static int list_mappings(struct boot *b)
+{
+	const struct boot_part *parts[] = { &b->program, &b->interp, &b->stack };
+	int r = 0;
+
+	for (unsigned i = 0; i < 3 && !r; i++) {
+		uint64_t end = parts[i]->end + parts[i]->delta, len = parts[i]->end - parts[i]->start;
+
+		if (parts[i] == &b->stack)
+			len = b->stack_room;
+		if (len)
+			r = add_mapping(b, end - len, len, parts[i]->ordinal, parts[i]->flags);
+	}
+	for (unsigned i = 0; i < b->maps.n && !r; i++) {
+		const struct mv_map *m = &b->maps.maps[i];
+		bool ours = false;
+
+		for (unsigned j = 0; j < 3; j++)
+			ours |= m->start < parts[j]->end && parts[j]->start < m->end;
+		if (!ours && !is_dropped(b, m))
+			r = add_mapping(b, m->start, m->end - m->start, MV_MAP_OTHER, MV_MM_FIXED_PLACE);
+	}
+	return r;
+}
+
+/* What the kernel tells in /proc/PID/stat about the parts of a program, by field number of proc(5). */
+enum { STAT_CODE = 26, STAT_CODE_END, STAT_DATA = 45, STAT_DATA_END, STAT_BRK, STAT_ARG, STAT_ARG_END, STAT_ENV,
+       STAT_ENV_END, STAT_FIELDS };
+
+static int read_stat(struct boot *b, uint64_t stat[STAT_FIELDS])
+{
+	char *text, *p;
+	size_t len;
+	int r = mv_proc_slurp(b->pid, "stat", &text, &len, b->err), field;
+
+	if (r)
+		return r;
+	memset(stat, 0, STAT_FIELDS * sizeof(stat[0]));
+	p = strrchr(text, ')');		/* the name before may hold anything */
+	for (field = 3; p && field < STAT_FIELDS && (p = strchr(p, ' ')); field++)
+		stat[field] = strtoull(++p, NULL, 10);
+	free(text);
+	if (field < STAT_FIELDS)
+		return mv_error_set(b->err, EIO, "boot: /proc/%d/stat ends at field %d", (int)b->pid, field);
+	return 0;
+}
+
+static void fill_mm_map(const struct boot *b, const uint64_t stat[STAT_FIELDS], struct prctl_mm_map *map)
+{
+	*map = (struct prctl_mm_map){
+		.start_code = stat[STAT_CODE] + b->program.delta,
+		.end_code = stat[STAT_CODE_END] + b->program.delta,
+		.start_data = stat[STAT_DATA] + b->program.delta,
+		.end_data = stat[STAT_DATA_END] + b->program.delta,
+		.start_brk = b->plan->brk_start,
+		.brk = b->plan->brk_start,
+		.start_stack = b->plan->sp,
+		.arg_start = stat[STAT_ARG] + b->stack.delta,
+		.arg_end = stat[STAT_ARG_END] + b->stack.delta,
+		.env_start = stat[STAT_ENV] + b->stack.delta,
+		.env_end = stat[STAT_ENV_END] + b->stack.delta,
+		.exe_fd = (uint32_t)-1,
+	};
+}
+
+/*
+ * The agent in memory: image, count, operations, struct prctl_mm_map, auxiliary vector.  Two operations come last whose
+ * operands depend on where that is.  Without CONFIG_CHECKPOINT_RESTORE the kernel refuses to be told of the moves; then
+ * /proc shows the old places, which harms no program.
+ */
+static int build_agent(struct boot *b, const uint64_t stat[STAT_FIELDS])
+{
+	struct mv_boot_plan *plan = b->plan;
+	uint64_t count = plan->nops + 2;
+	size_t map_at = mv_agent_ops_offset + sizeof(count) + count * sizeof(plan->ops[0]);
+	size_t auxv_at = map_at + sizeof(struct prctl_mm_map), auxv_len = (b->auxv.n + 1) * sizeof(b->auxv.v[0]);
+	struct prctl_mm_map map;
+	int r;
+
+	plan->agent_len = page_up(auxv_at + auxv_len);
+	plan->agent_bytes = calloc(1, plan->agent_len);
+	if (!plan->agent_bytes)
+		return mv_error_set(b->err, ENOMEM, "boot: the agent's %zu bytes", plan->agent_len);
+	r = place_agent(b);
+	if (!r)
+		r = add_op(b, 1, SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, plan->agent + map_at, sizeof(map), 0);
+	if (!r)
+		r = add_op(b, 0, SYS_munmap, plan->agent, plan->agent_len, 0, 0, 0);
+	if (r)
+		return r;
+	fill_mm_map(b, stat, &map);
+	map.auxv = (void *)(uintptr_t)(plan->agent + auxv_at);
+	map.auxv_size = (uint32_t)auxv_len;
+	memcpy(plan->agent_bytes, mv_agent_image, mv_agent_image_size);
+	memcpy(plan->agent_bytes + mv_agent_ops_offset, &count, sizeof(count));
+	memcpy(plan->agent_bytes + mv_agent_ops_offset + sizeof(count), plan->ops, count * sizeof(plan->ops[0]));
+	memcpy(plan->agent_bytes + map_at, &map, sizeof(map));
+	memcpy(plan->agent_bytes + auxv_at, b->auxv.v, b->auxv.n * sizeof(b->auxv.v[0]));
+	return 0;
+}
+
+/* ---- a syscall instruction ---- */
+
+static int find_in_mapping(pid_t pid, const struct mv_map *m, uint64_t *address)
+{
+	uint8_t buf[16384];
+	uint64_t at = m->start;
+
+	while (at + 2 <= m->end) {
+		size_t len = min_u64(sizeof(buf), m->end - at);
+
+		if (mv_proc_peek(pid, at, buf, len, NULL))
+			return -EFAULT;
+		for (size_t i = 0; i + 1 < len; i++)
+			if (buf[i] == 0x0f && buf[i + 1] == 0x05) {
+				*address = at + i;
+				return 0;
+			}
+		at += len - 1;		/* it may straddle */
+	}
+	return -ENOENT;
+}
+
+static int find_syscall(pid_t pid, const struct mv_maps *maps, uint64_t *address, struct mv_error *err)
+{
+	for (int pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < maps->n; i++) {
+			const struct mv_map *m = &maps->maps[i];
+			bool wanted = pass == 0 ? !strcmp(m->name, "[vdso]") : m->name[0] == '/';
+
+			if (wanted && m->perms[2] == 'x' && find_in_mapping(pid, m, address) == 0)
+				return 0;
+		}
+	return mv_error_set(err, ENOENT, "boot: process %d has no syscall instruction", (int)pid);
+}
+
+int mv_boot_find_syscall(pid_t pid, uint64_t *address, struct mv_error *err)
+{
+	struct mv_maps maps;
+	int r = mv_maps_read(pid, &maps, err);
+
+	if (!r)
+		r = find_syscall(pid, &maps, address, err);
+	mv_maps_free(&maps);
+	return r;
+}
+
+/* ---- all of it ---- */
+
+static void read_program_name(struct boot *b)
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)b->pid);
+	n = readlink(link, b->plan->program, sizeof(b->plan->program) - 1);
+	if (n <= 0)
+		n = snprintf(b->plan->program, sizeof(b->plan->program), "process %d", (int)b->pid);
+	b->plan->program[n] = 0;
+}
+
+static int plan_all(struct boot *b, const uint8_t *at_random)
+{
+	uint64_t stat[STAT_FIELDS];
+	int r;
+
+	read_program_name(b);
+	if (b->regs->cs != USER_CS_64)
+		return not_ours(b, "is a 32-bit program");
+	if ((r = mv_maps_read(b->pid, &b->maps, b->err)) || (r = mv_auxv_read(b->pid, &b->auxv, b->err)) ||
+	    (r = read_stat(b, stat)) || (r = find_syscall(b->pid, &b->maps, &b->plan->syscall_insn, b->err)))
+		return r;
+	if ((r = find_program(b)) || (r = find_interp(b)) || (r = find_stack(b)))
+		return r;
+	if ((r = place_parts(b)))
+		return r;
+	plan_brk(b, stat[STAT_BRK]);
+	b->plan->entry = b->regs->rip + (boot_part_has(&b->interp, b->regs->rip) ? b->interp.delta : b->program.delta);
+	if ((r = boot_plan_stack(b, at_random)))
+		return r;
+	if ((r = drop_mappings(b)) || (r = add_moves(b, &b->program)) || (r = add_moves(b, &b->interp)) ||
+	    (r = add_moves(b, &b->stack)) || (r = list_mappings(b)))
+		return r;
+	return build_agent(b, stat);
+}
+
+int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const uint8_t *at_random,
+		 struct mv_boot_plan *plan, struct mv_error *err)
+{
+	struct boot b = { .pid = pid, .regs = regs, .layout = layout, .plan = plan, .err = err };
+	uint64_t mask;
+	int r;
+
+	memset(plan, 0, sizeof(*plan));
+	r = plan_all(&b, at_random);
+	mv_maps_free(&b.maps);
+	if (r && ptrace(PTRACE_GETSIGMASK, pid, sizeof(mask), &mask) && errno == ESRCH)
+		r = mv_error_set(err, ESRCH, "boot: process %d was killed", (int)pid);
+	return r;
+}
+
+void mv_boot_plan_free(struct mv_boot_plan *plan)
+{
+	free(plan->agent_bytes);
+	free(plan->stack_bytes);
+	plan->agent_bytes = NULL;
+	plan->stack_bytes = NULL;
+}

@@ -1,0 +1,86 @@
+/*
+ * Boot: what becomes of a process whose execve has just succeeded, before its first instruction (design.md section 9).
+ *
+ * The supervisor has the process stopped at PTRACE_EVENT_EXEC.  mv_boot_plan() looks at it (/proc/PID/maps, auxiliary
+ * vector, memory) and plans: which mappings move where, the new stack image, the rewritten auxiliary vector.  The
+ * front-end maps agent_len bytes, readable and executable, at plan->agent, writes plan->agent_bytes there, and lets it
+ * run from its first byte: the agent makes the listed system calls in order and ends with the one that unmaps the agent
+ * itself.  Then the front-end writes plan->stack_bytes to plan->stack_addr and continues the program at plan->entry with
+ * plan->sp.  frontend/ptrace/inject.h does all this.
+ *
+ * Nothing here changes the process.
+ */
+#ifndef MV_SUPERVISOR_BOOT_H
+#define MV_SUPERVISOR_BOOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+#include "base/error.h"
+#include "engine/layout.h"
+
+/* One system call for the agent; the agent's assembly knows this struct. */
+struct mv_boot_op {
+	uint64_t nr;
+	uint64_t args[6];
+	uint64_t may_fail;	/* 0: an error (a result in -4095..-1) fails the boot */
+};
+
+struct mv_boot_mapping {	/* what is mapped after the boot, for mv_mm_add() */
+	uint64_t start, len;
+	uint32_t ordinal;	/* MV_MAP_* of engine/mm.h */
+	uint32_t flags;		/* MV_MM_* */
+};
+
+#define MV_BOOT_OPS_MAX 96
+
+struct mv_boot_plan {
+	uint64_t syscall_insn;		/* a syscall instruction in the process, to map the agent with; see below */
+	uint64_t agent;			/* where the agent goes: page aligned, free, inside the variant's window */
+	size_t agent_len;		/* bytes to map there, a multiple of the page size */
+	uint8_t *agent_bytes;		/* malloc()ed: all of the agent with its operations, agent_len bytes */
+	unsigned nops;
+	struct mv_boot_op ops[MV_BOOT_OPS_MAX];	/* the last one is munmap(agent, agent_len) */
+	uint64_t stack_addr;		/* where stack_bytes go after the last operation */
+	uint8_t *stack_bytes;		/* malloc()ed */
+	size_t stack_len;
+	uint64_t entry, sp;		/* how the program starts */
+	/*
+	 * Program and interpreter are one mapping each, from first to last page of their segments; the stack's reaches as
+	 * far down as the stack may grow, so that an address in it means the same before and after it has grown.
+	 */
+	unsigned nmappings;
+	struct mv_boot_mapping mappings[MV_BOOT_OPS_MAX];
+	uint64_t brk_start, brk_limit;	/* for the emulated break; page aligned */
+	bool program_fixed;		/* not position independent: it stays where it is in all variants */
+	char program[4096];		/* path of the program, for messages */
+};
+
+/*
+ * Plan the boot of pid; regs are those of the exec stop.  layout gives the areas and is advanced (its random sequence).
+ * In the modes SAME and ASLR nothing moves.  at_random: 16 bytes for AT_RANDOM, or NULL to leave the kernel's.
+ * 0, or -errno with *err filled (err->status 126: not a program we can run; -ESRCH: pid is being killed).
+ * mv_boot_plan_free() is due in any case.
+ */
+int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const uint8_t *at_random,
+		 struct mv_boot_plan *plan, struct mv_error *err);
+void mv_boot_plan_free(struct mv_boot_plan *plan);
+
+/*
+ * The address of the bytes of a "syscall" instruction that pid can execute: in the vDSO or, where there is none, in an
+ * executable mapping of a file.  Whatever follows it is not meant to be executed.  0 or -errno.
+ */
+int mv_boot_find_syscall(pid_t pid, uint64_t *address, struct mv_error *err);
+
+/*
+ * The agent's image: position independent, no relocations, no data of its own.  It expects at offset
+ * mv_agent_ops_offset: uint64_t count, then that many struct mv_boot_op.  Entry at offset 0.  When an operation fails it
+ * stops with int3, rax = the result, rbx = the index of the operation.
+ */
+extern const uint8_t mv_agent_image[];
+extern const size_t mv_agent_image_size;
+extern const size_t mv_agent_ops_offset;
+
+#endif

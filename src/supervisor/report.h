@@ -1,0 +1,82 @@
+/*
+ * Reports: what there is to say when a run ends otherwise than by its program's own end.
+ *
+ * Order of things: the run is stopped; mv_snapshot_take() of every thread that matters while it still exists; everything is
+ * killed; then the report is rendered.  Text and JSON come from the same struct.
+ */
+#ifndef MV_SUPERVISOR_REPORT_H
+#define MV_SUPERVISOR_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <sys/user.h>
+#include <multivar/multivar.h>
+#include "base/error.h"
+
+#define MV_HISTORY_MAX 16
+#define MV_FRAMES_MAX 64
+
+struct mv_frame {
+	uint64_t pc;
+	char *symbol;		/* may be NULL; malloc()ed */
+	uint64_t offset;	/* from symbol */
+	char *module;		/* file name of the mapping, may be NULL; malloc()ed */
+	uint64_t module_offset;	/* file offset inside it */
+};
+
+struct mv_region {		/* one line of /proc/PID/maps */
+	uint64_t start, end;
+	char perms[5];
+	uint64_t offset;
+	char *name;		/* may be NULL; malloc()ed */
+};
+
+/* One variant's thread as it was. */
+struct mv_snapshot {
+	unsigned variant;
+	pid_t host_tid;
+	uint32_t tid;			/* as the program sees it */
+	char program[256];
+	struct user_regs_struct regs;
+	unsigned nhistory;
+	struct mv_history history[MV_HISTORY_MAX];	/* oldest first */
+	char history_name[MV_HISTORY_MAX][48];
+	unsigned nframes;
+	struct mv_frame frames[MV_FRAMES_MAX];
+	unsigned nregions;
+	struct mv_region *regions;	/* malloc()ed */
+};
+
+struct mv_report {
+	char *command;			/* what was run, for display */
+	char policy[64];
+	unsigned variants;
+	struct mv_verdict verdict;
+	unsigned nsnapshots;
+	struct mv_snapshot *snapshots;	/* malloc()ed; the leader's first */
+};
+
+/*
+ * Look at stopped (ptrace) thread host_tid: registers, backtrace with symbols, regions, program.  Best effort: what cannot
+ * be read is left out.  The caller fills variant, tid and history.  Always returns 0.
+ */
+int mv_snapshot_take(pid_t host_tid, struct mv_snapshot *out);
+void mv_snapshot_free(struct mv_snapshot *s);
+void mv_report_free(struct mv_report *r);	/* frees what it points to, not r */
+
+/*
+ * The first line, without newline and without "mvarmor: " in front, e.g.
+ *   divergence: write(1, ...): argument 2 differs at byte 17 (leader 0x41, variant 1 0x42)
+ *   unsupported: io_uring_setup(...): not implemented
+ * Returns text.
+ */
+char *mv_verdict_line(const struct mv_verdict *v, char *text, size_t size);
+
+/* The whole report as text (first line first); colour if colour is true. */
+void mv_report_text(FILE *out, const struct mv_report *r, bool colour);
+/* The same as one JSON object (documented in docs/report-format.md).  0 or -errno. */
+int mv_report_json(FILE *out, const struct mv_report *r);
+
+#endif

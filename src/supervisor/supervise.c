@@ -1,0 +1,173 @@
+/*
+ * One run from start to end: find the program, make the engine's run, hand both to the front-end, tell what came of it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "frontend/frontend.h"
+#include "report.h"
+#include "supervisor.h"
+
+static const struct mv_frontend *const frontends[] = { &mv_frontend_ptrace };
+
+static const struct mv_frontend *find_frontend(const char *name)
+{
+	for (size_t i = 0; i < sizeof(frontends) / sizeof(*frontends); i++)
+		if (!strcmp(frontends[i]->name, name) || !strcmp("auto", name))
+			return frontends[i];
+	return NULL;
+}
+
+/* The file that execvp() would run: 0, or -1 with *err and its status as a shell has it. */
+static int find_program(const char *name, char path[4096], struct mv_error *err)
+{
+	const char *p = getenv("PATH"), *end;
+	struct stat st;
+	int found = 0;
+
+	if (strchr(name, '/')) {
+		snprintf(path, 4096, "%s", name);
+		if (!access(path, X_OK) && !stat(path, &st) && S_ISREG(st.st_mode))
+			return 0;
+		mv_error_set(err, stat(path, &st) ? errno : EACCES, "cannot run %s", name);
+		err->status = err->code == ENOENT || err->code == ENOTDIR ? 127 : 126;
+		return -1;
+	}
+	for (p = p ? p : "/usr/local/bin:/usr/bin:/bin"; *name; p = end + 1) {
+		end = strchrnul(p, ':');
+		snprintf(path, 4096, "%.*s%s%s", (int)(end - p), p, end > p ? "/" : "", name);
+		if (!stat(path, &st) && S_ISREG(st.st_mode)) {
+			if (!access(path, X_OK))
+				return 0;
+			found = EACCES;
+		}
+		if (!*end)
+			break;
+	}
+	mv_error_set(err, found, found ? "cannot run %s" : "%s: command not found", name);
+	err->status = found ? 126 : 127;
+	return -1;
+}
+
+static int make_run(const struct mv_run_options *o, struct mv_session *s, void **arena, struct mv_error *err)
+{
+	struct mv_config c = {
+		.variants = o->variants, .ring_records = o->ring_records, .ring_bytes = 256 * 1024,
+		.layout = o->layout, .policy = o->policy,
+	};
+	int fd = memfd_create("mvarmor-arena", MFD_CLOEXEC);
+
+	if (o->have_seed)
+		c.seed[0] = o->seed;
+	else if (getrandom(c.seed, sizeof(c.seed), 0) != sizeof(c.seed))
+		return mv_error_set(err, errno, "cannot get random bytes");
+	/* A small arena gets small streams. */
+	while (c.ring_bytes > 8192 && c.ring_bytes > o->arena_size / 64)
+		c.ring_bytes /= 2;
+	if (fd < 0 || ftruncate(fd, (off_t)o->arena_size)) {
+		mv_error_set(err, errno, "cannot make an arena of %zu bytes", o->arena_size);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	*arena = mmap(NULL, o->arena_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (*arena == MAP_FAILED)
+		return mv_error_set(err, errno, "cannot map an arena of %zu bytes", o->arena_size);
+	s->run = mv_run_new(*arena, o->arena_size, &c);
+	if (!s->run) {
+		munmap(*arena, o->arena_size);
+		return mv_error_set(err, 0, "an arena of %zu bytes is too small (raise --arena)", o->arena_size);
+	}
+	return 0;
+}
+
+static void write_report(const struct mv_run_options *o, const struct mv_report *r)
+{
+	size_t n = strlen(o->report_path);
+	bool json = n > 5 && !strcmp(o->report_path + n - 5, ".json");
+	FILE *f = fopen(o->report_path, "we");
+
+	if (!f || (json ? mv_report_json(f, r) : (mv_report_text(f, r, false), 0)))
+		fprintf(o->log, "mvarmor: cannot write the report to %s: %s\n", o->report_path, strerror(errno));
+	if (f)
+		fclose(f);
+}
+
+/* What the run was, one line, for the report. */
+static char *command_line(char *const *argv)
+{
+	size_t size = 1;
+	char *line;
+
+	for (char *const *a = argv; *a; a++)
+		size += strlen(*a) + 1;
+	line = calloc(1, size);
+	for (char *const *a = argv; line && *a; a++) {
+		strcat(line, *a);
+		if (a[1])
+			strcat(line, " ");
+	}
+	return line;
+}
+
+static void conclude(const struct mv_run_options *o, struct mv_session *s, struct mv_error *err)
+{
+	const struct mv_verdict *v = mv_run_verdict(s->run);
+	struct mv_report *r = &s->report;
+
+	if (v->kind == MV_VERDICT_NONE)
+		return;
+	if (v->kind == MV_VERDICT_FAILURE) {
+		s->outcome->kind = MV_OUTCOME_FAILED;
+		mv_error_set(err, 0, "%s", v->text);
+		return;
+	}
+	if (!r->snapshots)
+		r->verdict = *v;
+	s->outcome->kind = v->kind == MV_VERDICT_DIVERGENCE ? MV_OUTCOME_DIVERGENCE : MV_OUTCOME_UNSUPPORTED;
+	mv_verdict_line(&r->verdict, s->outcome->line, sizeof(s->outcome->line));
+	r->command = command_line(o->argv);
+	r->variants = o->variants;
+	snprintf(r->policy, sizeof(r->policy), "%s", o->policy->name);
+	mv_report_text(o->log, r, o->colour);
+	fflush(o->log);
+	if (o->report_path)
+		write_report(o, r);
+}
+
+int mv_supervise(const struct mv_run_options *o, struct mv_outcome *outcome, struct mv_error *err)
+{
+	const struct mv_frontend *frontend = find_frontend(o->frontend);
+	struct mv_session s = { .options = o, .outcome = outcome };
+	char path[4096];
+	void *arena = NULL;
+	int result;
+
+	memset(outcome, 0, sizeof(*outcome));
+	outcome->kind = MV_OUTCOME_FAILED;
+	if (!frontend)
+		return mv_error_set(err, 0, "no front-end is called %s", o->frontend);
+	if (find_program(o->argv[0], path, err))
+		return -1;
+	if (access("/proc/self/status", R_OK))
+		return mv_error_set(err, errno, "/proc is not mounted (mount -t proc proc /proc)");
+	s.path = path;
+	mv_log_setup(o->log, o->log_domains);
+	if (make_run(o, &s, &arena, err))
+		return -1;
+	result = frontend->run(&s, err);
+	if (result)
+		outcome->kind = MV_OUTCOME_FAILED;
+	else
+		conclude(o, &s, err);
+	mv_report_free(&s.report);
+	munmap(arena, o->arena_size);
+	return outcome->kind == MV_OUTCOME_FAILED ? result ? result : -1 : 0;
+}

@@ -1,0 +1,56 @@
+/*
+ * The supervisor: one run from start to end.
+ */
+#ifndef MV_SUPERVISOR_SUPERVISOR_H
+#define MV_SUPERVISOR_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <multivar/multivar.h>
+#include <multivar/policy.h>
+#include "base/error.h"
+
+/* What `mvarmor run` was asked to do.  The caller owns everything it points to. */
+struct mv_run_options {
+	unsigned variants;		/* 1 .. MV_VARIANTS_MAX */
+	const char *frontend;		/* "auto", "ptrace" */
+	const struct mv_policy *policy;
+	enum mv_layout_mode layout;
+	bool same_at_random;		/* do not give each variant its own AT_RANDOM */
+	bool have_seed;
+	uint64_t seed;			/* layouts and keys derive from it */
+	size_t arena_size;		/* bytes */
+	unsigned ring_records;		/* power of two */
+	unsigned deadline_ms;		/* how long a lockstep call waits for a variant; 0 = for ever */
+	const char *report_path;	/* NULL: none; ".json" at the end: JSON, else text */
+	FILE *log;			/* messages and reports; never NULL */
+	bool colour;
+	unsigned log_domains;		/* MV_LOG_* of base/log.h */
+	char *const *argv;		/* program and its arguments, NULL-terminated */
+	char *const *envp;
+};
+
+enum mv_outcome_kind {
+	MV_OUTCOME_EXITED,		/* the leader's first process exited: status */
+	MV_OUTCOME_SIGNALED,		/* it died by a signal: status is the signal, core says whether it dumped */
+	MV_OUTCOME_DIVERGENCE,
+	MV_OUTCOME_UNSUPPORTED,
+	MV_OUTCOME_FAILED,		/* ours, see err */
+};
+
+struct mv_outcome {
+	enum mv_outcome_kind kind;
+	int status;
+	bool core;
+	char line[512];			/* DIVERGENCE, UNSUPPORTED: the first line of the report */
+};
+
+/*
+ * Run it to its end.  Fills *outcome; returns 0, or -errno with *err filled and outcome->kind == MV_OUTCOME_FAILED
+ * (err->status says the exit status: 127 program not found, 126 not executable, else 125).  When it returns, no process
+ * of the run is left.  Changes the caller's signal handlers while it runs; uses the calling thread only.
+ */
+int mv_supervise(const struct mv_run_options *options, struct mv_outcome *outcome, struct mv_error *err);
+
+#endif

@@ -1,0 +1,49 @@
+#!/bin/sh
+# mvarmor check: text, JSON and exit status agree, and what is missing is seen.
+. "$(dirname "$0")/lib.sh"
+
+"$mvarmor" check >text 2>err
+status=$?
+[ -s err ] && fail "check writes to stderr: $(cat err)"
+"$mvarmor" check --json >json || [ $? = $status ] || fail "check --json has another status"
+case $status in
+0) expect_in "mvarmor run can work on this machine." text; grep -q ^MISSING text && fail "missing, but status 0" ;;
+1) expect_in "mvarmor run cannot work on this machine." text; grep -q ^MISSING text || fail "status 1, nothing missing" ;;
+*) fail "status $status" ;;
+esac
+# Each thing that is missing or limited has its consequence and its cure.
+lacking=$(grep -c '^MISSING\|^limited' text)
+[ "$(grep -c '^         so: .' text)" = "$lacking" ] || fail "not every missing thing has a consequence"
+[ "$(grep -c '^         cure: .' text)" = "$lacking" ] || fail "not every missing thing has a cure"
+if command -v python3 >/dev/null; then
+	python3 - $status <<'P' || fail "the JSON is wrong"
+import json, sys
+r = json.load(open("json"))
+assert r["works"] == (sys.argv[1] == "0")
+assert r["works"] == all(c["ok"] for c in r["checks"] if c["needed"])
+names = [c["name"] for c in r["checks"]]
+for name in ("kernel machine proc ptrace seccomp-trace pid-namespace set-tid ns-last-pid tsc cpuid mm-map files "
+             "seccomp-notify").split():
+    assert name in names, name
+for c in r["checks"]:
+    assert c["found"] and (c["ok"] or (c["consequence"] and c["cure"])), c
+P
+fi
+(ulimit -n 100; "$mvarmor" check) >text
+expect_in "limited  1024 open files: 100 now" text
+
+[ $status = 0 ] || finish
+# Take things away, where we may, and see them missed.
+if unshare -m true 2>/dev/null; then
+	unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' - "$mvarmor" check >text 2>/dev/null
+	[ $? = 1 ] || fail "without /proc: status is not 1"
+	expect_in "MISSING  /proc mounted: /proc is not the proc file system" text
+	expect_in "cure: mount -t proc proc /proc" text
+	# unprivileged, and no user namespaces
+	unshare -m -U -r sh -c 'echo 0 >/proc/sys/user/max_user_namespaces; echo 0 >/proc/sys/user/max_pid_namespaces
+		exec "$@"' - "$mvarmor" check >text 2>/dev/null
+	[ $? = 1 ] || fail "without namespaces: status is not 1"
+	expect_in "MISSING  PID namespaces: unshare" text
+	expect_in "sysctl user.max_" text
+fi
+finish

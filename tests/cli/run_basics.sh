@@ -1,0 +1,65 @@
+#!/bin/sh
+# How run begins and ends: exit status, signals, --status-fd, -o, --detach, the program's environment.
+. "$(dirname "$0")/lib.sh"
+need_run
+
+"$mvarmor" run -- true || fail "true: status $?"
+"$mvarmor" run -- sh -c 'exit 7'
+[ $? = 7 ] || fail "exit 7 was not passed on"
+expect_status() {	# WANTED-JSON COMMAND...
+	want=$1
+	shift
+	"$mvarmor" run --status-fd 5 -- "$@" 5>status.json >out 2>err
+	[ "$(cat status.json)" = "$want" ] || fail "$*: status line is $(cat status.json)"
+}
+expect_status '{"kind":"exited","status":0}' true
+expect_status '{"kind":"exited","status":86}' sh -c 'exit 86'
+expect_status '{"kind":"signaled","signal":15,"name":"TERM","core":false,"status":143}' sh -c 'kill -TERM $$'
+# The status descriptor is ours alone, and standard output as one leaves the program's alone.
+"$mvarmor" run --status-fd 5 -- sh -c '[ ! -e /proc/self/fd/5 ]' 5>status.json || fail "the program sees descriptor 5"
+"$mvarmor" run --status-fd 1 -- echo hello >out || fail "--status-fd 1: status $?"
+[ "$(cat out)" = 'hello
+{"kind":"exited","status":0}' ] || fail "--status-fd 1 gives $(cat out)"
+
+# Death by a signal is seen as such by the parent, not only as a status above 128.
+if command -v python3 >/dev/null; then
+	for signal in 9 15 2; do
+		got=$(python3 -c 'import subprocess, sys; print(subprocess.run(sys.argv[1:]).returncode)' \
+			"$mvarmor" run -- sh -c "kill -$signal \$\$")
+		[ "$got" = "-$signal" ] || fail "death by signal $signal is seen as $got"
+	done
+fi
+
+"$mvarmor" run -- ./nonesuch 2>err
+[ $? = 127 ] || fail "a program that is not there"
+touch plain
+"$mvarmor" run -- ./plain 2>err
+[ $? = 126 ] || fail "a program that is not executable"
+"$mvarmor" run --detach -- ./nonesuch 2>err
+[ $? = 127 ] || fail "--detach of a program that is not there"
+"$mvarmor" run --detach -- ./plain 2>err
+[ $? = 126 ] || fail "--detach of a program that is not executable"
+
+# -o takes our messages, and nothing of the program.
+MV_SLAB_MAX=4 "$mvarmor" run -o messages -- sh -c 'echo out; echo err >&2' >out 2>err || fail "-o: status $?"
+[ "$(cat out)" = out ] && [ "$(cat err)" = err ] || fail "-o changes what the program writes"
+expect_in "mvarmor: MV_SLAB_MAX in the environment has no effect yet" messages
+
+# The program's environment is the caller's without our variables.
+env -i PATH="$PATH" A=1 MV_NUM_PROC=2 MVARMOR_DEADLINE=20000 RINGBUFFER_SIZE=128 "$mvarmor" run -- env >out
+[ "$(grep -v '^PWD=\|^SHLVL=\|^_=' out | sort | tr '\n' ' ')" = "A=1 PATH=$PATH " ] || fail "the environment is $(cat out)"
+
+# --detach: mvarmor ends at once, the program goes on in a session of its own.
+"$mvarmor" run --detach --status-fd 5 -- sh -c 'ps -o sid= -p $$ >session; echo done >finished; exit 3' 5>status.json ||
+	fail "--detach: status $?"
+for i in $(seq 100); do
+	[ -s status.json ] && break
+	sleep 0.1
+done
+[ "$(cat status.json)" = '{"kind":"exited","status":3}' ] || fail "--detach: status line is '$(cat status.json)'"
+[ -e finished ] || fail "--detach: the program did not finish"
+[ "$(cat session)" = "$(ps -o sid= -p $$)" ] && fail "--detach: still in the caller's session"
+# MV_DONT_DETACH wins over --detach.
+MV_DONT_DETACH=1 "$mvarmor" run --detach -- sh -c 'exit 4'
+[ $? = 4 ] || fail "MV_DONT_DETACH did not keep it in the foreground"
+finish

@@ -1,0 +1,526 @@
+#!/usr/bin/python3
+# test: timeout=90
+"""Runs that must not end well: variants that disagree, bad input, violence from outside.
+
+cases.py --list names the cases; cases.py NAME runs one: exit status 0 if all was as it must be, 77 to skip, else 1.
+"""
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+MVARMOR = json.loads(os.environ.get("MV_TEST_MVARMOR", '["mvarmor", "run"]'))
+PROGRAMS = os.path.join(os.environ.get("MV_TEST_BUILD", "build"), "tests", "divergence")
+LOG = "log"
+CASES = {}
+
+
+def case(function):
+    CASES[function.__name__] = function
+    return function
+
+
+class Wrong(Exception):
+    pass
+
+
+class Skip(Exception):
+    pass
+
+
+def program(name):
+    path = os.path.join(PROGRAMS, name)
+    if not os.path.exists(path):
+        raise Wrong(f"{path} was not built")
+    return path
+
+
+def start(argv, *options, n=2, policy="exec", **popen):
+    if os.path.exists(LOG):
+        os.unlink(LOG)
+    command = MVARMOR + ["-n", str(n), "-p", policy, "-o", LOG, *options, "--"] + argv
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            errors="backslashreplace", **popen)
+
+
+class Ended:
+    """How a run ended: status (negative: signal), what the program wrote, what mvarmor said."""
+
+    def __init__(self, process, timeout):
+        try:
+            self.out, self.err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        self.status = process.returncode
+        self.log = ""
+        if os.path.exists(LOG):
+            with open(LOG, errors="replace") as f:
+                self.log = f.read()
+        # Notices may come first; the verdict is the first line that is not one.
+        said = [line for line in (self.log + self.err).splitlines() if line.startswith("mvarmor: ")]
+        verdicts = [line for line in said if re.match(r"mvarmor: (divergence|unsupported|failure):", line)]
+        self.first = (verdicts or said or [""])[0]
+
+    def must(self, status, first=None, out=None):
+        wanted = status if isinstance(status, tuple) else (status,)
+        if self.status not in wanted:
+            raise Wrong(f"status {self.status}, not {wanted}\nout: {self.out[:500]}\nerr: {self.err[:500]}\n"
+                        f"log: {self.log[:3000]}")
+        if first is not None and not re.match("mvarmor: " + first, self.first):
+            raise Wrong(f"first line is\n  {self.first}\nnot\n  mvarmor: {first}\nlog: {self.log[:1500]}\nerr: {self.err[:500]}")
+        if out is not None and self.out != out:
+            raise Wrong(f"the program's output is {self.out[:300]!r}, not {out!r}")
+        return self
+
+
+def run(argv, *options, timeout=30, n=2, policy="exec", **popen):
+    try:
+        return Ended(start(argv, *options, n=n, policy=policy, **popen), timeout)
+    except subprocess.TimeoutExpired:
+        raise Wrong(f"{argv[0]}: no end after {timeout} s") from None
+
+
+# ---- variants that disagree ----
+
+BYTES = r"argument 2 differs at byte \d+ \(leader 0x[0-9a-f]{2}, variant \d 0x[0-9a-f]{2}\)$"
+
+
+@case
+def print_address():
+    """Detected under every policy and number; prevented (no output at all) where write waits."""
+    for n, policy in ((2, "performance"), (2, "exec"), (2, "leak"), (2, "comprehensive"), (3, "exec"), (3, "leak")):
+        r = run([program("print_address")], n=n, policy=policy)
+        r.must(86, r"divergence: write\(1, \.\.\.\): " + BYTES, out="" if policy in ("leak", "comprehensive") else None)
+
+
+@case
+def print_address_alone():
+    """One variant has nobody to disagree with."""
+    if not re.fullmatch(r"address [0-9a-f]{16}\n", run([program("print_address")], n=1).must(0).out):
+        raise Wrong("no address printed")
+
+
+@case
+def print_address_same_layout():
+    """--layout same makes addresses equal: then this is no divergence."""
+    r = run([program("print_address")], "--layout", "same", policy="leak").must(0)
+    if not re.fullmatch(r"address [0-9a-f]{16}\n", r.out):
+        raise Wrong(f"output {r.out!r}")
+
+
+@case
+def two_addresses():
+    run([program("two_addresses")], policy="leak").must(86, r"divergence: write\(1, .*: (length of )?argument [23] differs", out="")
+
+
+@case
+def address_in_large_write():
+    run([program("address_in_large_write")], policy="leak").must(86, r"divergence: write\(1, \.\.\.\): argument 2 differs", out="")
+
+
+@case
+def address_in_path():
+    for policy in ("exec", "comprehensive"):
+        run([program("address_in_path")], policy=policy).must(86, r"divergence: openat\(AT_FDCWD, \.\.\.\): " + BYTES)
+    if [f for f in os.listdir(".") if f.startswith("file-")] and policy == "comprehensive":
+        files = [f for f in os.listdir(".") if f.startswith("file-")]
+        if len(files) > 1:
+            raise Wrong(f"a file was created under comprehensive: {files}")
+
+
+@case
+def branch_on_address():
+    run([program("branch_on_address")]).must(86, r"divergence: leader calls get[ug]id\(\), variant 1 calls get[ug]id\(\)$")
+
+
+@case
+def exit_by_address():
+    run([program("exit_by_address")]).must(86, r"divergence: exit_group\(.*\): argument 1 differs \(leader 0x[0-9a-f]+, variant 1 0x")
+
+
+@case
+def fault_in_one():
+    """A fault in one variant is the attack; in all of them it would be the program's own (sys/die_segv)."""
+    for n in (2, 3):
+        run([program("fault_in_one")], n=n).must(
+            86, r"divergence: (the leader got SIGSEGV, variant \d calls getppid\(\)|variant \d got SIGSEGV where the leader calls getppid)")
+
+
+@case
+def loop_in_one():
+    """A follower that never arrives: found after the deadline.  Whose slice is the lowest is a matter of the seed, and a
+    leader that loops is indistinguishable from one that computes."""
+    for seed in range(1, 17):
+        process = start([program("loop_in_one")], "--deadline", "1000", "--seed", str(seed))
+        try:
+            r = Ended(process, 6)
+        except subprocess.TimeoutExpired:
+            continue
+        r.must(86, r"divergence: variant 1 did not arrive at getppid\(\)|divergence: variant 1 did not arrive at")
+        return
+    raise Wrong("no seed from 1 to 16 made the follower loop, or its absence was not noticed")
+
+
+@case
+def child_prints_address():
+    run([program("child_prints_address")], policy="leak").must(86, r"divergence: write\(1, \.\.\.\): " + BYTES, out="")
+
+
+@case
+def print_at_random():
+    run([program("print_at_random")], policy="leak").must(86, r"divergence: write\(1, \.\.\.\): " + BYTES, out="")
+    run([program("print_at_random")], "--same-at-random", policy="leak").must(0)
+
+
+@case
+def divergence_status():
+    run([program("print_address")], "--divergence-status", "99").must(99, "divergence: write")
+
+
+@case
+def report_json():
+    r = run([program("print_address")], "--report", "report.json", policy="leak").must(86)
+    with open("report.json") as f:
+        report = json.load(f)
+    if "mvarmor: " + report["line"] != r.first or report["kind"] != "divergence" or report["variants"] != 2:
+        raise Wrong(f"report says {report['kind']}, {report['line']}")
+    if len(report["threads"]) != 2:
+        raise Wrong(f"{len(report['threads'])} threads in the report")
+
+
+@case
+def status_fd():
+    r, w = os.pipe()
+    run([program("print_address")], "--status-fd", str(w), pass_fds=[w]).must(86)
+    os.close(w)
+    status = json.loads(os.read(r, 10000))
+    if status["kind"] != "divergence" or status["status"] != 86:
+        raise Wrong(f"status is {status}")
+
+
+# ---- bad input ----
+
+@case
+def unknown_call():
+    run([program("unknown_call")]).must(87, r"unsupported: .*511", out="before\n")
+
+
+@case
+def not_found():
+    for name in ("no-such-program", "./no-such-program", "/no/such/dir/program"):
+        run([name]).must(127, ".*" + re.escape(name))
+
+
+@case
+def not_executable():
+    with open("plain", "w") as f:
+        f.write("#!/bin/sh\n")
+    os.chmod("plain", 0o644)
+    run(["./plain"]).must(126, r".*\./plain")
+    run(["/"]).must(126, ".*/")
+
+
+def make_executable(name, data):
+    with open(name, "wb") as f:
+        f.write(data)
+    os.chmod(name, 0o755)
+    return "./" + name
+
+
+def native_status(path):
+    try:
+        return subprocess.run([path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              timeout=10).returncode
+    except OSError:
+        return 126
+
+
+@case
+def not_elf():
+    for name, data in (("empty", b""), ("text", b"hello\n"), ("garbage", bytes(range(1, 200))), ("magic", b"\x7fELF")):
+        run([make_executable(name, data)]).must(126, rf".*{name}")
+
+
+@case
+def truncated_elf():
+    with open("/bin/true", "rb") as f:
+        whole = f.read()
+    for length in (20, 64, 100, 700):
+        run([make_executable(f"true{length}", whole[:length])]).must(126, rf".*true{length}")
+    for length in (4096, 9000, len(whole) // 2):
+        path = make_executable(f"true{length}", whole[:length])
+        run([path]).must((126, 125, native_status(path)))
+
+
+@case
+def foreign_elf():
+    """Headers of other machines: 32-bit x86, AArch64, big-endian."""
+    with open("/bin/true", "rb") as f:
+        whole = bytearray(f.read())
+    elf32 = bytearray(b"\x7fELF\x01\x01\x01" + bytes(9)) + (2).to_bytes(2, "little") + (3).to_bytes(2, "little") \
+        + (1).to_bytes(4, "little") + (0x08048054).to_bytes(4, "little") + (52).to_bytes(4, "little") + bytes(8) \
+        + (52).to_bytes(2, "little") + (32).to_bytes(2, "little") + (1).to_bytes(2, "little") + bytes(6) \
+        + (1).to_bytes(4, "little") + bytes(4) + (0x08048000).to_bytes(4, "little") * 2 + (0x60).to_bytes(4, "little") * 2 \
+        + (5).to_bytes(4, "little") + (0x1000).to_bytes(4, "little") + b"\xb8\x01\x00\x00\x00\xbb\x07\x00\x00\x00\xcd\x80"
+    run([make_executable("elf32", elf32)]).must(126, r".*elf32")
+    whole[18] = 183
+    run([make_executable("aarch64", whole)]).must(126, r".*aarch64")
+    whole[18], whole[5] = 62, 2
+    run([make_executable("bigendian", whole)]).must((126, native_status("./bigendian")))
+
+
+@case
+def missing_interpreter():
+    with open("/bin/true", "rb") as f:
+        whole = f.read()
+    patched = whole.replace(b"/lib64/ld-linux-x86-64.so.2", b"/lib64/ld-linux-x86-64.so.7")
+    if patched == whole:
+        raise Skip("/bin/true has another interpreter")
+    run([make_executable("nointerp", patched)]).must((126, 127), ".*nointerp")
+    run([make_executable("script", b"#!/no/such/interpreter\n")]).must((126, 127), ".*script")
+
+
+@case
+def few_descriptors():
+    """With hardly any descriptors it works, or it says what there are too few of."""
+    def limit(count):
+        return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+    failures = 0
+    for count in (4, 6, 8, 12, 16, 24, 64):
+        r = run(["echo", "hello"], preexec_fn=limit(count))
+        if r.status == 0 and r.out == "hello\n":
+            continue
+        failures += 1
+        r.must(125, r".*(descriptor|open files|RLIMIT_NOFILE|Too many)")
+    if failures == 7:
+        raise Wrong("not even 64 descriptors were enough")
+
+
+@case
+def tiny_arena():
+    r = run(["echo", "hello"], "--arena", "64K").must(125, ".*arena", out="")
+    if "64K" not in r.first:
+        raise Wrong(f"the value is not named: {r.first}")
+
+
+@case
+def full_arena():
+    run([program("many_children")], "--arena", "1M", timeout=60).must(125, r".*arena")
+    run([program("many_children")], timeout=60).must(0, out="300 children\n")
+
+
+@case
+def no_proc():
+    if os.getuid() != 0:
+        raise Skip("needs root")
+    script = "mount --make-rprivate / && umount -l /proc && exec \"$@\""
+    r = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh"] + MVARMOR + ["--", "echo", "hello"],
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    if r.returncode != 125 or "/proc" not in r.stderr:
+        raise Wrong(f"status {r.returncode}, stderr {r.stderr[:500]}")
+
+
+@case
+def no_pid_namespaces():
+    """The limit is set in a user namespace of its own: the machine's stays."""
+    script = "echo 0 > /proc/sys/user/max_pid_namespaces && exec \"$@\""
+    if subprocess.run(["unshare", "-Ur", "sh", "-c", script, "sh", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        raise Skip("no user namespaces here")
+    r = subprocess.run(["unshare", "-Ur", "sh", "-c", script, "sh"] + MVARMOR + ["--", "echo", "hello"],
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    if r.returncode != 125 or "namespace" not in r.stderr or r.stdout:
+        raise Wrong(f"status {r.returncode}, stdout {r.stdout[:200]}, stderr {r.stderr[:500]}")
+
+
+@case
+def unprivileged():
+    """The same as nobody, from a directory that nobody can read."""
+    if os.getuid() != 0:
+        raise Skip("not root: everything else runs unprivileged already")
+    if not shutil.which("setpriv"):
+        raise Skip("no setpriv")
+    armor = "/tmp/" + os.path.basename(os.getcwd()) + f".{os.getpid()}"
+    os.mkdir(armor, 0o755)
+    try:
+        copy = shutil.copy(MVARMOR[0], armor)
+        os.chmod(copy, 0o755)
+        r = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy] + MVARMOR[1:] +
+                           ["-n", "2", "--", "sh", "-c", "id -u; cat < /etc/hostname | wc -l; exit 5"], cwd="/",
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    finally:
+        shutil.rmtree(armor)
+    if "user namespace" in r.stderr and r.returncode == 125:
+        raise Skip("no user namespaces here, and mvarmor says so")
+    if r.returncode != 5 or not r.stdout.startswith("65534\n"):
+        raise Wrong(f"status {r.returncode}, stdout {r.stdout[:200]}, stderr {r.stderr[:500]}")
+
+
+# ---- violence from outside ----
+
+def below(root):
+    """All processes below root: pid -> (command name, in another PID namespace than ours, state)."""
+    parents, info = {}, {}
+    own = os.readlink("/proc/self/ns/pid")
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat") as f:
+                text = f.read()
+            foreign = os.readlink(f"/proc/{entry}/ns/pid") != own
+        except OSError:
+            continue
+        name, rest = text[text.index("(") + 1:text.rindex(")")], text.rpartition(")")[2].split()
+        parents[int(entry)] = int(rest[1])
+        info[int(entry)] = (name, foreign, rest[0])
+    found, grown = {root}, True
+    while grown:
+        more = {p for p, parent in parents.items() if parent in found} - found
+        grown = bool(more)
+        found |= more
+    return {p: info[p] for p in found - {root} if p in info}
+
+
+def wait_for(what, condition, seconds=15):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise Wrong(f"{what}: not within {seconds} s")
+
+
+def sleepers(process, foreign, count=1):
+    found = [p for p, (name, other, _) in below(process.pid).items() if name == "sleep" and other == foreign]
+    return found if len(found) >= count else None
+
+
+@case
+def kill_follower():
+    """A follower killed from outside is reported as what it is, not as an attack by unknown means."""
+    for n in (2, 3):
+        process = start(["sleep", "100"], n=n)
+        victims = wait_for("followers", lambda p=process, c=n - 1: sleepers(p, True, c))
+        time.sleep(0.2)
+        os.kill(victims[0], signal.SIGKILL)
+        r = Ended(process, 20)
+        r.must((86, 125))
+        if not re.search(r"variant \d.*(SIGKILL|killed)", r.log):
+            raise Wrong(f"the report does not say that a variant was killed: {r.log[:800]}")
+
+
+@case
+def kill_leader():
+    process = start(["sleep", "100"])
+    wait_for("follower", lambda: sleepers(process, True))
+    victims = wait_for("leader", lambda: sleepers(process, False))
+    time.sleep(0.2)
+    os.kill(victims[0], signal.SIGKILL)
+    Ended(process, 20).must(-signal.SIGKILL)
+
+
+@case
+def kill_supervisor():
+    for argv in (["sleep", "100"], ["sh", "-c", "sleep 100 & sleep 101 & (setsid sleep 102) & wait"]):
+        process = start(argv)
+        wait_for("follower", lambda p=process, c=len(argv) - 1 if argv[0] == "sh" else 1: sleepers(p, True, c))
+        time.sleep(0.3)
+        there = below(process.pid)
+        process.kill()
+        process.communicate()
+
+        def alive():
+            return [p for p in there if os.path.exists(f"/proc/{p}") and
+                    not re.search(r"State:\s+[ZX]", open(f"/proc/{p}/status").read())]
+        end = time.monotonic() + 5
+        left = list(there)
+        while left and time.monotonic() < end:
+            time.sleep(0.05)
+            try:
+                left = alive()
+            except OSError:
+                continue
+        if left:
+            raise Wrong(f"left behind: {[(p, there[p]) for p in left]}")
+
+
+@case
+def signals_forwarded():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        name = number.name[3:]
+        script = f"trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.05; done"
+        process = start(["bash", "-c", script])
+        if process.stdout.readline() != "ready\n":
+            raise Wrong("the program did not start: " + Ended(process, 10).log[:500])
+        process.send_signal(number)
+        Ended(process, 20).must(9, out=f"got {name}\n")
+        process = start(["sleep", "100"])
+        wait_for("leader", lambda p=process: sleepers(p, False))
+        wait_for("follower", lambda p=process: sleepers(p, True))
+        time.sleep(0.2)
+        process.send_signal(number)
+        Ended(process, 20).must(-number)
+
+
+@case
+def stop_and_continue():
+    """SIGTSTP stops the program, SIGCONT lets it go on."""
+    script = "echo ready; i=0; while [ $i -lt 20 ]; do i=$((i + 1)); sleep 0.05; done; exit 7"
+    process = start(["bash", "-c", script])
+    if process.stdout.readline() != "ready\n":
+        raise Wrong("the program did not start: " + Ended(process, 10).log[:500])
+    process.send_signal(signal.SIGTSTP)
+    time.sleep(2)
+    if process.poll() is not None:
+        raise Wrong("not stopped: it went on to its end")
+    process.send_signal(signal.SIGCONT)
+    Ended(process, 20).must(7)
+
+
+@case
+def closed_descriptors():
+    """Without standard input, output or error the program meets what it would natively."""
+    script = "for fd in 0 1 2; do if [ -e /proc/self/fd/$fd ]; then echo $fd; fi; done > found; echo x; exit $?"
+    for closed in ([0], [1], [2], [0, 1, 2]):
+        def close(fds=tuple(closed)):
+            for fd in fds:
+                os.close(fd)
+        statuses = []
+        for prefix in ([], MVARMOR + ["-n", "2", "-o", LOG, "--"]):
+            if os.path.exists("found"):
+                os.unlink("found")
+            r = subprocess.run(prefix + ["sh", "-c", script], preexec_fn=close, timeout=20, close_fds=False,
+                               stdin=None if 0 in closed else subprocess.DEVNULL, stdout=None if 1 in closed else subprocess.DEVNULL,
+                               stderr=None if 2 in closed else subprocess.DEVNULL)
+            with open("found") as f:
+                statuses.append((r.returncode, f.read()))
+        if statuses[0] != statuses[1]:
+            raise Wrong(f"with {closed} closed: natively {statuses[0]}, under mvarmor {statuses[1]}")
+
+
+def main():
+    if sys.argv[1:] == ["--list"]:
+        print("\n".join(CASES))
+        return 0
+    try:
+        CASES[sys.argv[1]]()
+    except Wrong as e:
+        print(e)
+        return 1
+    except subprocess.TimeoutExpired as e:
+        print(f"no end after {e.timeout} s: {e.cmd}")
+        return 1
+    except Skip as e:
+        print(e)
+        return 77
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

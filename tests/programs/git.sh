@@ -1,0 +1,36 @@
+#!/bin/sh
+# test: timeout=90 needs=git
+# git: init, add, commit, branch, merge, log, diff, gc, clone, stash; dates fixed.
+set -e
+export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=C GIT_COMMITTER_EMAIL=c@example.org
+export GIT_AUTHOR_DATE='2020-01-01T00:00:00Z' GIT_COMMITTER_DATE='2020-01-02T00:00:00Z'
+export GIT_CONFIG_NOSYSTEM=1 GIT_PAGER=cat
+git init -q -b main repo
+cd repo
+for i in 1 2 3; do
+	seq 1 $((i * 100)) > file$i
+	git add .
+	git commit -q -m "commit $i"
+done
+git log --stat --format='%H %an %s'
+git checkout -q -b side HEAD~1
+echo side > side
+git add side
+git commit -q -m side
+git checkout -q main
+git merge -q --no-edit side
+git log --graph --oneline
+echo change >> file1
+git diff
+git stash -q
+git status --short --branch
+git gc -q
+git fsck
+cd ..
+git clone -q repo copy 2> /dev/null
+cd copy
+git rev-parse HEAD HEAD^2
+git show HEAD:side
+git tag -l
+git blame -s side
+git grep -c 99

@@ -1,0 +1,105 @@
+"""Start a server below whatever MV_TEST_PREFIX says (nothing, or mvarmor run ...), load it, stop it; print what must be equal."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+PREFIX = json.loads(os.environ.get("MV_TEST_PREFIX", "[]"))
+SECONDS = 3
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def fail(text):
+    print("FAILED: " + text)
+    sys.exit(1)
+
+
+def wait_for(what, condition, seconds=15):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            value = condition()
+        except (OSError, urllib.error.URLError):
+            value = None
+        if value:
+            return value
+        time.sleep(0.05)
+    return fail(f"{what}: not within {seconds} s")
+
+
+class Server:
+    """One server process; used in a with statement, so that it is gone at the end whatever happens."""
+
+    def __init__(self, argv, port):
+        self.port = port
+        self.process = subprocess.Popen(PREFIX + argv, stdin=subprocess.DEVNULL, stdout=open("server.out", "wb"),
+                                        stderr=subprocess.STDOUT)
+
+    def __enter__(self):
+        wait_for("server is listening", self.listening)
+        return self
+
+    def __exit__(self, *exception):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        return False
+
+    def listening(self):
+        if self.process.poll() is not None:
+            with open("server.out", errors="replace") as f:
+                print(f.read()[-2000:])
+            fail(f"server ended with status {self.process.returncode} instead of listening")
+        with socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+
+    def send(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM):
+        """Stop it by a signal and print how it ended."""
+        if self.process.poll() is not None:
+            fail(f"server ended by itself with status {self.process.returncode}")
+        self.send(number)
+        try:
+            status = self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            fail(f"no end 15 s after {signal.Signals(number).name}")
+        print(f"after {signal.Signals(number).name}: status {status}")
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            print("still listening")
+        except OSError:
+            print("no longer listening")
+
+
+def fetch(port, path, data=None):
+    """(status, body) of one request, on a connection of its own."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://127.0.0.1:{port}{path}", data=data, timeout=10) as r:
+            return r.status, r.read()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read()
+
+
+def wrk(port, path):
+    """Load for some seconds; print that there were answers and no wrong ones."""
+    out = subprocess.run(["wrk", "-t1", "-c8", f"-d{SECONDS}s", f"http://127.0.0.1:{port}{path}"], stdout=subprocess.PIPE,
+                         text=True, check=True).stdout
+    requests = int(re.search(r"(\d+) requests in", out)[1])
+    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+)", out)
+    wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
+    print("wrk: answers", requests > 20, "socket errors", errors.groups() if errors else 0,
+          "wrong answers", wrong[1] if wrong else 0)

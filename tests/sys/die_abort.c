@@ -1,0 +1,8 @@
+/* The program itself dies by SIGABRT. */
+#include "check.h"
+
+int main(void)
+{
+	puts("about to abort");
+	abort();
+}

@@ -1,0 +1,586 @@
+#!/usr/bin/env python3
+"""Turn data/*.tsv into the engine's table (src/engine/table.h says what it is, data/legend.md how rows are written).
+
+    gen_table.py OUT.c SYSCALLS SUBCALLS STRUCTS        write the C file
+    gen_table.py --hooks SYSCALLS SUBCALLS STRUCTS      print the hooks that rows name, one a line
+    gen_table.py --limits DOC.md SYSCALLS ...           rewrite the generated section of DOC.md
+    gen_table.py --check-limits DOC.md SYSCALLS ...     exit 1 if that section is stale
+
+Mistakes in the data are reported as "file:line: message", all of them, and end with exit status 1.
+"""
+import errno
+import re
+import sys
+from dataclasses import dataclass, field
+
+CALL_COLUMNS = "nr name class sel in out ret fd fdkind flags groups hook why".split()
+SUB_COLUMNS = "parent selector name class in out ret fdkind flags groups hook why".split()
+STRUCT_COLUMNS = "name size fields".split()
+
+TABLE_SIZE = 512
+PSEUDO = {0x1000: "<fault>", 0x1001: "<rdtsc>", 0x1002: "<rdtscp>", 0x1003: "<cpuid>"}
+NARGS = 6
+NONE = 0xFF
+
+CLASSES = "LEADER LEADER_LOCAL ALL ALLOVW LOCAL EMUL".split()
+RETS = {"val": "VALUE", "fd": "FD", "addr": "ADDR", "own": "OWN"}
+FDKINDS = "file socket pipe tty other".split()
+FLAGS = "blocks sigpoint noreturn ord_fd ord_mm ord_proc clone exec cmsg_fds pseudo".split()
+GROUPS = "exec privilege output files network memory signal".split()
+
+# Which length rules a kind takes; "" is no rule at all.
+IN_KINDS = {
+    "ign": {""}, "u32": {""}, "u64": {""}, "fd": {""}, "dfd": {""}, "addr": {""}, "ptr": {""},
+    "str": {""}, "path": {""}, "strv": {""}, "msg": {""}, "msglay": {""}, "sigarg": {""},
+    "buf": {"CONST", "ARG", "ARG_PLUS", "BITS"},
+    "st": {"CONST", "ARG"},
+    "iov": {"ARG"}, "iovlay": {"ARG"}, "mmsg": {"ARG"}, "mmsglay": {"ARG"},
+    "sockaddr": {"ARG"}, "sigset": {"ARG"}, "fdset": {"ARG"}, "pollfds": {"ARG"},
+}
+OUT_KINDS = {
+    "buf": {"CONST", "ARG", "ARG_PLUS", "RET", "RET_PLUS", "MIN_RET_ARG", "RET_IF_ARG", "VALUE_RESULT", "BITS",
+            "PAGES"},
+    "st": {"CONST", "ARG", "RET"},
+    "iov": {"RET"}, "msg": {"RET"}, "mmsg": {"RET"}, "mmsglay": {"RET"},
+    "fdset": {"ARG"}, "pollfds": {"ARG"},
+}
+LEN_RULES = [  # pattern, rule; groups are named arg and size
+    (r"(?P<size>\d+)", "CONST"),
+    (r"a(?P<arg>\d)", "ARG"),
+    (r"a(?P<arg>\d)\*(?P<size>\d+)", "ARG"),
+    (r"a(?P<arg>\d)\+(?P<size>\d+)", "ARG_PLUS"),
+    (r"ret", "RET"),
+    (r"ret\*(?P<size>\d+)", "RET"),
+    (r"ret\+(?P<size>\d+)", "RET_PLUS"),
+    (r"min\(ret,a(?P<arg>\d)\)", "MIN_RET_ARG"),
+    (r"retif\(a(?P<arg>\d)\)", "RET_IF_ARG"),
+    (r"vr\(a(?P<arg>\d)\)", "VALUE_RESULT"),
+    (r"bits\(a(?P<arg>\d)\)", "BITS"),
+    (r"pages\(a(?P<arg>\d)\)", "PAGES"),
+]
+NUMBER = r"0x[0-9a-f]+|\d+"
+CONDITIONS = [
+    (r"a(?P<arg>\d)", "SET"),
+    (rf"a(?P<arg>\d)&(?P<mask>{NUMBER})", "ANY"),
+    (rf"!a(?P<arg>\d)&(?P<mask>{NUMBER})", "NONE"),
+    (rf"a(?P<arg>\d)=(?P<mask>{NUMBER})", "EQ"),
+]
+
+
+class Mistake(Exception):
+    """What is wrong with one row."""
+
+
+@dataclass
+class Operand:
+    arg: int
+    kind: str
+    len: str = "CONST"
+    len_arg: int = 0
+    size: int = 0
+    st: str | None = None
+    cond: str = "ALWAYS"
+    cond_arg: int = 0
+    cond_mask: int = 0
+    even_on_error: bool = False
+
+
+@dataclass
+class Row:
+    name: str
+    line: int
+    cls: str = ""
+    err: str = ""
+    nargs: int = 0
+    ins: list = field(default_factory=list)
+    outs: list = field(default_factory=list)
+    ret: str = "val"
+    fdkind: str = "-"
+    fd: int = NONE
+    sel: int = NONE
+    flags: list = field(default_factory=list)
+    groups: list = field(default_factory=list)
+    hook: str = "-"
+    why: str = "-"
+    nr: int = 0
+    first: int = 0
+    last: int = 0
+    subs: list = field(default_factory=list)
+
+
+@dataclass
+class Struct:
+    name: str
+    size: int
+    fields: list
+
+
+def number(text, what, limit):
+    if not re.fullmatch(NUMBER, text):
+        raise Mistake(f"{what} '{text}' is not a number")
+    value = int(text, 0)
+    if value > limit:
+        raise Mistake(f"{what} {text} is above {limit:#x}")
+    return value
+
+
+def words(text, allowed, what):
+    if text == "-":
+        return []
+    out = []
+    for word in text.split(","):
+        if word not in allowed:
+            raise Mistake(f"unknown {what} '{word}' (known: {' '.join(allowed)})")
+        if word in out:
+            raise Mistake(f"{what} '{word}' twice")
+        out.append(word)
+    return out
+
+
+def parse_length(op, rule, text):
+    for pattern, name in LEN_RULES:
+        m = re.fullmatch(pattern, rule)
+        if m:
+            break
+    else:
+        raise Mistake(f"unknown length rule '{rule}' in '{text}'")
+    got = m.groupdict()
+    op.len = name
+    op.len_arg = int(got.get("arg") or 0)
+    op.size = int(got.get("size") or (1 if name in ("ARG", "RET") else 0))
+
+
+def parse_operand(text, kinds, structs):
+    m = re.fullmatch(r"(\d):([a-z][a-z0-9]*)(?::([^?!]+))?(?:\?([^?]+?))?(!?)", text)
+    if not m:
+        raise Mistake(f"operand '{text}' is not ARG:KIND[:RULE][?CONDITION][!]")
+    arg, kind, rest, cond, bang = m.groups()
+    op = Operand(int(arg), kind)
+    if kind not in kinds:
+        raise Mistake(f"unknown kind '{kind}' in '{text}' (known here: {' '.join(sorted(kinds))})")
+    rule = rest or ""
+    if kind == "st":
+        op.st, _, rule = rule.partition(":")
+        if op.st not in structs:
+            raise Mistake(f"unknown struct '{op.st}' in '{text}': structs.tsv has no such row")
+        rule = rule or "1"
+    if rule:
+        parse_length(op, rule, text)
+    if (op.len if rule else "") not in kinds[kind]:
+        raise Mistake(f"kind '{kind}' does not take the length rule '{rule}' in '{text}'")
+    if op.size > 0xFFFF:
+        raise Mistake(f"size {op.size} in '{text}' is above 65535")
+    if rule and op.len == "CONST" and op.size == 0:
+        raise Mistake(f"length 0 in '{text}'")
+    if cond:
+        for pattern, name in CONDITIONS:
+            c = re.fullmatch(pattern, cond)
+            if c:
+                break
+        else:
+            raise Mistake(f"unknown condition '?{cond}' in '{text}'")
+        op.cond, op.cond_arg = name, int(c["arg"])
+        op.cond_mask = number(c.groupdict().get("mask") or "0", "mask", 0xFFFFFFFF)
+    op.even_on_error = bool(bang)
+    return op
+
+
+def check_indexes(op, nargs, text):
+    used = [("operand", op.arg)]
+    if op.len not in ("CONST", "RET", "RET_PLUS"):
+        used.append(("length rule", op.len_arg))
+    if op.cond != "ALWAYS":
+        used.append(("condition", op.cond_arg))
+    for what, index in used:
+        if index >= nargs:
+            raise Mistake(f"{what} of '{text}' names argument {index}, the call has {nargs}")
+
+
+def parse_inputs(row, text, structs):
+    if text == "-":
+        return
+    last = -1
+    parsed = []
+    for item in text.split(" "):
+        op = parse_operand(item, IN_KINDS, structs)
+        if op.even_on_error:
+            raise Mistake(f"'!' in the input '{item}': only outputs are written on error")
+        if op.arg not in (last, last + 1):
+            raise Mistake(f"'{item}' is out of order: every argument is listed, from 0 up")
+        last = op.arg
+        parsed.append((op, item))
+    row.nargs = last + 1
+    if row.nargs > NARGS:
+        raise Mistake(f"{row.nargs} arguments, a call has at most {NARGS}")
+    for op, item in parsed:
+        check_indexes(op, row.nargs, item)
+        if op.kind != "ign":
+            row.ins.append(op)
+
+
+def parse_outputs(row, text, structs):
+    if text == "-":
+        return
+    if row.cls in ("ALL", "LOCAL", "DENY"):
+        raise Mistake(f"class {row.cls} has no outputs to replicate: every variant keeps its own")
+    for item in text.split(" "):
+        op = parse_operand(item, OUT_KINDS, structs)
+        check_indexes(op, row.nargs, item)
+        if op.kind == "st":		# the engine copies outputs as bytes, padding included
+            op.kind, size = "buf", structs[op.st].size
+            op.size *= size
+            op.st = None
+            if op.size > 0xFFFF:
+                raise Mistake(f"size {op.size} of '{item}' is above 65535")
+        if op.kind in ("iov", "mmsg", "mmsglay"):	# the vector's count is where the input operand has it
+            counts = [i.len_arg for i in row.ins if i.arg == op.arg and i.kind in ("iov", "iovlay", "mmsg", "mmsglay")]
+            if not counts:
+                raise Mistake(f"output '{item}' has no input operand of the same argument that counts its elements")
+            op.len_arg = counts[0]
+        row.outs.append(op)
+
+
+def parse_common(row, col, structs):
+    """The columns that syscalls.tsv and subcalls.tsv share."""
+    cls, _, err = col["class"].partition(":")
+    if cls == "DENY":
+        if not err:
+            raise Mistake("DENY needs an errno: DENY:EPERM")
+        if not hasattr(errno, err):
+            raise Mistake(f"unknown errno '{err}'")
+        if col["why"] == "-":
+            raise Mistake("DENY needs a reason in the column why")
+    elif err or cls not in CLASSES:
+        raise Mistake(f"unknown class '{col['class']}' (known: {' '.join(CLASSES)} DENY:ERRNO)")
+    row.cls, row.err = cls, err
+    parse_inputs(row, col["in"], structs)
+    parse_outputs(row, col["out"], structs)
+    if col["ret"] not in RETS:
+        raise Mistake(f"unknown result '{col['ret']}' (known: {' '.join(RETS)})")
+    row.ret = col["ret"]
+    if col["fdkind"] != "-" and col["fdkind"] not in FDKINDS:
+        raise Mistake(f"unknown fdkind '{col['fdkind']}' (known: {' '.join(FDKINDS)})")
+    row.fdkind = col["fdkind"]
+    row.flags = words(col["flags"], FLAGS, "flag")
+    row.groups = words(col["groups"], GROUPS, "group")
+    if col["hook"] != "-" and not re.fullmatch(r"[a-z][a-z0-9_]*", col["hook"]):
+        raise Mistake(f"hook '{col['hook']}' is not a name of small letters, digits and _")
+    row.hook, row.why = col["hook"], col["why"]
+    if cls == "EMUL" and row.hook == "-":
+        raise Mistake("EMUL needs a hook that answers")
+    if cls == "DENY" and row.hook != "-":
+        raise Mistake("DENY takes no hook: nothing is executed")
+
+
+def index_column(text, nargs, what):
+    if text == "-":
+        return NONE
+    index = number(text, what, NARGS - 1)
+    if index >= nargs:
+        raise Mistake(f"{what} names argument {index}, the call has {nargs}")
+    return index
+
+
+class Table:
+    def __init__(self, syscalls, subcalls, structs):
+        self.mistakes = []
+        self.structs = {}
+        self.calls = {}
+        self.names = {}
+        self.each(structs, STRUCT_COLUMNS, self.add_struct)
+        self.each(syscalls, CALL_COLUMNS, self.add_call)
+        self.each(subcalls, SUB_COLUMNS, self.add_sub)
+        for row in self.calls.values():
+            if row.sel != NONE and not row.subs:
+                self.mistakes.append(f"{syscalls}:{row.line}: {row.name} has a selector but no row in {subcalls}")
+            row.subs.sort(key=lambda s: s.first)
+            for low, high in zip(row.subs, row.subs[1:]):
+                if high.first <= low.last:
+                    where = f"{subcalls}:{high.line}"
+                    self.mistakes.append(f"{where}: selector {high.first:#x} is already in line {low.line}")
+        for nr, name in PSEUDO.items():
+            if nr not in self.calls:
+                self.mistakes.append(f"{syscalls}:1: no row for the pseudo call {nr:#x} {name}")
+
+    def each(self, path, columns, add):
+        with open(path, encoding="utf-8") as f:
+            lines = f.read().split("\n")
+        if lines and lines[-1] == "":
+            lines.pop()
+        for n, text in enumerate(lines, 1):
+            try:
+                cells = text.split("\t")
+                if n == 1:
+                    if cells != columns:
+                        raise Mistake(f"the first line must name the columns: {' '.join(columns)}")
+                    continue
+                if len(cells) != len(columns):
+                    raise Mistake(f"{len(cells)} columns, {len(columns)} expected (tabs between, '-' for nothing)")
+                for name, cell in zip(columns, cells):
+                    if cell == "" or cell != cell.strip() or "  " in cell:
+                        raise Mistake(f"column {name} is empty or has stray blanks; '-' stands for nothing")
+                add(n, dict(zip(columns, cells)))
+            except Mistake as m:
+                self.mistakes.append(f"{path}:{n}: {m}")
+
+    def add_struct(self, line, col):
+        name = col["name"]
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            raise Mistake(f"'{name}' is not a struct name")
+        if name in self.structs:
+            raise Mistake(f"struct '{name}' twice")
+        size = number(col["size"], "size", 0xFFFF)
+        if size == 0:
+            raise Mistake("size 0")
+        fields = []
+        end = 0
+        text = f"all@0+{size}" if col["fields"] == "*" else col["fields"]
+        for item in text.split(" "):
+            m = re.fullmatch(r"([a-z_][a-z0-9_.]*)@(\d+)\+(\d+)", item)
+            if not m:
+                raise Mistake(f"field '{item}' is not NAME@OFFSET+LENGTH")
+            offset, length = int(m[2]), int(m[3])
+            if offset < end:
+                raise Mistake(f"field '{item}' overlaps the one before it, or is out of order")
+            end = offset + length
+            if length == 0 or end > size:
+                raise Mistake(f"field '{item}' is empty or reaches past the size {size}")
+            fields.append((offset, length, m[1]))
+        self.structs[name] = Struct(name, size, fields)
+
+    def add_call(self, line, col):
+        nr = number(col["nr"], "nr", max(PSEUDO))
+        name = col["name"]
+        pseudo = nr in PSEUDO
+        if nr >= TABLE_SIZE and not pseudo:
+            raise Mistake(f"number {nr} is neither below {TABLE_SIZE} nor a pseudo call")
+        if pseudo and name != PSEUDO[nr]:
+            raise Mistake(f"pseudo call {nr:#x} is {PSEUDO[nr]}, not {name}")
+        if not pseudo and not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
+            raise Mistake(f"'{name}' is not a call name")
+        if nr in self.calls:
+            raise Mistake(f"number {nr} is already in line {self.calls[nr].line}")
+        if name in self.names:
+            raise Mistake(f"'{name}' is already in line {self.names[name].line}")
+        row = Row(name, line, nr=nr)
+        parse_common(row, col, self.structs)
+        row.fd = index_column(col["fd"], row.nargs, "fd")
+        row.sel = index_column(col["sel"], row.nargs, "sel")
+        self.check(row)
+        if pseudo != ("pseudo" in row.flags):
+            raise Mistake("the flag pseudo is for rows with names in <angle brackets>, and those need it")
+        self.calls[nr] = row
+        self.names[name] = row
+
+    def add_sub(self, line, col):
+        parent = self.names.get(col["parent"])
+        if not parent:
+            raise Mistake(f"no call '{col['parent']}' in the table")
+        if parent.sel == NONE:
+            raise Mistake(f"{parent.name} has no selector argument: give it one in the column sel")
+        if not re.fullmatch(r"[A-Za-z_0-9][A-Za-z0-9_/*]*", col["name"]):
+            raise Mistake(f"'{col['name']}' is not a selector name")
+        row = Row(f"{parent.name}({col['name']})", line, nr=parent.nr)
+        first, dash, last = col["selector"].partition("-")
+        row.first = number(first, "selector", 0xFFFFFFFF)
+        row.last = number(last, "selector", 0xFFFFFFFF) if dash else row.first
+        if row.last < row.first:
+            raise Mistake(f"selector range '{col['selector']}' is upside down")
+        if any(s.name == row.name for s in parent.subs):
+            raise Mistake(f"{row.name} twice")
+        parse_common(row, col, self.structs)
+        row.fd = parent.fd
+        if row.nargs > parent.nargs:
+            raise Mistake(f"{row.nargs} arguments, {parent.name} has {parent.nargs}")
+        if row.cls != "DENY" and parent.sel not in [op.arg for op in row.ins]:
+            raise Mistake(f"argument {parent.sel}, the selector, is not compared")
+        self.check(row)
+        parent.subs.append(row)
+
+    @staticmethod
+    def check(row):
+        if row.cls == "LEADER_LOCAL" and row.fd == NONE:
+            raise Mistake("LEADER_LOCAL needs the argument that decides in the column fd")
+        if row.ret == "fd" and "ord_fd" not in row.flags and row.cls != "DENY":
+            raise Mistake("a call that makes a descriptor needs the flag ord_fd")
+        if row.fdkind != "-" and row.ret != "fd" and row.cls != "DENY":
+            if not row.outs or row.outs[0].len != "CONST" or row.outs[0].size != 8:
+                raise Mistake("fdkind without a new descriptor: ret is not fd, the first output not a pair of them")
+
+    def rows(self):
+        for nr in sorted(self.calls):
+            yield self.calls[nr]
+            yield from self.calls[nr].subs
+
+    def hooks(self):
+        return sorted({row.hook for row in self.rows() if row.hook != "-"})
+
+
+def c_string(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def c_bits(prefix, names):
+    return " | ".join(prefix + n.upper() for n in names) or "0"
+
+
+class Writer:
+    """Renders the table; equal operand lists are written once."""
+
+    def __init__(self, table):
+        self.table = table
+        self.order = list(table.structs)
+        self.lists = {}
+        self.lines = []
+
+    def operand(self, op):
+        parts = [f".arg = {op.arg}", f".kind = MV_KIND_{'STRUCT' if op.kind == 'st' else op.kind.upper()}",
+                 f".len = MV_LEN_{op.len}"]
+        if op.len_arg:
+            parts.append(f".len_arg = {op.len_arg}")
+        if op.size:
+            parts.append(f".size = {op.size}")
+        if op.st:
+            parts.append(f".st = {self.order.index(op.st)}")
+        if op.cond != "ALWAYS":
+            parts.append(f".cond = MV_COND_{op.cond}")
+            if op.cond_arg:
+                parts.append(f".cond_arg = {op.cond_arg}")
+            if op.cond_mask:
+                parts.append(f".cond_mask = {op.cond_mask:#x}")
+        if op.even_on_error:
+            parts.append(".even_on_error = true")
+        return "{ " + ", ".join(parts) + " }"
+
+    def operands(self, ops):
+        if not ops:
+            return "NULL"
+        key = tuple(self.operand(op) for op in ops)
+        if key not in self.lists:
+            name = f"ops_{len(self.lists)}"
+            self.lists[key] = name
+            self.lines.append(f"static const struct mv_operand {name}[] = {{")
+            self.lines += [f"\t{text}," for text in key]
+            self.lines += ["};", ""]
+        return self.lists[key]
+
+    def row(self, row, subs="NULL"):
+        out = [f".name = {c_string(row.name)}", f".cls = MV_CLASS_{row.cls}", f".nargs = {row.nargs}",
+               f".nin = {len(row.ins)}, .nout = {len(row.outs)}", f".ret = MV_RET_{RETS[row.ret]}"]
+        out.append(f".fdkind = MV_FDKIND_{'NONE' if row.fdkind == '-' else row.fdkind.upper()}")
+        out.append(f".fd_arg = {row.fd:#x}, .sel_arg = {row.sel:#x}")
+        if row.err:
+            out.append(f".err = {getattr(errno, row.err)} /* {row.err} */")
+        out.append(f".flags = {c_bits('MV_DESC_', row.flags)}")
+        out.append(f".groups = {c_bits('MV_GROUP_', row.groups)}")
+        if row.last or row.first:
+            out.append(f".selector = {row.first:#x}, .selector_last = {row.last:#x}")
+        out.append(f".in = {self.operands(row.ins)}, .out = {self.operands(row.outs)}")
+        if row.subs:
+            out.append(f".subs = {subs}, .nsubs = {len(row.subs)}")
+        if row.hook != "-":
+            out.append(f".hook = &mv_hook_{row.hook}")
+        if row.cls == "DENY":
+            out.append(f".why = {c_string(row.why)}")
+        return ",\n\t\t".join(out)
+
+    def write_structs(self):
+        for s in self.table.structs.values():
+            self.lines.append(f"static const struct mv_struct_field fields_{s.name}[] = {{")
+            self.lines += [f"\t{{ {offset}, {length}, {c_string(name)} }}," for offset, length, name in s.fields]
+            self.lines += ["};", ""]
+        self.lines.append("const struct mv_struct mv_structs[] = {")
+        for s in self.table.structs.values():
+            self.lines.append(f"\t{{ {c_string(s.name)}, {s.size}, {len(s.fields)}, fields_{s.name} }},")
+        self.lines += ["};", f"const unsigned mv_nstructs = {len(self.order)};", ""]
+
+    def write_rows(self):
+        rendered = {}
+        for nr, row in sorted(self.table.calls.items()):
+            subs = f"subs_{row.name}"
+            bodies = [self.row(sub) for sub in row.subs]
+            if bodies:
+                self.lines.append(f"static const struct mv_desc {subs}[] = {{")
+                self.lines += [f"\t{{\n\t\t{body},\n\t}}," for body in bodies]
+                self.lines += ["};", ""]
+            rendered[nr] = self.row(row, subs)
+        for head, base, numbers in (("mv_table[MV_TABLE_SIZE]", 0, [n for n in rendered if n < TABLE_SIZE]),
+                                    ("mv_pseudo_table[MV_PSEUDO_END - MV_PSEUDO_BASE]", 0x1000, list(PSEUDO))):
+            self.lines.append(f"const struct mv_desc {head} = {{")
+            self.lines += [f"\t[{nr - base}] = {{\n\t\t{rendered[nr]},\n\t}}," for nr in numbers]
+            self.lines += ["};", ""]
+
+    def text(self):
+        self.lines = ["/* Generated by tools/gen_table.py from the .tsv files in data/: change those. */",
+                      '#include "engine/table.h"', ""]
+        self.lines += [f"extern const struct mv_hook mv_hook_{hook};" for hook in self.table.hooks()]
+        self.lines.append("")
+        self.write_structs()
+        self.write_rows()
+        return "\n".join(self.lines).rstrip("\n") + "\n"
+
+
+BEGIN = "<!-- generated by tools/gen_table.py --limits: begin -->"
+END = "<!-- generated by tools/gen_table.py --limits: end -->"
+
+
+def limits_section(table):
+    reasons = {}
+    for row in table.rows():
+        if row.cls == "DENY":
+            name = row.name + " with any other selector" if row.sel != NONE else row.name
+            reasons.setdefault((row.err, row.why), []).append(name)
+    out = [BEGIN, "", "| fails with | calls | why |", "|---|---|---|"]
+    for (err, why), names in sorted(reasons.items()):
+        calls = ", ".join(f"`{n}`" for n in names)
+        out.append(f"| {err} | {calls} | {why} |")
+    return "\n".join(out + ["", END])
+
+
+def limits(table, path, check):
+    with open(path, encoding="utf-8") as f:
+        old = f.read()
+    head, begin, rest = old.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        print(f"{path}:1: the markers '{BEGIN}' and '{END}' are missing", file=sys.stderr)
+        return 1
+    new = head + limits_section(table) + tail
+    if new == old:
+        return 0
+    if check:
+        print(f"{path}:1: stale: run tools/gen_table.py --limits {path}", file=sys.stderr)
+        return 1
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(new)
+    return 0
+
+
+def main(argv):
+    mode = "c"
+    if argv and argv[0] in ("--hooks", "--limits", "--check-limits"):
+        mode = argv.pop(0)[2:]
+    if len(argv) != (3 if mode == "hooks" else 4):
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        table = Table(*argv[-3:])
+        if table.mistakes:
+            print("\n".join(table.mistakes), file=sys.stderr)
+            return 1
+        if mode == "hooks":
+            print("\n".join(table.hooks()))
+        elif mode == "c":
+            text = Writer(table).text()
+            with open(argv[0], "w", encoding="utf-8") as f:
+                f.write(text)
+        else:
+            return limits(table, argv[0], mode == "check-limits")
+    except OSError as e:
+        print(f"{e.filename}: {e.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
