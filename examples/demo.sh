@@ -34,13 +34,14 @@ wait_for() {
 
 # The exit status of the server; ends it by force when it takes longer than ten seconds.
 server_status() {
-	( sleep 10; kill -9 "$server" ) >/dev/null 2>&1 &
-	local watchdog=$!
-	wait "$server" 2>/dev/null
-	local status=$?
-	kill "$watchdog" 2>/dev/null
+	local process=$server
+	for _ in $(seq 200); do
+		kill -0 "$process" 2>/dev/null || break
+		sleep 0.05
+	done
+	kill -9 "$process" 2>/dev/null
 	server=
-	return "$status"
+	wait "$process" 2>/dev/null
 }
 
 nginx_part() {
@@ -129,7 +130,9 @@ armed_part() {
 	exploit "$port" $secret && wrong "the exploit should not have worked"
 	server_status
 	local status=$?
-	cat "$work/guestbook.err"
+	# Without the registers and memory maps, which fill a screen for each variant.
+	sed '/^  registers/,$d' "$work/guestbook.err"
+	echo "  [$(sed '1,/^  registers/d' "$work/guestbook.err" | wc -l) more lines: registers, memory map, the same of variant 1]"
 	echo "exit status $status"
 	[ "$status" = 86 ] || wrong "the divergence should have been told by exit status 86"
 }

@@ -33,7 +33,16 @@ static void take_signal(struct mv_thread *t, const struct mv_record *rec, const 
 /* The leader's next record in this state is none that can be there: only a corrupted stream can do that. */
 static void corrupt(struct mv_thread *t, struct mv_step *step)
 {
-	mv_run_fail(t->run, MV_VERDICT_FAILURE, "a stream holds a record that cannot be there");
+	const void *payload;
+	const struct mv_record *rec = mv_stream_next(t->stream, consumer(t), &payload);
+	char where[] = { (char)('0' + t->state / 10), (char)('0' + t->state % 10), 0 };
+	char what[] = { rec && rec->kind < 10 ? (char)('0' + rec->kind) : '?', 0 };
+	char text[160];
+
+	mv_text(text, sizeof(text), (const char *const[]){
+		"a stream holds a record that cannot be there (kind ", what, " in state ", where, " of ",
+		mv_call_name(&t->call), ")", NULL });
+	mv_run_fail(t->run, MV_VERDICT_FAILURE, text);
 	step->action = MV_STOP;
 }
 
@@ -160,6 +169,8 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		corrupt(t, step);
 		return false;
 	}
+	if (rec->nr == t->call.nr && hook(t)->reconcile)
+		hook(t)->reconcile(t, rec, payload);
 	if (!mv_compare(t, rec, payload)) {
 		step->action = MV_STOP;
 		return false;

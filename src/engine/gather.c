@@ -282,8 +282,13 @@ static void put_pollfds(struct mv_thread *t, unsigned arg, uint64_t addr, uint64
 		size_t n = count < MV_SCRATCH / 8 ? (size_t)count : MV_SCRATCH / 8;
 		size_t got = mv_peek(t, addr, t->scratch, n * 8);
 
-		for (size_t i = 0; i < got / 8; i++)
-			put(t, t->scratch + 8 * i, 6);
+		for (size_t i = 0; i < got / 8; i++) {
+			int32_t fd;
+
+			__builtin_memcpy(&fd, t->scratch + 8 * i, 4);
+			/* An entry with a negative descriptor is not looked at. */
+			put(t, t->scratch + 8 * i, fd < 0 ? 4 : 6);
+		}
 		if (got < n * 8) {
 			fault(t, arg);
 			return;

@@ -158,6 +158,8 @@ struct mv_hook {
 	int (*prepare)(struct mv_thread *t);
 	/* Every variant: change how arguments are compared. */
 	void (*normalise)(struct mv_thread *t);
+	/* Follower, before comparing: take over from the leader what may differ by its nature. */
+	void (*reconcile)(struct mv_thread *t, const struct mv_record *rec, const void *payload);
 	bool (*lead)(struct mv_thread *t, int64_t last, struct mv_step *step);
 	/* Leader, after a successful call: outputs are in place; sets t->extra, changes dests. */
 	void (*collect)(struct mv_thread *t);
@@ -224,6 +226,10 @@ void mv_lead(struct mv_thread *t, struct mv_step *step);
 void mv_lead_ran(struct mv_thread *t, int64_t result, struct mv_step *step);
 void mv_follow(struct mv_thread *t, struct mv_step *step);
 void mv_follow_ran(struct mv_thread *t, int64_t result, struct mv_step *step);
+
+/* ---- tempname.c ---- */
+/* Follower: if the path behind argument arg differs from the leader's in a temporary file's random letters, take those. */
+void mv_adopt_temporary_name(struct mv_thread *t, const struct mv_record *rec, const void *payload, unsigned arg);
 
 /* Ask for a kernel call. */
 static inline bool mv_ask(struct mv_step *step, uint32_t nr, uint64_t a0, uint64_t a1, uint64_t a2)

@@ -236,12 +236,19 @@ uint32_t mv_mm_ordinal(struct mv_mm *mm)
 	return mm->next_ordinal++;
 }
 
+static bool own_window(const struct mv_layout *l, uint64_t addr)
+{
+	return l->mode == MV_LAYOUT_ASLR ||
+	       (l->mode == MV_LAYOUT_DISJOINT && addr >= l->slice && addr < l->slice + (1ull << MV_SLICE_SHIFT));
+}
+
 void mv_mm_normalise(const struct mv_mm *mm, uint64_t addr, uint64_t out[2])
 {
 	size_t i = first_behind(mm, addr);
 
+	/* What is not mapped has no meaning but that; inside the variant's own window it is nowhere the same address. */
 	out[0] = MV_MAP_NONE;
-	out[1] = addr;
+	out[1] = own_window(&mm->layout, addr) ? addr % PAGE : addr;
 	if (i < mm->count && mm->maps[i].start <= addr) {
 		out[0] = mm->maps[i].ordinal;
 		out[1] = mm->maps[i].origin + (addr - mm->maps[i].start);
@@ -249,6 +256,9 @@ void mv_mm_normalise(const struct mv_mm *mm, uint64_t addr, uint64_t out[2])
 		out[0] = mm->maps[i - 1].ordinal;
 		out[1] = mm->maps[i - 1].origin + (addr - mm->maps[i - 1].start);
 	}
+	/* Stacks begin at different distances from their mapping's start. */
+	if (out[0] == MV_MAP_STACK)
+		out[1] = 0;
 }
 
 struct mv_brk *mv_mm_brk(struct mv_mm *mm)

@@ -60,7 +60,8 @@ void mv_mm_each(const struct mv_mm *mm, void (*fn)(void *ctx, const struct mv_ma
 uint32_t mv_mm_ordinal(struct mv_mm *mm);
 
 /*
- * What an address means in every variant.  Returns ordinal and offset; (0, addr) for addresses in no mapping.
+ * What an address means in every variant.  Returns ordinal and offset.  Addresses in no mapping are (0, offset in
+ * the page) where variants lie at different addresses, else (0, addr).
  * An address that is the end of a mapping and the start of none belongs to the mapping it ends.
  */
 void mv_mm_normalise(const struct mv_mm *mm, uint64_t addr, uint64_t out[2]);

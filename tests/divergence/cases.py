@@ -55,8 +55,9 @@ class Ended:
         try:
             self.out, self.err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
+            # Not communicate(): whoever is left may hold the pipes open.
             process.kill()
-            process.communicate()
+            process.wait()
             raise
         self.status = process.returncode
         self.log = ""
@@ -129,10 +130,11 @@ def address_in_large_write():
 def address_in_path():
     for policy in ("exec", "comprehensive"):
         run([program("address_in_path")], policy=policy).must(86, r"divergence: openat\(AT_FDCWD, \.\.\.\): " + BYTES)
-    if [f for f in os.listdir(".") if f.startswith("file-")] and policy == "comprehensive":
         files = [f for f in os.listdir(".") if f.startswith("file-")]
-        if len(files) > 1:
-            raise Wrong(f"a file was created under comprehensive: {files}")
+        if policy == "comprehensive" and files:
+            raise Wrong(f"created in spite of the lockstep: {files}")
+        for name in files:
+            os.unlink(name)
 
 
 @case
@@ -157,15 +159,15 @@ def fault_in_one():
 def loop_in_one():
     """A follower that never arrives: found after the deadline.  Whose slice is the lowest is a matter of the seed, and a
     leader that loops is indistinguishable from one that computes."""
-    for seed in range(1, 17):
+    for seed in range(1, 13):
         process = start([program("loop_in_one")], "--deadline", "1000", "--seed", str(seed))
         try:
-            r = Ended(process, 6)
+            r = Ended(process, 5)
         except subprocess.TimeoutExpired:
             continue
-        r.must(86, r"divergence: variant 1 did not arrive at getppid\(\)|divergence: variant 1 did not arrive at")
+        r.must(86, r"divergence: variant 1 did not arrive at")
         return
-    raise Wrong("no seed from 1 to 16 made the follower loop, or its absence was not noticed")
+    raise Wrong("no seed from 1 to 12 made the follower loop, or its absence was not noticed")
 
 
 @case
@@ -470,9 +472,9 @@ def signals_forwarded():
 
 @case
 def stop_and_continue():
-    """SIGTSTP stops the program, SIGCONT lets it go on."""
+    """SIGTSTP stops the program, SIGCONT lets it go on.  A group of its own in our session: an orphaned one is never stopped."""
     script = "echo ready; i=0; while [ $i -lt 20 ]; do i=$((i + 1)); sleep 0.05; done; exit 7"
-    process = start(["bash", "-c", script])
+    process = start(["bash", "-c", script], process_group=0)
     if process.stdout.readline() != "ready\n":
         raise Wrong("the program did not start: " + Ended(process, 10).log[:500])
     process.send_signal(signal.SIGTSTP)

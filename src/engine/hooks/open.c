@@ -7,6 +7,7 @@
 #define NR_OPEN 2
 #define NR_CREAT 85
 #define NR_OPENAT2 437
+#define NR_MKDIR 83
 #define O_CLOEXEC_ 02000000
 
 enum { AUX_PLANT, AUX_PROC };	/* AUX_PROC: index into own_files + 1 */
@@ -90,6 +91,19 @@ static int prepare(struct mv_thread *t)
 	return 0;
 }
 
+#define O_CREAT_ 0100u
+#define O_EXCL_ 0200u
+
+/* mkstemp: whoever makes a new file under a name that must not exist yet may have drawn that name. */
+static void reconcile(struct mv_thread *t, const struct mv_record *rec, const void *payload)
+{
+	bool first = t->call.nr == NR_OPEN;
+	uint64_t flags = t->call.args[first ? 1 : 2];
+
+	if (t->call.nr != NR_CREAT && t->call.nr != NR_OPENAT2 && flags & O_CREAT_ && flags & O_EXCL_)
+		mv_adopt_temporary_name(t, rec, payload, first ? 0 : 1);
+}
+
 static bool wants_cloexec(struct mv_thread *t)
 {
 	uint64_t flags;
@@ -130,4 +144,15 @@ static void done(struct mv_thread *t)
 			.kind = MV_FDKIND_FILE, .flags = t->aux[AUX_PROC] ? MV_FD_OWN : 0 });
 }
 
-const struct mv_hook mv_hook_open = { .prepare = prepare, .follow = follow, .done = done };
+/* mkdtemp */
+static void mkdir_reconcile(struct mv_thread *t, const struct mv_record *rec, const void *payload)
+{
+	bool first = t->call.nr == NR_MKDIR;
+
+	if ((t->call.args[first ? 1 : 2] & 07777) == 0700)
+		mv_adopt_temporary_name(t, rec, payload, first ? 0 : 1);
+}
+
+const struct mv_hook mv_hook_mkdir = { .reconcile = mkdir_reconcile };
+
+const struct mv_hook mv_hook_open = { .prepare = prepare, .reconcile = reconcile, .follow = follow, .done = done };

@@ -106,11 +106,10 @@ const struct mv_hook mv_hook_clone = {
 
 /* ---- exec ---- */
 
-#define AT_EMPTY_PATH_ 0x1000u
-
+/* The program itself, or the directory its path starts from. */
 static bool by_descriptor(const struct mv_thread *t)
 {
-	return t->call.nr == NR_EXECVEAT && t->call.args[4] & AT_EMPTY_PATH_;
+	return t->call.nr == NR_EXECVEAT && (int32_t)t->call.args[0] >= 0;
 }
 
 static bool exec_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
@@ -132,7 +131,8 @@ static void exec_collect(struct mv_thread *t)
 	t->extra = t->aux[0];
 }
 
-static bool exec_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+/* Take over the descriptor in the first argument if the leader has sent it, then make the call. */
+static bool import_and_run(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
 	if (t->extra && !t->step) {
 		step->action = MV_IMPORT;
@@ -148,7 +148,19 @@ static bool exec_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 	return mv_ask_own(t, step);
 }
 
-const struct mv_hook mv_hook_exec = { .lead = exec_lead, .collect = exec_collect, .follow = exec_follow };
+const struct mv_hook mv_hook_exec = { .lead = exec_lead, .collect = exec_collect, .follow = import_and_run };
+
+/* ---- fchdir: every variant moves, so that it resolves paths and executes programs from the same place ---- */
+
+static void fchdir_collect(struct mv_thread *t)
+{
+	int fd = (int32_t)t->call.args[0];
+
+	if (t->run->config.variants > 1 && !mv_fd_get(t->process->files, fd)->flags)
+		t->ops->export_fd(t->task, fd, &t->extra);
+}
+
+const struct mv_hook mv_hook_fchdir = { .collect = fchdir_collect, .follow = import_and_run };
 
 /* ---- wait4, waitid: the leader waits; what it reaped, the followers reap by its number ---- */
 

@@ -91,6 +91,7 @@ static void run_here(struct pt_task *t, const struct mv_step *step)
 static void import_here(struct pt_task *t, const struct mv_step *step)
 {
 	int file = pt_import_source(t, step);
+	uint64_t all = ~0ull;
 
 	if (file < 0) {
 		pt_fail(t->pt, -file, "cannot hand the leader's file %d to variant %u", step->fd, t->variant);
@@ -99,7 +100,10 @@ static void import_here(struct pt_task *t, const struct mv_step *step)
 	t->regs.orig_rax = PT_IMPORT_NR;
 	t->regs.r9 = t->pt->cookie;
 	t->replaced = true;
-	if (pt_set_regs(t)) {
+	/* No signal may get it out of the wait for its file; the mask is put back at the exit. */
+	if (pt_set_regs(t) && !ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask)) {
+		t->importing = true;
+		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all);
 		pt_resume(t, PTRACE_SYSCALL, 0);
 		if (!pt_import_serve(t, step, file) && !kill(t->tid, 0))
 			pt_fail(t->pt, 0, "variant %u did not take the leader's file %d", t->variant, step->fd);
@@ -127,8 +131,55 @@ static void give_result(struct pt_task *t, int64_t result)
 	t->replaced = false;
 }
 
+/* Where the signal mask is that the call puts in place while it waits; 0 for calls without one. */
+static uint64_t temporary_mask(struct pt_task *t)
+{
+	uint64_t p = 0;
+
+	switch (t->own.orig_rax) {
+	case SYS_rt_sigsuspend:
+		return t->own.rdi;
+	case SYS_ppoll:
+		return t->own.r10;
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+		return t->own.r8;
+	case SYS_pselect6:
+		return t->own.r9 && pt_peek(t, t->own.r9, &p, sizeof(p)) == sizeof(p) ? p : 0;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * A signal that a temporary mask let through: the follower must take it under that mask and find the old one afterwards.
+ * The kernel does both if the follower really waits for it, with the signal queued before.
+ */
+static bool suspend_for(struct pt_task *t, const struct mv_step *step)
+{
+	uint64_t mask = temporary_mask(t);
+
+	if (!mask)
+		return false;
+	t->regs = t->own;
+	t->regs.orig_rax = SYS_rt_sigsuspend;
+	t->regs.rdi = mask;
+	t->regs.rsi = 8;
+	t->replaced = true;
+	if (!pt_set_regs(t))
+		return true;
+	t->next = *step;
+	t->interrupted = -514;
+	t->suspended = true;
+	pt_queue(t, step->sig, step->siginfo);
+	pt_resume(t, PTRACE_SYSCALL, 0);
+	return true;
+}
+
 static void done_at_entry(struct pt_task *t, struct mv_step *step)
 {
+	if (step->sig && step->result == -EINTR && suspend_for(t, step))
+		return;
 	log_call(t, "skipped =", step->result);
 	give_result(t, step->result);
 	t->regs.orig_rax = (uint64_t)-1;
@@ -145,7 +196,8 @@ static void done_at_exit(struct pt_task *t, struct mv_step *step)
 	bool change = t->replaced || (int64_t)t->regs.rax != step->result;
 
 	log_call(t, "=", step->result);
-	if (change) {
+	/* rt_sigreturn has restored all registers: they are none of a call. */
+	if (change && t->own.orig_rax != SYS_rt_sigreturn) {
 		struct user_regs_struct now = t->regs;
 
 		give_result(t, step->result);
@@ -178,6 +230,8 @@ static void roll_back(struct pt_task *t)
  */
 static void interrupt(struct pt_task *t, struct mv_step *step)
 {
+	if (t->at == PT_AT_ENTRY && suspend_for(t, step))
+		return;
 	give_result(t, step->result == -516 ? -514 : step->result);
 	if (t->at == PT_AT_ENTRY) {
 		/* Skip it first; only at its exit the kernel believes in an interrupted call. */
@@ -227,6 +281,9 @@ static void fault_step(struct pt_task *t, struct mv_step *step)
 	if (step->action == MV_RUN)
 		mv_exit(t->thread, is_counter(t) ? (int64_t)counter() : 0, step);
 	switch (step->action) {
+	case MV_PARK:
+		t->parked = true;	/* the ring is full */
+		break;
 	case MV_DONE:
 		if (is_counter(t))
 			done_counter(t, step);
@@ -380,10 +437,8 @@ void pt_on_entry(struct pt_task *t)
 		t->replaced = false;
 	}
 	t->interrupted = 0;
-	if (t->held) {
-		pt_publish_held(t, PT_AT_BOUNDARY);
+	if (t->held && pt_publish_held(t, PT_AT_BOUNDARY))
 		return;
-	}
 	mv_enter(t->thread, &call, &step);
 	pt_apply(t, &step);
 }
@@ -398,6 +453,19 @@ void pt_on_exit(struct pt_task *t)
 		return;
 	t->at = PT_AT_EXIT;
 	result = (int64_t)t->regs.rax;
+	if (t->importing) {
+		t->importing = false;
+		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
+	}
+	if (t->variant && t->interrupted && t->suspended) {
+		/* The signal is there already; the arguments are the program's again. */
+		t->suspended = false;
+		t->interrupted = 0;
+		give_result(t, result);
+		if (pt_set_regs(t))
+			pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
 	if (t->variant && t->interrupted) {
 		/* The second half of interrupt(). */
 		t->regs.orig_rax = t->own.orig_rax;
@@ -411,6 +479,8 @@ void pt_on_exit(struct pt_task *t)
 		pt_resume(t, PTRACE_CONT, 0);
 		return;
 	}
+	if (t->own.orig_rax == SYS_rt_sigreturn)
+		result = 0;
 	if (RESTARTS(result)) {
 		t->interrupted = result;
 		pt_resume(t, PTRACE_CONT, 0);

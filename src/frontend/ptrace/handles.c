@@ -13,9 +13,21 @@
 #include <unistd.h>
 #include "pt.h"
 
-#ifndef SECCOMP_ADDFD_FLAG_SEND
-#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
-#endif
+/* A file opened with O_PATH cannot be handed over; the same file opened for reading can. */
+static int presentable(int file)
+{
+	char path[32];
+	int again;
+
+	if (!(fcntl(file, F_GETFL) & O_PATH))
+		return file;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	again = open(path, O_RDONLY | O_CLOEXEC);
+	if (again < 0)
+		return file;
+	close(file);
+	return again;
+}
 
 int pt_export(void *task, int fd, uint64_t *handle)
 {
@@ -37,7 +49,7 @@ int pt_export(void *task, int fd, uint64_t *handle)
 		return -ENOMEM;
 	}
 	e->handle = *handle = ++pt->handles;
-	e->fd = file;
+	e->fd = presentable(file);
 	e->left = pt->nvariants - 1;
 	HASH_ADD(hh, pt->exports, handle, sizeof(e->handle), e);
 	return 0;
@@ -70,16 +82,37 @@ int pt_import_source(struct pt_task *t, const struct mv_step *step)
 	return fd;
 }
 
+/* Our own timer must not get between. */
+static int patient_ioctl(int fd, unsigned long request, void *arg)
+{
+	int result;
+
+	do
+		result = ioctl(fd, request, arg);
+	while (result < 0 && errno == EINTR);
+	return result;
+}
+
+static bool arrives(int listener)
+{
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+	int n;
+
+	do
+		n = poll(&p, 1, 5000);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
+}
+
 bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
 {
 	int listener = t->pt->variants[t->variant].listener;
-	struct pollfd p = { .fd = listener, .events = POLLIN };
 	struct seccomp_notif req = { 0 };
 	struct seccomp_notif_addfd add = { 0 };
 	struct seccomp_notif_resp resp = { 0 };
 
 	/* The thread is on its way; only its death could keep it from arriving. */
-	if (poll(&p, 1, 5000) != 1 || ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &req))
+	if (!arrives(listener) || patient_ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &req))
 		return false;
 	add.id = req.id;
 	add.flags = SECCOMP_ADDFD_FLAG_SETFD;
@@ -87,11 +120,11 @@ bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
 	add.newfd = (uint32_t)step->fd;
 	add.newfd_flags = step->cloexec ? O_CLOEXEC : 0;
 	resp.id = req.id;
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0)
+	if (patient_ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0)
 		resp.error = -errno;
 	else
 		resp.val = step->fd;
-	return !ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
+	return !patient_ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
 }
 
 void pt_exports_free(struct pt *pt)

@@ -54,6 +54,9 @@ struct pt_task {
 	bool parked;
 	bool injected;		/* the next system-call entry is ours: carry out next */
 	bool replaced;		/* registers of the running call are not the program's */
+	bool importing;		/* in our own call for an open file; mask is the program's */
+	uint64_t mask;
+	bool suspended;		/* follower: really waits under a temporary mask for a queued signal */
 	bool interrupting;	/* PTRACE_INTERRUPT was sent */
 	uint32_t child_tid;
 	int64_t interrupted;	/* leader: ERESTART code its running call ended with, 0 = none */
@@ -62,6 +65,7 @@ struct pt_task {
 	struct user_regs_struct own;	/* the program's registers at the call's entry */
 	struct mv_step next;	/* with injected: what to run at the next entry */
 	struct pt_held *held, **held_tail;
+	siginfo_t *requeued;	/* by number: what was known of signals sent back to the kernel; may be NULL */
 	siginfo_t inject;	/* signal that was queued by us: give it this siginfo */
 	int inject_sig;		/* 0 = none */
 	struct timespec parked_since;
@@ -161,11 +165,13 @@ void pt_retry_parked(struct pt *pt);
 /* signal.c */
 void pt_on_signal(struct pt_task *t, int sig);
 void pt_on_stop(struct pt_task *t, int sig);	/* group stop, first stop, PTRACE_INTERRUPT */
-/* Queue a signal that was taken elsewhere and let the thread run to its delivery. */
+/* Queue a signal that was taken elsewhere, to be delivered with its own siginfo; _inject lets the thread run to that. */
+void pt_queue(struct pt_task *t, int sig, const void *siginfo);
 void pt_inject(struct pt_task *t, int sig, const void *siginfo);
 /* Leader: does a signal wait that will be taken as soon as the running call returns? */
 bool pt_signal_due(struct pt_task *t);
-void pt_publish_held(struct pt_task *t, enum pt_at at);
+/* Publish the first held signal that can be taken at this stop; false if there is none. */
+bool pt_publish_held(struct pt_task *t, enum pt_at at);
 void pt_tick(struct pt *pt);
 void pt_tick_need(struct pt *pt);
 

@@ -32,12 +32,17 @@ void pt_tick_need(struct pt *pt)
  * A signal can only be given to a thread at its delivery: queue one of that number for the thread, and put the right
  * siginfo in when it arrives.
  */
-void pt_inject(struct pt_task *t, int sig, const void *siginfo)
+void pt_queue(struct pt_task *t, int sig, const void *siginfo)
 {
 	memcpy(&t->inject, siginfo, sizeof(t->inject));
 	t->inject_sig = sig;
 	mv_log(MV_LOG_SIGNAL, "variant %u: %d: signal %d", t->variant, t->tid, sig);
 	syscall(SYS_tgkill, t->process->tgid, t->tid, sig);
+}
+
+void pt_inject(struct pt_task *t, int sig, const void *siginfo)
+{
+	pt_queue(t, sig, siginfo);
 	pt_resume(t, PTRACE_CONT, 0);
 }
 
@@ -96,8 +101,13 @@ static void publish(struct pt_task *t, enum pt_at at, enum mv_signal_when when, 
 
 static void hold(struct pt_task *t, const siginfo_t *info)
 {
-	struct pt_held *h = calloc(1, sizeof(*h));
+	struct pt_held *h;
 
+	/* An ordinary signal that is pending already is not queued a second time. */
+	for (h = t->held; h && info->si_signo < SIGRTMIN; h = h->next)
+		if (h->info.si_signo == info->si_signo)
+			return;
+	h = calloc(1, sizeof(*h));
 	if (!h) {
 		pt_fail(t->pt, ENOMEM, "cannot hold a signal");
 		return;
@@ -109,16 +119,49 @@ static void hold(struct pt_task *t, const siginfo_t *info)
 	pt_tick_need(t->pt);
 }
 
-void pt_publish_held(struct pt_task *t, enum pt_at at)
+static struct pt_held *take_held(struct pt_task *t)
 {
 	struct pt_held *h = t->held;
 
-	t->inject = h->info;
 	t->held = h->next;
 	if (!t->held)
 		t->held_tail = &t->held;
-	free(h);
-	publish(t, at, at == PT_AT_BOUNDARY ? MV_SIGNAL_BOUNDARY : MV_SIGNAL_ASYNC, 0);
+	return h;
+}
+
+/* What the kernel has told about a signal that we have sent back to it. */
+static void keep_info(struct pt_task *t, const siginfo_t *info)
+{
+	if (!t->requeued)
+		t->requeued = calloc(65, sizeof(*t->requeued));
+	if (t->requeued)
+		t->requeued[info->si_signo] = *info;
+}
+
+/*
+ * The first held signal that the thread can take now.  Those that a handler has blocked meanwhile wait in the kernel, like
+ * any signal, until it returns.
+ */
+bool pt_publish_held(struct pt_task *t, enum pt_at at)
+{
+	uint64_t blocked = 0;
+
+	ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(blocked), &blocked);
+	while (t->held) {
+		struct pt_held *h = take_held(t);
+		siginfo_t info = h->info;
+
+		free(h);
+		if (blocked >> (info.si_signo - 1) & 1) {
+			keep_info(t, &info);
+			syscall(SYS_tgkill, t->process->tgid, t->tid, info.si_signo);
+			continue;
+		}
+		t->inject = info;
+		publish(t, at, at == PT_AT_BOUNDARY ? MV_SIGNAL_BOUNDARY : MV_SIGNAL_ASYNC, 0);
+		return true;
+	}
+	return false;
 }
 
 /* Let followers that run free of calls know that a signal is there for them. */
@@ -169,6 +212,11 @@ void pt_on_signal(struct pt_task *t, int sig)
 
 	if (ptrace(PTRACE_GETSIGINFO, t->tid, 0, &info) || !pt_get_regs(t))
 		return;
+	if (t->requeued && info.si_code == SI_TKILL && info.si_pid == getpid() && t->requeued[sig].si_signo && !t->inject_sig) {
+		info = t->requeued[sig];
+		t->requeued[sig].si_signo = 0;
+		ptrace(PTRACE_SETSIGINFO, t->tid, 0, &info);
+	}
 	if (t->inject_sig == sig) {
 		t->inject_sig = 0;
 		t->inject.si_signo = sig;
@@ -245,8 +293,7 @@ void pt_on_stop(struct pt_task *t, int sig)
 	if (t->variant && t->thread && mv_pending_signal(t->thread, &step)) {
 		t->at = PT_AT_ASYNC;
 		pt_inject(t, step.sig, step.siginfo);
-	} else if (!t->variant && t->held && !mv_thread_in_call(t->thread)) {
-		pt_publish_held(t, PT_AT_ASYNC);
+	} else if (!t->variant && t->held && !mv_thread_in_call(t->thread) && pt_publish_held(t, PT_AT_ASYNC)) {
 		nudge_followers(t);
 	} else {
 		pt_resume(t, PTRACE_CONT, 0);

@@ -76,6 +76,7 @@ void pt_task_free(struct pt_task *t)
 			close(t->process->pidfd);
 		free(t->process);
 	}
+	free(t->requeued);
 	HASH_DEL(pt->tasks, t);
 	pt->live[t->variant]--;
 	free(t);
