@@ -196,6 +196,7 @@ static bool await(struct mv_thread *t, struct mv_step *step)
 	t->extra = rec->extra;
 	t->ticket = rec->ticket;
 	t->flags = rec->flags;
+	t->seq = mv_stream_tail(t->stream, consumer(t));
 	consume(t);
 	return true;
 }
@@ -263,6 +264,8 @@ static bool my_turn(struct mv_thread *t)
 
 static void end_turn(struct mv_thread *t)
 {
+	if (t->desc->flags & MV_DESC_HOLD)
+		mv_stream_ack(t->stream, consumer(t), t->seq);
 	if (t->ticket)
 		__atomic_store_n(&t->process->procset->done[t->variant], t->ticket, __ATOMIC_RELEASE);
 	t->ticket = 0;
@@ -314,7 +317,7 @@ void mv_follow(struct mv_thread *t, struct mv_step *step)
 		case MV_ST_AWAIT:
 			if (!await(t, step))
 				return;
-			t->state = t->flags & MV_REC_INTERRUPTED ? MV_ST_TAKE : MV_ST_TURN;
+			t->state = t->flags & MV_REC_INTERRUPTED ? after_act(t) : MV_ST_TURN;
 			break;
 		case MV_ST_TURN:
 			if (!my_turn(t))

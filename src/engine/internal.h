@@ -91,6 +91,7 @@ struct mv_dest {
 enum mv_state {
 	MV_ST_IDLE,
 	MV_ST_PUBLISH, MV_ST_MEET, MV_ST_LOCK, MV_ST_LEAD, MV_ST_RESULT, MV_ST_COLLECT,	/* leader */
+	MV_ST_HOLD,
 	MV_ST_SIGNAL,								/* leader: publishing a signal */
 	MV_ST_EXEC,								/* leader: publishing a successful exec */
 	MV_ST_FETCH, MV_ST_AWAIT, MV_ST_TURN, MV_ST_FOLLOW, MV_ST_REPLICATE, MV_ST_AFTER, MV_ST_TAKE,	/* follower */

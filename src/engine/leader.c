@@ -82,7 +82,7 @@ static bool publish_result(struct mv_thread *t)
 		rec->flags |= MV_REC_SIGNAL_FOLLOWS;
 	if (!t->ndests)
 		rec->flags |= MV_REC_LAST;
-	mv_stream_commit(t->stream);
+	t->seq = mv_stream_commit(t->stream);
 	return true;
 }
 
@@ -172,13 +172,17 @@ static bool publish_signal(struct mv_thread *t)
 	if (t->sig_when == MV_SIGNAL_IN_CALL && !(t->flags & MV_REC_INTERRUPTED)) {
 		t->result = t->sig_result;
 		t->flags |= MV_REC_INTERRUPTED;
-		t->ndests = 0;
 		t->follows = false;
+		t->dest_at = 0;
+		t->dest_off = 0;
+		mv_dests_used(t);	/* what is written on errors too, such as the rest of a sleep */
 		if (!publish_result(t)) {
 			t->flags &= (uint8_t)~MV_REC_INTERRUPTED;
 			return false;
 		}
 	}
+	if (t->sig_when == MV_SIGNAL_IN_CALL && !publish_outputs(t))
+		return false;
 	rec = mv_stream_reserve(t->stream, MV_SIGINFO_SIZE, &payload);
 	if (!rec)
 		return false;
@@ -220,6 +224,12 @@ void mv_lead(struct mv_thread *t, struct mv_step *step)
 			break;
 		case MV_ST_COLLECT:
 			if (!publish_outputs(t))
+				return;
+			t->state = MV_ST_HOLD;
+			break;
+		case MV_ST_HOLD:
+			/* Followers must find what the leader found: a directory, a program. */
+			if (t->desc->flags & MV_DESC_HOLD && !is_error(t->result) && !mv_stream_acked(t->stream, t->seq))
 				return;
 			done(t, step);
 			return;

@@ -356,7 +356,7 @@ bool mv_thread_waits(const struct mv_thread *t, unsigned *variant)
 {
 	int late;
 
-	if (t->state != MV_ST_MEET)
+	if (t->state != MV_ST_MEET && t->state != MV_ST_HOLD)
 		return false;
 	late = mv_stream_late(t->stream, t->seq);
 	if (late < 0)

@@ -489,6 +489,15 @@ void pt_on_exit(struct pt_task *t)
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;	/* it failed: no event came */
 	t->child_tid = 0;
+	if (!t->variant && result == -EINTR && pt_woken_for_nothing(t)) {
+		/* Natively this signal would not have woken it; only a traced thread wakes up for what it ignores. */
+		t->interrupted = result;
+		t->regs.rax = t->own.orig_rax;
+		t->regs.rip -= 2;
+		if (pt_set_regs(t))
+			pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
 	if (!t->variant && pt_signal_due(t)) {
 		mv_signal_follows(t->thread);
 		t->return_ip = t->regs.rip;
@@ -522,6 +531,8 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 	if (!c->thread)
 		return;
 	c->started = pt_stray_take(pt, child);
+	if (pt_doomed(pt, t->variant, tid))
+		pt_process_kill(pt, c->process);
 	if (c->started)
 		pt_resume(c, PTRACE_CONT, 0);
 	pt_apply(t, &step);

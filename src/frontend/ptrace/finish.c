@@ -113,5 +113,11 @@ void pt_kill_all(struct pt *pt)
 		HASH_DEL(pt->strays, stray);
 		free(stray);
 	}
+	while (pt->doomed) {
+		struct pt_doomed *d = pt->doomed;
+
+		pt->doomed = d->next;
+		free(d);
+	}
 	pt_exports_free(pt);
 }

@@ -136,6 +136,8 @@ static void kill_twins(struct pt *pt, uint32_t tgid)
 
 		if (twin)
 			pt_process_kill(pt, twin->process);
+		else
+			pt_doom(pt, v, tgid);	/* not made yet: its parent is behind the leader */
 	}
 }
 

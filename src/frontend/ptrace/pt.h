@@ -78,6 +78,13 @@ struct pt_export {
 	unsigned left;		/* imports to come */
 };
 
+/* A process that is to be killed as soon as it is made: the leader's is dead. */
+struct pt_doomed {
+	struct pt_doomed *next;
+	unsigned variant;
+	uint32_t tgid;
+};
+
 struct pt_stray {
 	UT_hash_handle hh;
 	pid_t tid;
@@ -98,6 +105,7 @@ struct pt {
 	struct pt_task *tasks;		/* hash by tid */
 	struct pt_export *exports;
 	struct pt_stray *strays;
+	struct pt_doomed *doomed;
 	uint64_t handles;
 	unsigned nvariants;
 	unsigned live[MV_VARIANTS_MAX];		/* tasks */
@@ -137,6 +145,8 @@ void pt_task_free(struct pt_task *t);
 /* Threads that have stopped for the first time before their creator's event told whose they are. */
 void pt_stray_add(struct pt *pt, pid_t tid);
 bool pt_stray_take(struct pt *pt, pid_t tid);	/* was it there? */
+void pt_doom(struct pt *pt, unsigned variant, uint32_t tgid);
+bool pt_doomed(struct pt *pt, unsigned variant, uint32_t tgid);	/* takes it off the list */
 void pt_process_kill(struct pt *pt, struct pt_process *p);
 
 /* handles.c: open files on their way from the leader to followers */
@@ -170,6 +180,8 @@ void pt_queue(struct pt_task *t, int sig, const void *siginfo);
 void pt_inject(struct pt_task *t, int sig, const void *siginfo);
 /* Leader: does a signal wait that will be taken as soon as the running call returns? */
 bool pt_signal_due(struct pt_task *t);
+/* Leader: are only signals pending that would do nothing? */
+bool pt_woken_for_nothing(struct pt_task *t);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */
 bool pt_publish_held(struct pt_task *t, enum pt_at at);
 void pt_tick(struct pt *pt);

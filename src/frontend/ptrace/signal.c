@@ -253,6 +253,25 @@ static bool writes(uint64_t nr)
 	}
 }
 
+bool pt_woken_for_nothing(struct pt_task *t)
+{
+	struct pt_sigsets sets;
+	uint64_t there;
+	bool found = false;
+
+	if (!pt_sigsets(t->tid, &sets))
+		return false;
+	there = sets.pending & ~sets.blocked;
+	for (int sig = 1; there && sig <= 64; sig++) {
+		if (!(there >> (sig - 1) & 1))
+			continue;
+		if (pt_effect(&sets, sig) != PT_EFFECT_NOTHING)
+			return false;
+		found = true;
+	}
+	return found;
+}
+
 bool pt_signal_due(struct pt_task *t)
 {
 	int64_t result = (int64_t)t->regs.rax;

@@ -89,6 +89,32 @@ void pt_process_kill(struct pt *pt, struct pt_process *p)
 	syscall(SYS_kill, p->tgid, SIGKILL);
 }
 
+void pt_doom(struct pt *pt, unsigned variant, uint32_t tgid)
+{
+	struct pt_doomed *d = calloc(1, sizeof(*d));
+
+	if (!d) {
+		pt_fail(pt, ENOMEM, "cannot remember a dead process");
+		return;
+	}
+	d->variant = variant;
+	d->tgid = tgid;
+	d->next = pt->doomed;
+	pt->doomed = d;
+}
+
+bool pt_doomed(struct pt *pt, unsigned variant, uint32_t tgid)
+{
+	for (struct pt_doomed **p = &pt->doomed, *d; (d = *p); p = &d->next) {
+		if (d->variant != variant || d->tgid != tgid)
+			continue;
+		*p = d->next;
+		free(d);
+		return true;
+	}
+	return false;
+}
+
 void pt_stray_add(struct pt *pt, pid_t tid)
 {
 	struct pt_stray *s = calloc(1, sizeof(*s));
