@@ -346,7 +346,7 @@ static const struct mv_option *find_variable(const char *entry)
 
 static bool is_prefixed(const char *entry)
 {
-	return strncmp(entry, "MVARMOR_", 8) == 0 || strncmp(entry, "MV_", 3) == 0;
+	return strncmp(entry, "MVARMOR_", 8) == 0;
 }
 
 static void notice_unknown(const char *entry, void (*notice)(const char *text))

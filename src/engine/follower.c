@@ -151,13 +151,55 @@ static bool agrees(struct mv_thread *t)
 	return !wrong;
 }
 
+static bool optional(uint32_t nr)
+{
+	struct mv_call call = { .nr = nr };
+	const struct mv_desc *d = mv_lookup(&call);
+
+	return d && d->flags & MV_DESC_OPTIONAL;
+}
+
+/* Pass over the rest of a call that the leader makes and this variant does not.  True when it is behind us. */
+static bool pass_over(struct mv_thread *t)
+{
+	const void *payload;
+	const struct mv_record *rec;
+
+	while ((rec = mv_stream_next(t->stream, consumer(t), &payload))) {
+		bool last = rec->kind != MV_REC_ENTER && rec->flags & MV_REC_LAST;
+
+		if (rec->kind != MV_REC_ENTER && rec->kind != MV_REC_RESULT && rec->kind != MV_REC_DATA)
+			return false;
+		if (rec->flags & MV_REC_LOCKSTEP && rec->kind == MV_REC_ENTER)
+			mv_stream_ack(t->stream, consumer(t), mv_stream_tail(t->stream, consumer(t)));
+		consume(t);
+		t->moves++;
+		if (last)
+			return true;
+	}
+	return false;
+}
+
 static bool fetch(struct mv_thread *t, struct mv_step *step)
 {
 	const void *payload;
-	const struct mv_record *rec = mv_stream_next(t->stream, consumer(t), &payload);
+	const struct mv_record *rec;
 
+	if (t->passing && !pass_over(t))
+		return false;
+	t->passing = false;
+	rec = mv_stream_next(t->stream, consumer(t), &payload);
 	if (!rec || rec->kind == MV_REC_END)
 		return false;
+	if (rec->kind == MV_REC_ENTER && rec->nr != t->call.nr && t->desc->flags & MV_DESC_OPTIONAL) {
+		t->state = MV_ST_LOCAL;
+		mv_ask_own(t, step);
+		return false;
+	}
+	if (rec->kind == MV_REC_ENTER && rec->nr != t->call.nr && optional(rec->nr)) {
+		t->passing = true;
+		return fetch(t, step);
+	}
 	if (rec->kind == MV_REC_SIGNAL) {
 		take_signal(t, rec, payload, step);
 		step->action = MV_SIGNAL;

@@ -125,6 +125,7 @@ struct mv_thread {
 	uint64_t ticket;
 	uint64_t aux[4];		/* the hook's own, zero at mv_enter() */
 	bool exclusive;			/* leader: holds procset->owner */
+	bool passing;			/* follower: over the rest of a call of the leader's that it does not make */
 	bool follows;			/* leader: a signal will be taken at this call's return */
 	struct mv_blob *blob;
 

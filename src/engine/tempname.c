@@ -1,13 +1,13 @@
 /*
  * Temporary names.  The C library draws the six letters of mkstemp() and mkdtemp() from, among others, the address of a
- * variable on its stack: variants that are laid out differently draw different names for the same file.  Only the leader's
+ * variable on its stack (mktemp(1) asks for ten): variants that are laid out differently draw different names for the same file.  Only the leader's
  * file is made, so a follower takes over the leader's letters, in its memory too, where the program reads the name back.
  *
- * Nothing else may differ: the same length, at most six neighbouring letters or digits.
+ * Nothing else may differ: the same length, at most twelve neighbouring letters or digits.
  */
 #include "internal.h"
 
-#define LETTERS 6
+#define LETTERS 12
 
 static bool letter(uint8_t c)
 {

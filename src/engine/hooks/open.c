@@ -156,3 +156,22 @@ static void mkdir_reconcile(struct mv_thread *t, const struct mv_record *rec, co
 const struct mv_hook mv_hook_mkdir = { .reconcile = mkdir_reconcile };
 
 const struct mv_hook mv_hook_open = { .prepare = prepare, .reconcile = reconcile, .follow = follow, .done = done };
+
+/* ---- utimensat: a time that is "now" or "leave it" has seconds that mean nothing ---- */
+
+#define UTIME_NOW_ 0x3fffffff
+#define UTIME_OMIT_ 0x3ffffffe
+
+static void times_normalise(struct mv_thread *t)
+{
+	int64_t times[4];
+
+	if (!t->call.args[2] || !mv_peek_all(t, t->call.args[2], times, sizeof(times)))
+		return;
+	for (unsigned i = 0; i < 4; i += 2)
+		if (times[i + 1] == UTIME_NOW_ || times[i + 1] == UTIME_OMIT_)
+			times[i] = 0;
+	mv_blob_put(t->blob, times, sizeof(times), t->run->config.seed);
+}
+
+const struct mv_hook mv_hook_utimens = { .normalise = times_normalise };

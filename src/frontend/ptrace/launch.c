@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "engine/hash.h"
 #include "engine/mm.h"
 #include "engine/table.h"
 #include "inject.h"
@@ -126,6 +127,8 @@ _Noreturn void pt_launch_child(struct pt *pt, unsigned variant, int sock)
 static const char *child_trouble(int code)
 {
 	switch (code) {
+	case 120:
+		return "too many open files (raise RLIMIT_NOFILE)";
 	case 121:
 		return "cannot map ids into a user namespace";
 	case 122:
@@ -245,10 +248,22 @@ static int into_program(struct pt *pt, unsigned variant, pid_t pid, struct mv_er
  * Canary and pointer guard of a variant.  Only a run that is to be repeated takes them from the layout's sequence: what
  * leaks of them must not tell where things lie.
  */
-static void new_random(const struct pt *pt, struct mv_layout *layout, uint8_t out[16])
+static void new_random(struct pt_task *t, struct mv_layout *layout, uint8_t out[16])
 {
+	const struct pt *pt = t->pt;
+	struct mv_hash h;
 	uint64_t r[2];
 
+	if (pt->session->options->same_at_random) {
+		/* Equal in all variants, different in every program that is executed. */
+		uint64_t which[2] = { mv_thread_tid(t->thread), t->execs++ };
+
+		mv_hash_init(&h, pt->secret);
+		mv_hash_update(&h, which, sizeof(which));
+		mv_hash_final(&h, r);
+		memcpy(out, r, sizeof(r));
+		return;
+	}
 	if (!pt->session->options->have_seed && getrandom(out, 16, 0) == 16)
 		return;
 	r[0] = mv_layout_random(layout);
@@ -267,8 +282,8 @@ bool pt_boot(struct pt_task *t)
 
 	if (!pt_get_regs(t))
 		return true;	/* killed: its end will be reported */
-	new_random(pt, mv_mm_layout(mm), random);
-	if (mv_boot_plan(t->tid, &t->regs, mv_mm_layout(mm), pt->session->options->same_at_random ? NULL : random, &plan, &err))
+	new_random(t, mv_mm_layout(mm), random);
+	if (mv_boot_plan(t->tid, &t->regs, mv_mm_layout(mm), random, &plan, &err))
 		goto fail;
 	if (mv_inject_agent(t->tid, &plan, &t->regs, &err)) {
 		mv_boot_plan_free(&plan);

@@ -327,7 +327,9 @@ static int run(struct mv_session *session, struct mv_error *err)
 
 	for (unsigned v = 0; v < pt.nvariants; v++)
 		pt.variants[v] = (struct pt_variant){ .listener = -1, .control = -1 };
-	if (getrandom(&pt.cookie, sizeof(pt.cookie), 0) != sizeof(pt.cookie))
+	pt.secret[0] = session->options->seed;
+	if (getrandom(&pt.cookie, sizeof(pt.cookie), 0) != sizeof(pt.cookie) ||
+	    (!session->options->have_seed && getrandom(pt.secret, sizeof(pt.secret), 0) != sizeof(pt.secret)))
 		return mv_error_set(err, errno, "cannot get random bytes");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	nsent = 0;

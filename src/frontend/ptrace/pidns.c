@@ -114,6 +114,8 @@ static _Noreturn void init_process(const struct start *s)
 	if (s->user)
 		map_ids(s->uid, s->gid);
 	last_pid = open(LAST_PID, O_RDWR | O_CLOEXEC);
+	if (last_pid < 0 && (errno == EMFILE || errno == ENFILE))
+		_exit(120);
 	if (last_pid < 0 || !set_last_pid(last_pid, s->pt->root_tid))
 		_exit(122);
 	pid = fork();
@@ -176,5 +178,14 @@ bool pt_namespace_next(struct pt *pt, unsigned variant, uint32_t pid)
 	int control = pt->variants[variant].control;
 	char ok = 0;
 
-	return write(control, &pid, sizeof(pid)) == sizeof(pid) && read(control, &ok, 1) == 1 && ok;
+	ssize_t n;
+
+	/* Our own timer must not get between. */
+	while ((n = write(control, &pid, sizeof(pid))) < 0 && errno == EINTR)
+		;
+	if (n != sizeof(pid))
+		return false;
+	while ((n = read(control, &ok, 1)) < 0 && errno == EINTR)
+		;
+	return n == 1 && ok;
 }

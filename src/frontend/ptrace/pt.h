@@ -59,6 +59,7 @@ struct pt_task {
 	bool suspended;		/* follower: really waits under a temporary mask for a queued signal */
 	bool interrupting;	/* PTRACE_INTERRUPT was sent */
 	uint32_t child_tid;
+	unsigned execs;
 	int64_t interrupted;	/* leader: ERESTART code its running call ended with, 0 = none */
 	uint64_t return_ip;	/* leader: where its last call returned to, when a signal follows; else 0 */
 	struct user_regs_struct regs;	/* at the stop */
@@ -110,6 +111,7 @@ struct pt {
 	unsigned nvariants;
 	unsigned live[MV_VARIANTS_MAX];		/* tasks */
 	struct pt_variant variants[MV_VARIANTS_MAX];
+	uint64_t secret[4];		/* for bytes that all variants share */
 	uint64_t cookie;		/* marks our own import calls for the filter */
 	uint32_t root_tid;
 	bool moved;			/* something may have become possible for parked threads */
