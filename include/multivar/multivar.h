@@ -78,6 +78,11 @@ struct mv_ops {
 	 * 0 or -errno.  The front-end drops the reference when it has been imported variants - 1 times or the run ends.
 	 */
 	int (*export_fd)(void *task, int fd, uint64_t *handle);
+	/*
+	 * Leader, before an execve or execveat: 0, or -errno for a program that the front-end could not run although the
+	 * kernel would start it.  May be NULL.
+	 */
+	int (*may_exec)(void *task, const struct mv_call *call);
 };
 
 enum mv_layout_mode { MV_LAYOUT_SAME, MV_LAYOUT_ASLR, MV_LAYOUT_DISJOINT };

@@ -159,6 +159,24 @@ static bool optional(uint32_t nr)
 	return d && d->flags & MV_DESC_OPTIONAL;
 }
 
+static bool same_call(const struct mv_thread *t, const struct mv_record *rec)
+{
+	return rec->nr == t->call.nr && (!(t->desc->flags & MV_DESC_OPTIONAL) || !__builtin_memcmp(rec->args, t->norm, sizeof(t->norm)));
+}
+
+/* A call that this variant makes and the leader does not: answered from what is known, else by the kernel. */
+static void surplus(struct mv_thread *t, struct mv_step *step)
+{
+	if (hook(t)->surplus && hook(t)->surplus(t)) {
+		t->state = MV_ST_IDLE;
+		step->action = MV_DONE;
+		step->result = t->own;
+		return;
+	}
+	t->state = MV_ST_LOCAL;
+	mv_ask_own(t, step);
+}
+
 /* Pass over the rest of a call that the leader makes and this variant does not.  True when it is behind us. */
 static bool pass_over(struct mv_thread *t)
 {
@@ -191,14 +209,16 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	rec = mv_stream_next(t->stream, consumer(t), &payload);
 	if (!rec || rec->kind == MV_REC_END)
 		return false;
-	if (rec->kind == MV_REC_ENTER && rec->nr != t->call.nr && t->desc->flags & MV_DESC_OPTIONAL) {
-		t->state = MV_ST_LOCAL;
-		mv_ask_own(t, step);
-		return false;
-	}
-	if (rec->kind == MV_REC_ENTER && rec->nr != t->call.nr && optional(rec->nr)) {
-		t->passing = true;
-		return fetch(t, step);
+	if (rec->kind == MV_REC_ENTER && !same_call(t, rec)) {
+		/* Of two optional calls the leader's goes first: this variant's may yet come there. */
+		if (optional(rec->nr)) {
+			t->passing = true;
+			return fetch(t, step);
+		}
+		if (t->desc->flags & MV_DESC_OPTIONAL) {
+			surplus(t, step);
+			return false;
+		}
 	}
 	if (rec->kind == MV_REC_SIGNAL) {
 		take_signal(t, rec, payload, step);
@@ -306,7 +326,7 @@ static bool my_turn(struct mv_thread *t)
 
 static void end_turn(struct mv_thread *t)
 {
-	if (t->desc->flags & MV_DESC_HOLD)
+	if (t->flags & MV_REC_HOLD)
 		mv_stream_ack(t->stream, consumer(t), t->seq);
 	if (t->ticket)
 		__atomic_store_n(&t->process->procset->done[t->variant], t->ticket, __ATOMIC_RELEASE);

@@ -52,6 +52,8 @@ _Static_assert(sizeof(struct mv_set) == 64, "the stream behind it is 64-byte ali
 
 /* ---- private to one process of the monitor ---- */
 
+#define MV_CLOCKS 13		/* the system's clocks, and what gettimeofday shows in the last place */
+
 struct mv_process {
 	struct mv_run *run;
 	const struct mv_ops *ops;
@@ -61,6 +63,7 @@ struct mv_process {
 	unsigned variant;
 	unsigned threads;
 	uint32_t pid;
+	uint64_t clocks[MV_CLOCKS][2];	/* the time that each clock has last shown, 0 = never */
 };
 
 #define MV_INLINE_MAX 4096	/* input bytes that are compared one by one; more are compared by hash */
@@ -162,6 +165,8 @@ struct mv_hook {
 	void (*normalise)(struct mv_thread *t);
 	/* Follower, before comparing: take over from the leader what may differ by its nature. */
 	void (*reconcile)(struct mv_thread *t, const struct mv_record *rec, const void *payload);
+	/* Follower: answer an optional call that the leader does not make; sets t->own.  False: let the kernel. */
+	bool (*surplus)(struct mv_thread *t);
 	bool (*lead)(struct mv_thread *t, int64_t last, struct mv_step *step);
 	/* Leader, after a successful call: outputs are in place; sets t->extra, changes dests. */
 	void (*collect)(struct mv_thread *t);

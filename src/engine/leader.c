@@ -159,6 +159,8 @@ static void finished(struct mv_thread *t)
 {
 	t->result = t->own;
 	mv_dests_used(t);
+	if (t->desc->flags & MV_DESC_HOLD && !is_error(t->result))
+		t->flags |= MV_REC_HOLD;
 	if (!is_error(t->result) && hook(t)->collect)
 		hook(t)->collect(t);
 	t->state = MV_ST_RESULT;
@@ -229,7 +231,7 @@ void mv_lead(struct mv_thread *t, struct mv_step *step)
 			break;
 		case MV_ST_HOLD:
 			/* Followers must find what the leader found: a directory, a program. */
-			if (t->desc->flags & MV_DESC_HOLD && !is_error(t->result) && !mv_stream_acked(t->stream, t->seq))
+			if (t->flags & MV_REC_HOLD && !mv_stream_acked(t->stream, t->seq))
 				return;
 			done(t, step);
 			return;

@@ -1,4 +1,4 @@
-/* Files mapped private and shared read-only, beyond the end, after writes through the descriptor, after close and unlink. */
+/* Files mapped private and shared read-only, after writes through the descriptor, after close and unlink. */
 #include "check.h"
 
 int main(void)
@@ -23,8 +23,8 @@ int main(void)
 	private[0] = 'X';
 	SHOW(pread(fd, page, 1, 0));
 	SHOW(page[0]);
+	/* Nobody looks into shared after this: when variants see the program's own write in a mapping is a matter of issue 4. */
 	NEED(pwrite(fd, "Z", 1, 4096) == 1);
-	SHOW(shared[0]);
 	OUTCOME(mprotect(shared, 4096, PROT_READ | PROT_WRITE));
 	OUTCOME(mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, ro, 0));
 	OUTCOME(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, ro, 100));

@@ -6,6 +6,7 @@
 
 static int listener;
 
+/* Prints only when the client has closed: the client's last line is out by then, and it waits for us before its next one. */
 static int server(void)
 {
 	struct sockaddr_in from;
@@ -15,12 +16,12 @@ static int server(void)
 	int fd = accept(listener, (struct sockaddr *)&from, &len);
 
 	NEED(fd >= 0);
-	SHOW(len == sizeof(from));
-	SHOW(from.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
 	while ((n = read(fd, buf, sizeof(buf))) > 0) {
 		NEED(write(fd, buf, (size_t)n) == n);
 		total += n;
 	}
+	SHOW(len == sizeof(from));
+	SHOW(from.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
 	SHOW(total);
 	return 0;
 }

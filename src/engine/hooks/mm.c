@@ -13,6 +13,7 @@
 #define MAP_FIXED_ 0x10u
 #define MAP_ANONYMOUS_ 0x20u
 #define MAP_32BIT_ 0x40u
+#define MAP_POPULATE_ 0x8000u
 #define MAP_GROWSDOWN_ 0x100u
 #define MAP_FIXED_NOREPLACE_ 0x100000u
 #define PROT_WRITE_ 2u
@@ -38,10 +39,15 @@ static const struct mv_fd *map_fd(const struct mv_thread *t)
 }
 
 /* A follower must not write to the leader's file: it gets a private copy. */
+static bool writes_file(const struct mv_thread *t)
+{
+	return is_file(t) && !(map_fd(t)->flags & MV_FD_TWIN) && t->call.args[3] & MAP_SHARED_ &&
+	       t->call.args[2] & PROT_WRITE_;
+}
+
 static bool needs_copy(const struct mv_thread *t)
 {
-	return t->variant && is_file(t) && !(map_fd(t)->flags & MV_FD_TWIN) && t->call.args[3] & MAP_SHARED_ &&
-	       t->call.args[2] & PROT_WRITE_;
+	return t->variant && writes_file(t);
 }
 
 static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
@@ -50,8 +56,9 @@ static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
 	uint64_t *args = step->call.args;
 
 	mv_ask_own(t, step);
+	/* Populating a private writable mapping copies its pages now, while the leader waits: a later look finds its writes. */
 	if (needs_copy(t))
-		args[3] = (flags & ~(uint64_t)MAP_TYPE_) | MAP_PRIVATE_;
+		args[3] = (flags & ~(uint64_t)MAP_TYPE_) | MAP_PRIVATE_ | MAP_POPULATE_;
 	t->aux[AUX_PLACED] = 0;
 	if (flags & (MAP_FIXED_ | MAP_FIXED_NOREPLACE_ | MAP_32BIT_) || !args[1])
 		return true;
@@ -79,6 +86,8 @@ static void map_collect(struct mv_thread *t)
 {
 	struct mv_fd fd = *map_fd(t);
 
+	if (writes_file(t))
+		t->flags |= MV_REC_HOLD;
 	if (!is_file(t) || fd.flags || t->run->config.variants < 2)
 		return;
 	if (t->ops->export_fd(t->task, (int32_t)t->call.args[4], &t->extra))

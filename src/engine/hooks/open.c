@@ -12,8 +12,11 @@
 
 enum { AUX_PLANT, AUX_PROC };	/* AUX_PROC: index into own_files + 1 */
 
-/* What describes a variant's own address space.  Nothing that one variant reads here says anything about another. */
-static const char *const own_files[] = { "maps", "smaps", "smaps_rollup", "numa_maps", "auxv" };
+/*
+ * What a program reads to find its way in its own address space.  smaps and the like are read for their sums, which must
+ * agree: there the leader answers for all.
+ */
+static const char *const own_files[] = { "maps", "auxv" };
 /* Ways to read and write memory past the engine. */
 static const char *const denied_files[] = { "mem", "pagemap", "clear_refs" };
 

@@ -112,6 +112,11 @@ static bool by_descriptor(const struct mv_thread *t)
 	return t->call.nr == NR_EXECVEAT && (int32_t)t->call.args[0] >= 0;
 }
 
+static int exec_prepare(struct mv_thread *t)
+{
+	return t->variant || !t->ops->may_exec ? 0 : t->ops->may_exec(t->task, &t->call);
+}
+
 static bool exec_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
 	int fd = (int32_t)t->call.args[0];
@@ -148,7 +153,7 @@ static bool import_and_run(struct mv_thread *t, int64_t last, struct mv_step *st
 	return mv_ask_own(t, step);
 }
 
-const struct mv_hook mv_hook_exec = { .lead = exec_lead, .collect = exec_collect, .follow = import_and_run };
+const struct mv_hook mv_hook_exec = { .prepare = exec_prepare, .lead = exec_lead, .collect = exec_collect, .follow = import_and_run };
 
 /* ---- fchdir: every variant moves, so that it resolves paths and executes programs from the same place ---- */
 

@@ -317,6 +317,7 @@ static int first_task(struct pt *pt, unsigned variant, pid_t pid, struct mv_erro
 {
 	static const struct mv_ops ops = {
 		.peek = pt_peek, .poke = pt_poke, .alloc = pt_alloc, .free = pt_free, .export_fd = pt_export,
+		.may_exec = pt_may_exec,
 	};
 	struct pt_task *t = pt_task_new(pt, pid, pid, variant);
 

@@ -124,6 +124,7 @@ struct pt {
 
 /* tracee.c: memory and state of a stopped thread */
 size_t pt_peek(void *task, uint64_t addr, void *dst, size_t len);
+bool pt_peek_str(struct pt_task *t, uint64_t addr, char *dst, size_t size);	/* "" and false after a fault */
 size_t pt_poke(void *task, uint64_t addr, const void *src, size_t len);
 void *pt_alloc(size_t size);
 void pt_free(void *p, size_t size);
@@ -161,6 +162,9 @@ void pt_exports_free(struct pt *pt);
 
 /* launch.c */
 int pt_launch(struct pt *pt, unsigned variant, struct mv_error *err);
+
+/* exec.c: can a program that the leader is about to execute run here? */
+int pt_may_exec(void *task, const struct mv_call *call);
 
 /* pidns.c */
 int pt_namespace_start(struct pt *pt, unsigned variant, struct mv_error *err);

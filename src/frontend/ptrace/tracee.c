@@ -29,6 +29,24 @@ size_t pt_poke(void *task, uint64_t addr, const void *src, size_t len)
 	return n < 0 ? 0 : (size_t)n;
 }
 
+bool pt_peek_str(struct pt_task *t, uint64_t addr, char *dst, size_t size)
+{
+	for (size_t n = 0; n < size;) {
+		size_t want = 4096 - ((addr + n) & 4095), got;
+
+		if (want > size - n)
+			want = size - n;
+		got = pt_peek(t, addr + n, dst + n, want);
+		if (memchr(dst + n, 0, got))
+			return true;
+		if (got < want)
+			break;
+		n += got;
+	}
+	dst[0] = 0;
+	return false;
+}
+
 /* ESRCH is no error here: the thread was killed, and its end will be reported. */
 bool pt_get_regs(struct pt_task *t)
 {
