@@ -1,8 +1,9 @@
 #!/bin/sh
 # test: timeout=60 needs=python3
-# python3: asyncio, threads with sockets, http.server and urllib, unix sockets with descriptors, selectors.
+# python3: asyncio, http.server and urllib, unix sockets with descriptors, selectors.
+# No threads: which of them gets the interpreter is decided by the clock, in every variant for itself, until issue 4.
 exec /usr/bin/python3 -I - << 'END'
-import array, asyncio, http.server, os, selectors, socket, threading, urllib.request
+import asyncio, http.server, os, selectors, socket, urllib.request
 async def handle(reader, writer):
     data = await reader.readline()
     writer.write(data.upper())
@@ -21,6 +22,7 @@ async def main():
     await asyncio.sleep(0.05)
     proc = await asyncio.create_subprocess_exec('echo', 'sub', stdout=asyncio.subprocess.PIPE)
     print(await proc.communicate())
+asyncio.set_child_watcher(asyncio.PidfdChildWatcher())  # the usual one is a thread for each child
 asyncio.run(main())
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -31,13 +33,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
     def log_message(self, *args):
         pass
-server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-threading.Thread(target=server.serve_forever, daemon=True).start()
+server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+pid = os.fork()
+if pid == 0:
+    for i in range(5):
+        server.handle_request()
+    os._exit(3)
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 for i in range(5):
     with opener.open(f'http://127.0.0.1:{server.server_port}/path{i}') as r:
         print(r.status, len(r.read()))
-server.shutdown()
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+server.server_close()
 a, b = socket.socketpair()
 r, w = os.pipe()
 socket.send_fds(a, [b'fds'], [w])

@@ -1,6 +1,7 @@
 #!/bin/sh
 # test: timeout=60 needs=python3
 # python3: subprocess, os.fork, signals, multiprocessing, pty.
+# No Pool and no Queue: they have threads, which take turns by the clock, and locks in shared files; both until issue 4.
 exec /usr/bin/python3 -I - << 'END'
 import multiprocessing, os, pty, select, signal, subprocess, sys
 print(subprocess.run(['echo', 'hello'], capture_output=True, text=True))
@@ -31,13 +32,21 @@ print(got == [signal.SIGUSR1])
 def square(x):
     return x * x
 ctx = multiprocessing.get_context('fork')
-with ctx.Pool(2) as pool:
-    print(pool.map(square, range(20)))
-q = ctx.Queue()
-child = ctx.Process(target=lambda: q.put('from child'))
+def serve(end):
+    while (x := end.recv()) is not None:
+        end.send(square(x))
+    end.send('from child')
+mine, its = ctx.Pipe()
+child = ctx.Process(target=serve, args=(its,))
 child.start()
-print(q.get())
-child.join()
+answers = []
+for x in range(20):
+    mine.send(x)
+    answers.append(mine.recv())
+mine.send(None)
+print(answers, mine.recv())
+child.join(10)
+print(child.exitcode, child.is_alive())
 sys.stdout.flush()
 pid, fd = pty.fork()
 if pid == 0:

@@ -1,6 +1,6 @@
 /*
  * Threads that stay mostly idle: create, join, detach, mutex, condition, thread-local data, once; exit while another waits.
- * Never do two of them run at once: each is joined before the next begins, or one waits in a condition.  Real concurrency,
+ * Two of them never do any work at once: each is joined before the next begins, or one waits in a condition.  Concurrency,
  * barriers and cancellation belong to issue 4.
  */
 #include <pthread.h>

@@ -87,15 +87,16 @@ static void restore_signals(const struct sigaction saved[NFORWARDED + 1])
 	sigaction(SIGALRM, &saved[NFORWARDED], NULL);
 }
 
-/* The program's first process, or any when that is gone and others run on. */
-static pid_t main_process(struct pt *pt)
+/* To the program's first process, or to all that are left when that is gone. */
+static void send_on(struct pt *pt, int sig)
 {
-	if (!pt->root_gone)
-		return (pid_t)pt->root_tid;
+	if (!pt->root_gone) {
+		kill((pid_t)pt->root_tid, sig);
+		return;
+	}
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
-		if (!t->variant)
-			return t->process->tgid;
-	return 0;
+		if (!t->variant && t->tid == t->process->tgid)
+			kill(t->tid, sig);
 }
 
 static void forward(struct pt *pt)
@@ -105,12 +106,11 @@ static void forward(struct pt *pt)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
 	for (int i = 0; i < nsent; i++) {
-		pid_t to = main_process(pt);
 		struct pt_task *from = pt_task_find(pt, sent[i].from);
 
 		/* What the program sends to its own process group has reached it already. */
-		if (to && !(from && !from->variant))
-			kill(to, sent[i].sig);
+		if (!from || from->variant)
+			send_on(pt, sent[i].sig);
 	}
 	nsent = 0;
 	sigprocmask(SIG_SETMASK, &old, NULL);
