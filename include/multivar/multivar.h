@@ -179,10 +179,10 @@ bool mv_clone_is_thread(const struct mv_thread *t);
 bool mv_thread_in_call(const struct mv_thread *t);
 /* Grows when a retry got somewhere, even if it parked again: others that are parked may then go on. */
 uint64_t mv_thread_moves(const struct mv_thread *t);
-/* Leader: is the thread waiting for its twins at a lockstep call?  *variant: the first that has not arrived. */
-bool mv_thread_waits(const struct mv_thread *t, unsigned *variant);
-/* End the run because a twin of this waiting thread of the leader has not come; text says more, may be empty. */
-void mv_thread_absent(struct mv_thread *t, unsigned variant, const char *text);
+/* Follower: is there something in its stream that it has not read? */
+bool mv_thread_behind(const struct mv_thread *t);
+/* End the run because this follower does not come to where the leader is; text says more, may be empty. */
+void mv_thread_absent(struct mv_thread *t, const char *text);
 /* Tell the engine what descriptor fd, which the program inherits, is: kind is enum mv_fdkind.  0 or -ENOMEM. */
 int mv_process_fd(struct mv_process *p, int fd, unsigned kind);
 

@@ -191,6 +191,8 @@ bool mv_over(const struct mv_run *run);
 struct mv_verdict *mv_verdict_begin(struct mv_run *run);
 void mv_verdict_end(struct mv_run *run);
 void mv_text(char *to, size_t size, const char *const *parts);	/* joins NULL-terminated parts */
+/* Leader: make descriptor fd available to followers.  False if there are none, or it failed (verdict is set). */
+bool mv_export(struct mv_thread *t, int fd, uint64_t *handle);
 struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset);
 void mv_set_unref(struct mv_run *run, struct mv_set *set);
 

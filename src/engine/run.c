@@ -86,6 +86,20 @@ static void short_of_memory(struct mv_run *run)
 	mv_run_fail(run, MV_VERDICT_FAILURE, "out of memory for the engine");
 }
 
+bool mv_export(struct mv_thread *t, int fd, uint64_t *handle)
+{
+	int err;
+
+	if (t->run->config.variants < 2)
+		return false;
+	err = t->ops->export_fd(t->task, fd, handle);
+	if (err == -EMFILE || err == -ENFILE)
+		mv_run_fail(t->run, MV_VERDICT_FAILURE, "too many open files in the supervisor (raise RLIMIT_NOFILE)");
+	else if (err && err != -EBADF)
+		mv_run_fail(t->run, MV_VERDICT_FAILURE, "cannot take over an open file of the leader");
+	return !err;
+}
+
 /* ---- what twins share ---- */
 
 static uint64_t procset_new(struct mv_run *run)
@@ -352,37 +366,38 @@ bool mv_thread_in_call(const struct mv_thread *t)
 	return t->state != MV_ST_IDLE;
 }
 
-bool mv_thread_waits(const struct mv_thread *t, unsigned *variant)
+bool mv_thread_behind(const struct mv_thread *t)
 {
-	int late;
+	const void *payload;
 
-	if (t->state != MV_ST_MEET && t->state != MV_ST_HOLD)
-		return false;
-	late = mv_stream_late(t->stream, t->seq);
-	if (late < 0)
-		return false;
-	*variant = (unsigned)late + 1;
-	return true;
+	return t->variant && mv_stream_next(t->stream, t->variant - 1, &payload);
 }
 
-struct mv_mm *mv_process_mm(struct mv_process *p)
-{
-	return p->mm;
-}
-
-void mv_thread_absent(struct mv_thread *t, unsigned variant, const char *text)
+void mv_thread_absent(struct mv_thread *t, const char *text)
 {
 	struct mv_verdict *v = mv_verdict_begin(t->run);
+	const struct mv_record *rec;
+	const void *payload;
 
 	if (!v)
 		return;
 	v->kind = MV_VERDICT_DIVERGENCE;
 	v->difference = MV_DIFF_ABSENT;
-	v->variant = variant;
+	v->variant = t->variant;
 	v->set = t->set->tid;
 	v->leader_call = v->variant_call = t->call;
+	rec = mv_stream_next(t->stream, t->variant - 1, &payload);
+	if (rec && rec->kind == MV_REC_ENTER) {
+		v->leader_call.nr = rec->nr;
+		__builtin_memcpy(v->leader_call.args, rec->args, sizeof(rec->args));
+	}
 	mv_text(v->text, sizeof(v->text), (const char *const[]){ text, NULL });
 	mv_verdict_end(t->run);
+}
+
+struct mv_mm *mv_process_mm(struct mv_process *p)
+{
+	return p->mm;
 }
 
 bool mv_clone_is_thread(const struct mv_thread *t)

@@ -45,4 +45,3 @@ openssl pkey -in ed.pem -pubout -out edpub.pem
 openssl pkeyutl -sign -rawin -inkey ed.pem -in data -out edsig
 openssl base64 -in edsig
 openssl pkeyutl -verify -rawin -pubin -inkey edpub.pem -sigfile edsig -in data
-openssl prime 1000003

@@ -117,6 +117,7 @@ struct sim *sim_new(const struct sim_options *o)
 	if (!o)
 		o = &sim_defaults;
 	fail_after = -1;
+	allocated = 0;		/* what a test that failed has left does not concern the next */
 	s->config = (struct mv_config){
 		.variants = o->variants, .ring_records = o->records, .ring_bytes = o->bytes, .layout = o->layout,
 		.seed = { 1, 2, 3, 4 }, .policy = &s->policy,

@@ -88,9 +88,9 @@ static void map_collect(struct mv_thread *t)
 
 	if (writes_file(t))
 		t->flags |= MV_REC_HOLD;
-	if (!is_file(t) || fd.flags || t->run->config.variants < 2)
+	if (!is_file(t) || fd.flags)
 		return;
-	if (t->ops->export_fd(t->task, (int32_t)t->call.args[4], &t->extra))
+	if (!mv_export(t, (int32_t)t->call.args[4], &t->extra))
 		return;
 	fd.flags |= MV_FD_EXPORTED;
 	mv_fd_set(t->process->files, (int32_t)t->call.args[4], fd);

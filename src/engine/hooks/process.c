@@ -126,8 +126,8 @@ static bool exec_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 		return false;
 	}
 	/* The descriptor may be close-on-exec: take it while it is there. */
-	if (by_descriptor(t) && t->run->config.variants > 1 && !mv_fd_get(t->process->files, fd)->flags)
-		t->ops->export_fd(t->task, fd, &t->aux[0]);
+	if (by_descriptor(t) && !mv_fd_get(t->process->files, fd)->flags)
+		mv_export(t, fd, &t->aux[0]);
 	return mv_ask_own(t, step);
 }
 
@@ -161,8 +161,8 @@ static void fchdir_collect(struct mv_thread *t)
 {
 	int fd = (int32_t)t->call.args[0];
 
-	if (t->run->config.variants > 1 && !mv_fd_get(t->process->files, fd)->flags)
-		t->ops->export_fd(t->task, fd, &t->extra);
+	if (!mv_fd_get(t->process->files, fd)->flags)
+		mv_export(t, fd, &t->extra);
 }
 
 const struct mv_hook mv_hook_fchdir = { .collect = fchdir_collect, .follow = import_and_run };

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
 #include "base/log.h"
@@ -307,14 +306,8 @@ static void fault_step(struct pt_task *t, struct mv_step *step)
 void pt_apply(struct pt_task *t, struct mv_step *step)
 {
 	t->parked = step->action == MV_PARK;
-	if (step->action == MV_PARK) {
-		if (!t->parked_since.tv_sec)
-			clock_gettime(CLOCK_MONOTONIC, &t->parked_since);
-		if (!t->variant && t->pt->session->options->deadline_ms)
-			pt_tick_need(t->pt);
+	if (step->action == MV_PARK)
 		return;
-	}
-	t->parked_since.tv_sec = 0;
 	if (step->action == MV_STOP)
 		return;		/* the loop sees the verdict */
 	switch (t->at) {

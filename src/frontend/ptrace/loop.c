@@ -53,7 +53,7 @@ static void on_tick(int sig)
  */
 static void on_forwarded(int sig, siginfo_t *info, void *context)
 {
-	struct itimerval soon = { .it_interval = { 0, 20000 }, .it_value = { 0, 1000 } };
+	struct itimerval soon = { .it_interval = { 0, PT_HOLD_MS * 1000 }, .it_value = { 0, 1000 } };
 
 	(void)context;
 	if (info->si_code > 0 || nsent == (int)(sizeof(sent) / sizeof(*sent)))
@@ -251,12 +251,6 @@ static bool going_on(const struct pt *pt)
 	return pt->tasks && !pt->failed && mv_run_verdict(pt->run)->kind == MV_VERDICT_NONE;
 }
 
-/* Followers end by themselves a moment after the leader's last process; one that does not has lost its way. */
-static bool only_followers(const struct pt *pt)
-{
-	return !pt->live[0];
-}
-
 static void loop(struct pt *pt)
 {
 	while (going_on(pt)) {
@@ -279,8 +273,6 @@ static void loop(struct pt *pt)
 			pt->moved = false;
 			pt_retry_parked(pt);
 		}
-		if (only_followers(pt))
-			pt_tick_need(pt);
 	}
 }
 
@@ -335,6 +327,7 @@ static int run(struct mv_session *session, struct mv_error *err)
 	nsent = 0;
 	catch_signals(saved);
 	result = start(&pt);
+	pt_tick_start(&pt);
 	if (!result)
 		loop(&pt);
 	if (!result && !pt.failed && mv_run_verdict(pt.run)->kind != MV_VERDICT_NONE)

@@ -69,7 +69,10 @@ struct pt_task {
 	siginfo_t *requeued;	/* by number: what was known of signals sent back to the kernel; may be NULL */
 	siginfo_t inject;	/* signal that was queued by us: give it this siginfo */
 	int inject_sig;		/* 0 = none */
-	struct timespec parked_since;
+	/* follower: has it got on since the last tick, and how long may it take? (watch.c) */
+	uint64_t seen_moves, last_cpu, cpu_limit;
+	struct timespec seen;
+	bool waiting;
 };
 
 struct pt_export {
@@ -116,7 +119,7 @@ struct pt {
 	uint32_t root_tid;
 	bool moved;			/* something may have become possible for parked threads */
 	bool root_gone;
-	bool ticking;
+	bool ticking_fast;
 	unsigned notices;		/* said once */
 	struct mv_error *err;
 	bool failed;			/* err is filled */
@@ -190,8 +193,12 @@ bool pt_signal_due(struct pt_task *t);
 bool pt_woken_for_nothing(struct pt_task *t);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */
 bool pt_publish_held(struct pt_task *t, enum pt_at at);
+
+/* watch.c: what no stop tells of: signals held too long, followers that do not come */
+void pt_tick_start(struct pt *pt);
+void pt_tick_fast(struct pt *pt);	/* a signal is held */
 void pt_tick(struct pt *pt);
-void pt_tick_need(struct pt *pt);
+#define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's */
 
 /* finish.c: the end of a run that got a verdict */
 void pt_snapshots(struct pt *pt);

@@ -7,26 +7,13 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "engine/table.h"
 #include "pt.h"
 
-#define HOLD_MS 20	/* how long a signal waits for a call of the leader's */
 #define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
-
-/* A tick comes while something is waiting that no stop will tell us of. */
-void pt_tick_need(struct pt *pt)
-{
-	struct itimerval every = { .it_interval = { 0, HOLD_MS * 1000 }, .it_value = { 0, HOLD_MS * 1000 } };
-
-	if (pt->ticking)
-		return;
-	pt->ticking = true;
-	setitimer(ITIMER_REAL, &every, NULL);
-}
 
 /*
  * A signal can only be given to a thread at its delivery: queue one of that number for the thread, and put the right
@@ -116,7 +103,7 @@ static void hold(struct pt_task *t, const siginfo_t *info)
 	clock_gettime(CLOCK_MONOTONIC, &h->since);
 	*t->held_tail = h;
 	t->held_tail = &h->next;
-	pt_tick_need(t->pt);
+	pt_tick_fast(t->pt);
 }
 
 static struct pt_held *take_held(struct pt_task *t)
@@ -316,43 +303,5 @@ void pt_on_stop(struct pt_task *t, int sig)
 		nudge_followers(t);
 	} else {
 		pt_resume(t, PTRACE_CONT, 0);
-	}
-}
-
-static long ms_since(const struct timespec *then)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
-}
-
-/* Signals held too long, twins waited for too long.  Stops the tick when nothing is left to watch. */
-void pt_tick(struct pt *pt)
-{
-	unsigned deadline = pt->session->options->deadline_ms, variant;
-	bool needed = false;
-
-	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
-		if (t->variant || !t->thread)
-			continue;
-		if (t->held) {
-			needed = true;
-			if (t->at == PT_RUNNING && !t->interrupting && ms_since(&t->held->since) >= HOLD_MS) {
-				t->interrupting = true;
-				ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
-			}
-		}
-		if (t->parked && deadline && mv_thread_waits(t->thread, &variant)) {
-			needed = true;
-			if (ms_since(&t->parked_since) >= (long)deadline)
-				mv_thread_absent(t->thread, variant, "the deadline has passed");
-		}
-	}
-	if (!needed) {
-		struct itimerval off = { 0 };
-
-		pt->ticking = false;
-		setitimer(ITIMER_REAL, &off, NULL);
 	}
 }
