@@ -107,9 +107,10 @@ enum {
 	MV_DESC_CLONE = 1 << 6,		/* makes a task */
 	MV_DESC_EXEC = 1 << 7,		/* replaces the program */
 	MV_DESC_CMSG_FDS = 1 << 8,	/* may receive descriptors in control messages */
+	MV_DESC_PSEUDO = 1 << 9,	/* not a kernel call: a fault, rdtsc ... */
 	MV_DESC_HOLD = 1 << 10,		/* the leader goes on when all have done it too: it depends on the file system */
 	MV_DESC_OPTIONAL = 1 << 11,	/* a variant may make it more or less often than the leader */
-	MV_DESC_PSEUDO = 1 << 9,	/* not a kernel call: a fault, rdtsc ... */
+	MV_DESC_ALL = (1 << 12) - 1,
 };
 
 /* mv_desc.groups: what policies select on */

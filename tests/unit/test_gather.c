@@ -552,7 +552,8 @@ static void replicated_from(filler fill, struct mv_call call, int64_t result, ui
 	struct sim *s = sim_new(NULL);
 	const uint8_t *got = sim_mem(s, 1, 0x10000);
 
-	memset(sim_mem(s, 1, 0xf000), 0x55, 0x11000);
+	for (unsigned v = 0; v < 2; v++)
+		memset(sim_mem(s, v, 0xf000), 0x55, 0x11000);
 	fill(s);
 	s->kernel = write_output;
 	s->result = result;

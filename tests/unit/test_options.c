@@ -248,9 +248,10 @@ static void test_clean_environment(void **state)
 	assert_string_equal(clean[0], "PATH=/bin");
 	assert_string_equal(clean[1], "MVARMOR=kept");
 	assert_string_equal(clean[2], "MVX=kept");
-	assert_string_equal(clean[3], "noequals");
-	assert_string_equal(clean[4], "HOME=/");
-	assert_null(clean[5]);
+	assert_string_equal(clean[3], "MV_ANY=1");
+	assert_string_equal(clean[4], "noequals");
+	assert_string_equal(clean[5], "HOME=/");
+	assert_null(clean[6]);
 	free(clean);
 }
 

@@ -112,7 +112,7 @@ static void row_is_sound(const struct mv_desc *d)
 	row_assert(d->fd_arg == 0xff || d->fd_arg < d->nargs, d, "descriptor argument the call does not have");
 	row_assert(d->sel_arg == 0xff || d->sel_arg < d->nargs, d, "selector argument the call does not have");
 	row_assert(d->cls != MV_CLASS_LEADER_LOCAL || d->fd_arg != 0xff, d, "no descriptor decides what is local");
-	row_assert(!(d->flags >> 10), d, "unknown flags");
+	row_assert(!(d->flags & ~(uint32_t)MV_DESC_ALL), d, "unknown flags");
 	row_assert(!(d->groups >> 7), d, "unknown groups");
 	row_assert((d->cls == MV_CLASS_DENY) == (d->err != 0), d, "an errno belongs to DENY, and to nothing else");
 	row_assert((d->cls == MV_CLASS_DENY) == (d->why != NULL), d, "a reason belongs to DENY, and to nothing else");
