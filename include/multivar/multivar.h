@@ -92,7 +92,7 @@ struct mv_policy;	/* see multivar/policy.h */
 struct mv_config {
 	unsigned variants;		/* 1 .. MV_VARIANTS_MAX */
 	unsigned ring_records;		/* how far the leader may run ahead, in records; a power of two >= 8 */
-	size_t ring_bytes;		/* payload bytes of one stream; a power of two >= 8192 */
+	size_t ring_bytes;		/* payload bytes of one stream; a power of two >= 16384 */
 	enum mv_layout_mode layout;
 	uint64_t seed[4];		/* secret of this run: layout, hash keys */
 	const struct mv_policy *policy;
@@ -128,7 +128,7 @@ struct mv_verdict {
 	uint64_t offset;
 	uint64_t leader_value, variant_value;
 	uint8_t leader_bytes[16], variant_bytes[16];
-	struct mv_call leader_call, variant_call;	/* with each variant's own operands */
+	struct mv_call leader_call, variant_call;	/* the variant's own operands; the leader's as they were compared: pointers 0 or 1 */
 	char text[160];			/* UNSUPPORTED, FAILURE: what, in words */
 };
 

@@ -113,6 +113,11 @@ int mv_fd_set(struct mv_files *f, int64_t fd, struct mv_fd entry)
 	return 0;
 }
 
+uint32_t mv_files_limit(const struct mv_files *f)
+{
+	return f->nfds > 64 ? f->nfds : 64;
+}
+
 uint32_t mv_files_epoll(struct mv_files *f)
 {
 	return ++f->epolls;

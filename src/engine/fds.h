@@ -33,6 +33,8 @@ void mv_files_unref(struct mv_files *f);
 const struct mv_fd *mv_fd_get(const struct mv_files *f, int64_t fd);
 /* 0, -EBADF for a negative or absurd number, or -ENOMEM. */
 int mv_fd_set(struct mv_files *f, int64_t fd, struct mv_fd entry);
+/* No descriptor that was ever made has this number or a higher one; at least 64. */
+uint32_t mv_files_limit(const struct mv_files *f);
 uint32_t mv_files_epoll(struct mv_files *f);	/* a fresh epoll object number */
 
 /* What the program registered for descriptor fd with epoll object ep. */

@@ -351,7 +351,6 @@ static bool interrupted(struct mv_thread *t, struct mv_step *step)
 		return false;
 	}
 	take_signal(t, rec, payload, step);
-	end_turn(t);
 	step->action = t->flags & MV_REC_INTERRUPTED ? MV_INTERRUPT : MV_DONE;
 	if (step->action == MV_INTERRUPT)
 		step->result = t->result;
@@ -379,11 +378,16 @@ void mv_follow(struct mv_thread *t, struct mv_step *step)
 		case MV_ST_AWAIT:
 			if (!await(t, step))
 				return;
-			t->state = t->flags & MV_REC_INTERRUPTED ? after_act(t) : MV_ST_TURN;
+			t->state = MV_ST_TURN;
 			break;
 		case MV_ST_TURN:
 			if (!my_turn(t))
 				return;
+			if (t->flags & MV_REC_INTERRUPTED) {
+				end_turn(t);
+				t->state = after_act(t);
+				break;
+			}
 			t->state = MV_ST_FOLLOW;
 			t->step = 0;
 			if (act(t, 0, step))

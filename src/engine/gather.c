@@ -311,10 +311,28 @@ static void put_sigarg(struct mv_thread *t, unsigned arg, uint64_t addr)
 		mv_gather_memory(t, arg, v[0], v[1] < 8 ? v[1] : 8);
 }
 
+uint64_t mv_length_arg(const struct mv_thread *t, const struct mv_operand *o)
+{
+	uint64_t a = t->call.args[o->len_arg < MV_NARGS ? o->len_arg : 0];
+
+	for (unsigned i = 0; i < t->desc->nin; i++)
+		if (t->desc->in[i].arg == o->len_arg && t->desc->in[i].kind == MV_KIND_U32)
+			return (uint32_t)a;
+	return a;
+}
+
+uint64_t mv_fdset_bits(const struct mv_thread *t, const struct mv_operand *o)
+{
+	int32_t n = (int32_t)t->call.args[o->len_arg];
+	uint32_t open = mv_files_limit(t->process->files);
+
+	return n <= 0 ? 0 : (uint32_t)n < open ? (uint32_t)n : open;
+}
+
 /* How many bytes or elements an input operand has. */
 static uint64_t input_count(const struct mv_thread *t, const struct mv_operand *o)
 {
-	uint64_t a = t->call.args[o->len_arg < MV_NARGS ? o->len_arg : 0];
+	uint64_t a = mv_length_arg(t, o);
 
 	switch (o->len) {
 	case MV_LEN_ARG:
@@ -373,8 +391,7 @@ static void gather_memory(struct mv_thread *t, const struct mv_operand *o, uint6
 		put_sigarg(t, o->arg, addr);
 		break;
 	case MV_KIND_FDSET:
-		n = (uint32_t)t->call.args[o->len_arg];
-		mv_gather_memory(t, o->arg, addr, limited((n + 63) / 64 * 8, 1 << 17));
+		mv_gather_memory(t, o->arg, addr, (mv_fdset_bits(t, o) + 63) / 64 * 8);
 		break;
 	case MV_KIND_POLLFDS:
 		put_pollfds(t, o->arg, addr, limited((uint32_t)n, 1 << 20));

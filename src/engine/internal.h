@@ -70,6 +70,7 @@ struct mv_process {
 #define MV_SCRATCH 16384
 #define MV_MARKS 64
 #define MV_HISTORY 16
+#define MV_HISTORY_SLOTS (MV_HISTORY + 1)	/* one for a call that is begun and taken back for a signal */
 
 /* Gathered input: what is behind the call's pointers, in a canonical order. */
 struct mv_blob {
@@ -150,7 +151,7 @@ struct mv_thread {
 
 	uint64_t moves;			/* steps of the machine taken, parked or not */
 	uint64_t ncalls;
-	struct mv_history history[MV_HISTORY];
+	struct mv_history history[MV_HISTORY_SLOTS];
 };
 
 /*
@@ -195,6 +196,7 @@ void mv_text(char *to, size_t size, const char *const *parts);	/* joins NULL-ter
 bool mv_export(struct mv_thread *t, int fd, uint64_t *handle);
 struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset);
 void mv_set_unref(struct mv_run *run, struct mv_set *set);
+void mv_set_drop(struct mv_run *run, struct mv_set *set);	/* one that nobody else has seen */
 
 /* ---- lookup.c ---- */
 /* Bytes that the kernel reads of a node or CPU mask whose size argument is n: it takes one bit off. */
@@ -206,6 +208,10 @@ const struct mv_desc *mv_lookup(const struct mv_call *call);	/* NULL: no such ca
 bool mv_operand_there(const struct mv_operand *o, const uint64_t args[MV_NARGS]);
 
 /* ---- gather.c ---- */
+/* The argument that an operand's length refers to, as wide as the kernel takes it. */
+uint64_t mv_length_arg(const struct mv_thread *t, const struct mv_operand *o);
+/* Bits of an fd_set that count: the kernel looks no further than the process's descriptors go. */
+uint64_t mv_fdset_bits(const struct mv_thread *t, const struct mv_operand *o);
 /* Read, normalise and flatten the call's input into t->norm and t->blob. */
 void mv_gather(struct mv_thread *t);
 void mv_blob_put(struct mv_blob *b, const void *p, size_t len, const uint64_t key[4]);

@@ -41,12 +41,9 @@ static bool publish_enter(struct mv_thread *t)
 {
 	struct mv_blob *b = t->blob;
 	size_t n = b->total < MV_INLINE_MAX ? (size_t)b->total : MV_INLINE_MAX;
-	size_t max = mv_stream_payload_max(t->stream);
 	struct mv_record *rec;
 	void *payload;
 
-	if (n > max)
-		n = max;
 	rec = mv_stream_reserve(t->stream, n, &payload);
 	if (!rec)
 		return false;
@@ -175,6 +172,9 @@ static bool publish_signal(struct mv_thread *t)
 		t->result = t->sig_result;
 		t->flags |= MV_REC_INTERRUPTED;
 		t->follows = false;
+		if (t->child_set)
+			mv_set_drop(t->run, t->child_set);
+		t->child_set = NULL;
 		t->dest_at = 0;
 		t->dest_off = 0;
 		mv_dests_used(t);	/* what is written on errors too, such as the rest of a sleep */
@@ -275,7 +275,8 @@ void mv_signal(struct mv_thread *t, int sig, const void *siginfo, enum mv_signal
 	       struct mv_step *step)
 {
 	t->sig = sig;
-	t->sig_when = when;
+	/* To the stream, a call outside of it is a time between two calls. */
+	t->sig_when = when == MV_SIGNAL_IN_CALL && t->state == MV_ST_LOCAL ? MV_SIGNAL_ASYNC : when;
 	t->sig_result = result;
 	t->flags = 0;
 	__builtin_memcpy(t->siginfo, siginfo, MV_SIGINFO_SIZE);

@@ -78,7 +78,7 @@ static uint64_t element(const struct mv_operand *o)
 /* The most an output can be, knowing the arguments but not the result. */
 static uint64_t capacity(struct mv_thread *t, const struct mv_operand *o)
 {
-	uint64_t a = t->call.args[o->len_arg < MV_NARGS ? o->len_arg : 0];
+	uint64_t a = mv_length_arg(t, o);
 	uint32_t word;
 
 	switch (o->len) {
@@ -125,7 +125,7 @@ static int add_operand(struct mv_thread *t, unsigned operand)
 		return 0;
 	}
 	case MV_KIND_FDSET:
-		return mv_dest_add(t, addr, ((uint32_t)t->call.args[o->len_arg] + 63ull) / 64 * 8, operand, MV_PART_WHOLE, 0);
+		return mv_dest_add(t, addr, (mv_fdset_bits(t, o) + 63ull) / 64 * 8, operand, MV_PART_WHOLE, 0);
 	default:
 		return mv_dest_add(t, addr, capacity(t, o), operand, MV_PART_WHOLE, 0);
 	}
@@ -199,17 +199,21 @@ static struct mv_dest *scatter(struct mv_thread *t, struct mv_dest *d, struct mv
 
 void mv_dests_used(struct mv_thread *t)
 {
-	struct mv_dest *d = t->dests, *end = t->dests + t->ndests;
+	struct mv_dest *d = t->dests, *end;
 	bool failed = is_error(t->result);
 
+	if (!t->ndests)
+		return;
+	end = d + t->ndests;
 	while (d < end) {
-		const struct mv_operand *o = &t->desc->out[d->operand];
+		const struct mv_operand *o;
 
 		if (d->operand == MV_OPERAND_HOOK) {
 			d->used = failed ? 0 : d->cap;
 			d++;
 			continue;
 		}
+		o = &t->desc->out[d->operand];
 		if (failed && !o->even_on_error) {
 			d++->used = 0;
 		} else if (o->kind == MV_KIND_MMSG) {

@@ -52,7 +52,8 @@ void mv_run_fail(struct mv_run *run, enum mv_verdict_kind kind, const char *text
 
 struct mv_run *mv_run_new(void *arena, size_t size, const struct mv_config *config)
 {
-	struct mv_arena *a = mv_arena_init(arena, size);
+	/* Whatever is compared byte by byte must fit into one record. */
+	struct mv_arena *a = config->ring_bytes / 4 < MV_INLINE_MAX ? NULL : mv_arena_init(arena, size);
 	uint64_t at = a ? mv_arena_alloc(a, sizeof(struct mv_run)) : 0;
 	struct mv_run *run = at ? mv_arena_at(a, at) : NULL;
 
@@ -153,6 +154,13 @@ void mv_set_unref(struct mv_run *run, struct mv_set *s)
 		return;
 	procset_unref(run, s->procset);
 	mv_arena_free(run_arena(run), mv_arena_offset(run_arena(run), s), s->size);
+}
+
+/* With the references of all variants. */
+void mv_set_drop(struct mv_run *run, struct mv_set *s)
+{
+	for (unsigned i = 0; i < run->config.variants; i++)
+		mv_set_unref(run, s);
 }
 
 /* ---- processes and threads ---- */
@@ -417,6 +425,6 @@ unsigned mv_thread_history(const struct mv_thread *t, struct mv_history *out, un
 	if (n > max)
 		n = max;
 	for (uint64_t i = 0; i < n; i++)
-		out[i] = t->history[(t->ncalls - n + i) % MV_HISTORY];
+		out[i] = t->history[(t->ncalls - n + i) % MV_HISTORY_SLOTS];
 	return (unsigned)n;
 }

@@ -35,7 +35,7 @@ static void unsupported(struct mv_thread *t, const char *why)
 
 static void remember(struct mv_thread *t)
 {
-	t->history[t->ncalls++ % MV_HISTORY] = (struct mv_history){ .call = t->call };
+	t->history[t->ncalls++ % MV_HISTORY_SLOTS] = (struct mv_history){ .call = t->call };
 }
 
 /* What the policy says about this call. */
@@ -64,7 +64,7 @@ static uint8_t level(const struct mv_thread *t)
 static void deny(struct mv_thread *t, unsigned err)
 {
 	t->cls = MV_CLASS_DENY;
-	t->own = ERR(err);
+	t->own = ERR(err ? err : EPERM);
 }
 
 /* Decide class and level of a fresh call.  False when the run is over. */
@@ -141,8 +141,18 @@ void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *s
 	mv_retry(t, step);
 }
 
+static void remember_result(struct mv_thread *t, int64_t result)
+{
+	struct mv_history *h = &t->history[(t->ncalls - 1) % MV_HISTORY_SLOTS];
+
+	h->result = result;
+	h->done = true;
+}
+
 void mv_retry(struct mv_thread *t, struct mv_step *step)
 {
+	bool outside = t->state == MV_ST_SIGNAL && t->sig_when != MV_SIGNAL_IN_CALL;
+
 	step->sig = 0;
 	step->child_tid = 0;
 	if (mv_over(t->run))
@@ -151,12 +161,8 @@ void mv_retry(struct mv_thread *t, struct mv_step *step)
 		mv_follow(t, step);
 	else
 		mv_lead(t, step);
-	if (step->action == MV_DONE || step->action == MV_INTERRUPT) {
-		struct mv_history *h = &t->history[(t->ncalls - 1) % MV_HISTORY];
-
-		h->result = step->result;
-		h->done = true;
-	}
+	if ((step->action == MV_DONE || step->action == MV_INTERRUPT) && !outside)
+		remember_result(t, step->result);
 }
 
 void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step)
@@ -171,6 +177,7 @@ void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step)
 		t->state = MV_ST_IDLE;
 		step->action = MV_DONE;
 		step->result = result;
+		remember_result(t, result);
 		return;
 	}
 	t->step++;

@@ -68,7 +68,7 @@ static int make_run(const struct mv_run_options *o, struct mv_session *s, void *
 	else if (getrandom(c.seed, sizeof(c.seed), 0) != sizeof(c.seed))
 		return mv_error_set(err, errno, "cannot get random bytes");
 	/* A small arena gets small streams. */
-	while (c.ring_bytes > 8192 && c.ring_bytes > o->arena_size / 64)
+	while (c.ring_bytes > 16384 && c.ring_bytes > o->arena_size / 64)
 		c.ring_bytes /= 2;
 	if (fd < 0 || ftruncate(fd, (off_t)o->arena_size)) {
 		mv_error_set(err, errno, "cannot make an arena of %zu bytes", o->arena_size);

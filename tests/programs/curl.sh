@@ -9,7 +9,7 @@ echo small > www/small
 import functools, http.server
 h = functools.partial(http.server.SimpleHTTPRequestHandler, directory=".")
 http.server.SimpleHTTPRequestHandler.log_message = lambda *a: None
-s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), h)
+s = http.server.HTTPServer(("127.0.0.1", 0), h)
 open("../port", "w").write(f"{s.server_port}\n")
 s.serve_forever()') &
 server=$!

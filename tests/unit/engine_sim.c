@@ -136,6 +136,8 @@ struct sim *sim_new(const struct sim_options *o)
 		if (!o->no_threads) {
 			s->t[i] = mv_thread_root(s->run, i, SIM_TID, &sim_ops, &s->task[i]);
 			assert_non_null(s->t[i]);
+			/* Sets of descriptors are looked at as far as descriptors go. */
+			assert_int_equal(mv_process_fd(mv_thread_process(s->t[i]), 2000, 1), 0);
 		}
 	}
 	return s;

@@ -788,7 +788,7 @@ static void inputs_in_the_smallest_ring(void **state)
 
 	(void)state;
 	o.records = 8;
-	o.bytes = 8192;
+	o.bytes = 16384;
 	for (uint64_t len = 1024; len <= 8192; len += 1024) {
 		struct sim *s = sim_new(&o);
 

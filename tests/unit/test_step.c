@@ -467,7 +467,7 @@ static int64_t write_much(struct sim *s, unsigned variant, const struct mv_step 
 
 static void large_outputs(void **state)
 {
-	static const size_t rings[] = { 8192, 1 << 16, 1 << 20 };
+	static const size_t rings[] = { 16384, 1 << 16, 1 << 20 };
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rings) / sizeof(*rings); i++) {
@@ -1107,7 +1107,7 @@ static int64_t write_events(struct sim *s, unsigned variant, const struct mv_ste
 
 static void epoll(void **state)
 {
-	static const size_t rings[] = { 8192, 1 << 18 };
+	static const size_t rings[] = { 16384, 1 << 18 };
 
 	(void)state;
 	for (unsigned r = 0; r < 2; r++) {

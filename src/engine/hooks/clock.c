@@ -1,4 +1,6 @@
 /*
+ * Looking at the clock, and sleeping.
+ *
  * clock_gettime, gettimeofday: how often a program looks at the clock may depend on addresses.  A follower's look that the
  * leader does not take shows what the clock has shown last, so that time never runs backwards.
  */
@@ -34,3 +36,12 @@ static bool surplus(struct mv_thread *t)
 }
 
 const struct mv_hook mv_hook_clock = { .adopt = adopt, .surplus = surplus };
+
+/* nanosleep, clock_nanosleep: what is left of the time is written only when the sleep was interrupted. */
+static void slept(struct mv_thread *t)
+{
+	for (unsigned i = 0; i < t->ndests; i++)
+		t->dests[i].used = 0;
+}
+
+const struct mv_hook mv_hook_sleep = { .collect = slept };

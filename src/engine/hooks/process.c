@@ -69,9 +69,7 @@ static bool clone_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 	if (t->step) {
 		t->own = last;
 		if (is_error(last)) {
-			/* References of all variants: nobody else has seen it. */
-			for (unsigned i = 0; i < t->run->config.variants; i++)
-				mv_set_unref(t->run, t->child_set);
+			mv_set_drop(t->run, t->child_set);
 			t->child_set = NULL;
 		}
 		return false;
