@@ -179,6 +179,14 @@ bool mv_clone_is_thread(const struct mv_thread *t);
 bool mv_thread_in_call(const struct mv_thread *t);
 /* Grows when a retry got somewhere, even if it parked again: others that are parked may then go on. */
 uint64_t mv_thread_moves(const struct mv_thread *t);
+/*
+ * Follower, parked at the beginning of a look at the clock, with nothing to read: let it look before the leader does.  A
+ * front-end may do so to end a deadlock: this thread holds a lock that its sibling needs to get to where the leader's
+ * sibling waits for it, and the leader's twin of this thread waits for the lock.  False if the thread is not in such a call.
+ */
+bool mv_go_early(struct mv_thread *t, struct mv_step *step);
+/* Leader: is the thread waiting for its twins, at a lockstep call or after one that all must have done? */
+bool mv_thread_waits(const struct mv_thread *t);
 /* Follower: is there something in its stream that it has not read? */
 bool mv_thread_behind(const struct mv_thread *t);
 /* End the run because this follower does not come to where the leader is; text says more, may be empty. */

@@ -151,17 +151,24 @@ static bool agrees(struct mv_thread *t)
 	return !wrong;
 }
 
-static bool optional(uint32_t nr)
+static bool optional(const struct mv_record *rec)
 {
-	struct mv_call call = { .nr = nr };
-	const struct mv_desc *d = mv_lookup(&call);
+	struct mv_call call = { .nr = rec->nr };
+	const struct mv_desc *d;
+
+	__builtin_memcpy(call.args, rec->args, sizeof(call.args));
+	d = mv_lookup(&call);
 
 	return d && d->flags & MV_DESC_OPTIONAL;
 }
 
 static bool same_call(const struct mv_thread *t, const struct mv_record *rec)
 {
-	return rec->nr == t->call.nr && (!(t->desc->flags & MV_DESC_OPTIONAL) || !__builtin_memcmp(rec->args, t->norm, sizeof(t->norm)));
+	if (rec->nr != t->call.nr)
+		return false;
+	if (!(t->desc->flags & MV_DESC_OPTIONAL) && !optional(rec))
+		return true;
+	return !__builtin_memcmp(rec->args, t->norm, sizeof(t->norm));
 }
 
 /* A call that this variant makes and the leader does not: answered from what is known, else by the kernel. */
@@ -198,6 +205,32 @@ static bool pass_over(struct mv_thread *t)
 	return false;
 }
 
+/* Is this the first of the calls that were made early?  Then it is one less. */
+static bool was_early(struct mv_thread *t, const struct mv_record *rec)
+{
+	if (rec->nr != t->early[0].nr || __builtin_memcmp(rec->args, t->early[0].norm, sizeof(rec->args)))
+		return false;
+	t->nearly--;
+	__builtin_memmove(&t->early[0], &t->early[1], t->nearly * sizeof(t->early[0]));
+	return true;
+}
+
+bool mv_go_early(struct mv_thread *t, struct mv_step *step)
+{
+	const void *payload;
+
+	if (t->state != MV_ST_FETCH || t->passing || !(t->desc->flags & MV_DESC_EARLY) || t->nearly == MV_EARLY ||
+	    mv_over(t->run) || mv_stream_next(t->stream, consumer(t), &payload))
+		return false;
+	t->early[t->nearly].nr = t->call.nr;
+	__builtin_memcpy(t->early[t->nearly++].norm, t->norm, sizeof(t->norm));
+	t->moves++;
+	step->sig = 0;
+	step->child_tid = 0;
+	surplus(t, step);
+	return true;
+}
+
 static bool fetch(struct mv_thread *t, struct mv_step *step)
 {
 	const void *payload;
@@ -209,9 +242,13 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	rec = mv_stream_next(t->stream, consumer(t), &payload);
 	if (!rec || rec->kind == MV_REC_END)
 		return false;
+	if (t->nearly && rec->kind == MV_REC_ENTER && was_early(t, rec)) {
+		t->passing = true;
+		return fetch(t, step);
+	}
 	if (rec->kind == MV_REC_ENTER && !same_call(t, rec)) {
 		/* Of two optional calls the leader's goes first: this variant's may yet come there. */
-		if (optional(rec->nr)) {
+		if (optional(rec)) {
 			t->passing = true;
 			return fetch(t, step);
 		}

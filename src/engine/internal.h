@@ -52,7 +52,7 @@ _Static_assert(sizeof(struct mv_set) == 64, "the stream behind it is 64-byte ali
 
 /* ---- private to one process of the monitor ---- */
 
-#define MV_CLOCKS 13		/* the system's clocks, and what gettimeofday shows in the last place */
+#define MV_CLOCKS 8		/* the coarse clocks are numbers 5 and 6 */
 
 struct mv_process {
 	struct mv_run *run;
@@ -69,6 +69,7 @@ struct mv_process {
 #define MV_INLINE_MAX 4096	/* input bytes that are compared one by one; more are compared by hash */
 #define MV_SCRATCH 16384
 #define MV_MARKS 64
+#define MV_EARLY 8
 #define MV_HISTORY 16
 #define MV_HISTORY_SLOTS (MV_HISTORY + 1)	/* one for a call that is begun and taken back for a signal */
 
@@ -149,6 +150,8 @@ struct mv_thread {
 	struct mv_set *child_set;	/* made by a clone, not yet taken by mv_thread_child() */
 	uint64_t clone_flags;
 
+	struct { uint32_t nr; uint64_t norm[MV_NARGS]; } early[MV_EARLY];	/* follower: calls made before the leader */
+	unsigned nearly;
 	uint64_t moves;			/* steps of the machine taken, parked or not */
 	uint64_t ncalls;
 	struct mv_history history[MV_HISTORY_SLOTS];

@@ -374,6 +374,11 @@ bool mv_thread_in_call(const struct mv_thread *t)
 	return t->state != MV_ST_IDLE;
 }
 
+bool mv_thread_waits(const struct mv_thread *t)
+{
+	return t->state == MV_ST_MEET || t->state == MV_ST_HOLD;
+}
+
 bool mv_thread_behind(const struct mv_thread *t)
 {
 	const void *payload;

@@ -126,7 +126,8 @@ void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *s
 	}
 	if (t->cls == MV_CLASS_LOCAL) {
 		t->state = MV_ST_LOCAL;
-		mv_ask_own(t, step);
+		if (!t->desc->hook || !t->desc->hook->lead || !t->desc->hook->lead(t, 0, step))
+			mv_ask_own(t, step);
 		return;
 	}
 	t->ndests = t->dest_at = 0;

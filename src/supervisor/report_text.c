@@ -29,16 +29,16 @@ static const char *base_name(const char *path)
 
 /* ---- variants ---- */
 
-static bool is_leader(const struct mv_report *r, const struct mv_snapshot *s)
+static bool is_leader(const struct mv_snapshot *s)
 {
-	return s->variant == r->snapshots[0].variant;
+	return s->variant == 0;
 }
 
 static void variant_heading(const struct page *p, const struct mv_snapshot *s)
 {
 	char name[32], text[1200], program[1024];
 
-	if (is_leader(p->r, s))
+	if (is_leader(s))
 		snprintf(name, sizeof(name), "leader");
 	else
 		snprintf(name, sizeof(name), "variant %u", s->variant);
@@ -53,7 +53,7 @@ static const struct mv_snapshot *snapshot_of(const struct mv_report *r, bool lea
 	const struct mv_snapshot *s, *any = NULL;
 
 	for (s = r->snapshots; s < r->snapshots + r->nsnapshots; s++) {
-		if (leader ? !is_leader(r, s) : s->variant != r->verdict.variant)
+		if (leader ? !is_leader(s) : s->variant != r->verdict.variant)
 			continue;
 		if (s->tid == r->verdict.set)
 			return s;

@@ -1154,7 +1154,7 @@ static int64_t write_time(struct sim *s, unsigned variant, const struct mv_step 
 static void looks_at_the_clock(void **state)
 {
 	struct sim *s = sim_new(NULL);
-	struct mv_call look = CALL(__NR_clock_gettime, 1, AT(OUT));
+	struct mv_call look = CALL(__NR_clock_gettime, 6, AT(OUT));
 	const uint64_t *time = sim_mem(s, 1, OUT);
 	struct mv_step step;
 

@@ -1,16 +1,14 @@
 /*
  * Looking at the clock, and sleeping.
  *
- * clock_gettime, gettimeofday: how often a program looks at the clock may depend on addresses.  A follower's look that the
- * leader does not take shows what the clock has shown last, so that time never runs backwards.
+ * clock_gettime of the coarse clocks: how often an allocator looks may depend on its own addresses.  A follower's look that
+ * the leader does not take shows what the clock has shown last, so that time never runs backwards.
  */
 #include "engine/internal.h"
 
-#define NR_GETTIMEOFDAY 96
-
 static uint64_t *last_time(struct mv_thread *t)
 {
-	uint64_t clock = t->call.nr == NR_GETTIMEOFDAY ? MV_CLOCKS - 1 : (uint32_t)t->call.args[0];
+	uint32_t clock = (uint32_t)t->call.args[0];
 
 	return clock < MV_CLOCKS ? t->process->clocks[clock] : NULL;
 }
@@ -19,17 +17,17 @@ static void adopt(struct mv_thread *t, const struct mv_dest *d, uint64_t offset,
 {
 	uint64_t *last = last_time(t);
 
-	/* gettimeofday's second output, the time zone, is shorter. */
-	if (last && len == 2 * sizeof(*last) && !offset && d->cap == len)
+	(void)d;
+	if (last && len == 2 * sizeof(*last) && !offset)
 		__builtin_memcpy(last, bytes, len);
 }
 
 static bool surplus(struct mv_thread *t)
 {
 	const uint64_t *last = last_time(t);
-	uint64_t to = t->call.args[t->call.nr == NR_GETTIMEOFDAY ? 0 : 1];
+	uint64_t to = t->call.args[1];
 
-	if (!last || !last[0] || !to || (t->call.nr == NR_GETTIMEOFDAY && t->call.args[1]))
+	if (!last || !last[0] || !to)
 		return false;
 	t->own = t->ops->poke(t->task, to, last, 16) == 16 ? 0 : ERR(EFAULT);
 	return true;

@@ -276,13 +276,10 @@ const struct mv_hook mv_hook_brk = {
 
 static bool advise(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
-	if (!t->step) {
-		mv_ask_own(t, step);
-		step->call.args[2] = MADV_DONTNEED_;
-		return true;
-	}
-	t->own = last;
-	return false;
+	(void)last;
+	mv_ask_own(t, step);
+	step->call.args[2] = MADV_DONTNEED_;
+	return true;
 }
 
-const struct mv_hook mv_hook_madvise = { .lead = advise, .follow = advise };
+const struct mv_hook mv_hook_madvise = { .lead = advise };

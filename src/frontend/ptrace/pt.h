@@ -73,6 +73,7 @@ struct pt_task {
 	uint64_t seen_moves, last_cpu, cpu_limit;
 	struct timespec seen;
 	bool waiting;
+	bool waited;			/* leader: waited for a twin at the last tick too */
 };
 
 struct pt_export {

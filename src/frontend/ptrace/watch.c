@@ -1,9 +1,12 @@
 /*
- * Watching the clock: signals that were held too long, and followers that do not come.
+ * Watching the clock: signals that were held too long, followers that do not come, deadlocks between variants.
  *
  * A follower may be late for good reasons: it computes as long as the leader did, on a machine with too few CPUs.  It has
  * lost its way when there is something for it to read, it has not got on for the deadline, and it either sleeps or has
  * used more CPU time than the leader in all until then, by the deadline.
+ *
+ * Threads take locks in an order of their own in each variant; where that ends in a deadlock between variants, a look at
+ * the clock that a follower waits with may go first.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +17,7 @@
 #include <unistd.h>
 #include "pt.h"
 
-#define SLOW_MS 250
+#define SLOW_MS 100
 
 static void every(unsigned ms)
 {
@@ -101,6 +104,42 @@ static void check_follower(struct pt_task *t, unsigned deadline)
 		mv_thread_absent(t->thread, sleeps ? "it sleeps" : "it has used more CPU time than the leader needed");
 }
 
+/*
+ * A thread of the leader waits for its twin, which sleeps in a call of its own (a lock); a sibling of that twin, which may
+ * hold the lock, looks at the clock and waits for the leader's sibling, which may wait for the lock: let it look.
+ */
+static void end_deadlock(struct pt_task *leader)
+{
+	for (unsigned v = 1; v < leader->pt->nvariants; v++) {
+		struct pt_task *twin = pt_task_twin(leader->pt, v, mv_thread_tid(leader->thread)), *t, *next;
+
+		if (!twin || twin->at != PT_RUNNING || mv_thread_in_call(twin->thread))
+			continue;
+		HASH_ITER(hh, leader->pt->tasks, t, next) {
+			struct mv_step step = { 0 };
+
+			if (t->process == twin->process && t->thread && t->parked && mv_go_early(t->thread, &step))
+				pt_apply(t, &step);
+		}
+	}
+}
+
+static void look_for_deadlocks(struct pt *pt)
+{
+	struct pt_task *t, *next;
+
+	HASH_ITER(hh, pt->tasks, t, next) {
+		if (t->variant || !t->thread || t->process->threads < 2)
+			continue;
+		if (!t->parked || !mv_thread_waits(t->thread))
+			t->waited = false;
+		else if (!t->waited)
+			t->waited = true;	/* once may be chance: look again at the next tick */
+		else
+			end_deadlock(t);
+	}
+}
+
 void pt_tick(struct pt *pt)
 {
 	unsigned deadline = pt->session->options->deadline_ms;
@@ -114,6 +153,7 @@ void pt_tick(struct pt *pt)
 		if (t->variant && deadline)
 			check_follower(t, deadline);
 	}
+	look_for_deadlocks(pt);
 	if (!held && pt->ticking_fast)
 		pt_tick_start(pt);
 }
