@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -250,9 +251,15 @@ static void interrupt(struct pt_task *t, struct mv_step *step)
 		pt_inject(t, step->sig, step->siginfo);
 }
 
+/* The loop runs without the counter itself, see loop.c. */
 static uint64_t counter(void)
 {
-	return __rdtsc();
+	uint64_t v;
+
+	prctl(PR_SET_TSC, PR_TSC_ENABLE);
+	v = __rdtsc();
+	prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+	return v;
 }
 
 /* rdtsc and rdtscp, trapped as faults. */
@@ -482,6 +489,7 @@ void pt_on_exit(struct pt_task *t)
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;	/* it failed: no event came */
 	t->child_tid = 0;
+	pt_affinity_call(t, result);
 	if (!t->variant && result == -EINTR && pt_woken_for_nothing(t)) {
 		/* Natively this signal would not have woken it; only a traced thread wakes up for what it ignores. */
 		t->interrupted = result;

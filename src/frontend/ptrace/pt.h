@@ -4,11 +4,13 @@
 #ifndef MV_FRONTEND_PTRACE_PT_H
 #define MV_FRONTEND_PTRACE_PT_H
 
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/user.h>
+#include <time.h>
 #include <uthash.h>
 #include "frontend/frontend.h"
 
@@ -121,6 +123,10 @@ struct pt {
 	bool moved;			/* something may have become possible for parked threads */
 	bool root_gone;
 	bool ticking_fast;
+	/* affinity.c */
+	cpu_set_t cpus;			/* what the run may use */
+	bool gathered, spread;		/* on one CPU now; never again */
+	unsigned stops;			/* since the last tick */
 	unsigned notices;		/* said once */
 	struct mv_error *err;
 	bool failed;			/* err is filled */
@@ -130,6 +136,7 @@ struct pt {
 size_t pt_peek(void *task, uint64_t addr, void *dst, size_t len);
 bool pt_peek_str(struct pt_task *t, uint64_t addr, char *dst, size_t size);	/* "" and false after a fault */
 size_t pt_poke(void *task, uint64_t addr, const void *src, size_t len);
+void pt_now(struct timespec *now);	/* the monotonic clock; the loop must not read it otherwise */
 void *pt_alloc(size_t size);
 void pt_free(void *p, size_t size);
 bool pt_get_regs(struct pt_task *t);
@@ -200,6 +207,11 @@ void pt_tick_start(struct pt *pt);
 void pt_tick_fast(struct pt *pt);	/* a signal is held */
 void pt_tick(struct pt *pt);
 #define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's */
+
+/* affinity.c: all on one CPU while that is faster */
+void pt_affinity_start(struct pt *pt);
+void pt_affinity_tick(struct pt *pt);
+void pt_affinity_call(struct pt_task *t, int64_t result);	/* a call of the leader is over */
 
 /* finish.c: the end of a run that got a verdict */
 void pt_snapshots(struct pt *pt);

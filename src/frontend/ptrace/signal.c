@@ -100,7 +100,7 @@ static void hold(struct pt_task *t, const siginfo_t *info)
 		return;
 	}
 	h->info = *info;
-	clock_gettime(CLOCK_MONOTONIC, &h->since);
+	pt_now(&h->since);
 	*t->held_tail = h;
 	t->held_tail = &h->next;
 	pt_tick_fast(t->pt);

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 #include "pt.h"
 
@@ -141,6 +143,12 @@ pid_t pt_namespace_tid(pid_t tid)
 	p[strcspn(p, "\n")] = 0;
 	last = strrchr(p, '\t');
 	return (pid_t)strtol(last ? last : p, NULL, 10);
+}
+
+/* Not through the vDSO, which reads the time stamp counter. */
+void pt_now(struct timespec *now)
+{
+	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, now);
 }
 
 void *pt_alloc(size_t size)

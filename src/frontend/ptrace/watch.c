@@ -43,7 +43,7 @@ static long ms_since(const struct timespec *then)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	pt_now(&now);
 	return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
 }
 
@@ -92,7 +92,7 @@ static void check_follower(struct pt_task *t, unsigned deadline)
 		t->cpu_limit = (leader ? cpu_time(leader->tid) : cpu_time(t->tid) + deadline) + deadline;
 		t->waiting = true;
 		t->last_cpu = UINT64_MAX;
-		clock_gettime(CLOCK_MONOTONIC, &t->seen);
+		pt_now(&t->seen);
 		return;
 	}
 	if (ms_since(&t->seen) < (long)deadline)
@@ -154,6 +154,8 @@ void pt_tick(struct pt *pt)
 			check_follower(t, deadline);
 	}
 	look_for_deadlocks(pt);
+	if (!pt->ticking_fast)
+		pt_affinity_tick(pt);
 	if (!held && pt->ticking_fast)
 		pt_tick_start(pt);
 }
