@@ -372,6 +372,24 @@ def parse_arguments():
     return o
 
 
+def retry(tests, options, base, counts):
+    """Where one failure must not hide the rest (CI): once more, loudly.  Returns those that failed again."""
+    again = os.path.join(base, "retry")
+    os.mkdir(again, 0o755)
+    failed = []
+    for test, verdict, line, detail in run_all(tests, options, again):
+        if verdict == "PASS":
+            counts["FAIL"] -= 1
+            counts["PASS"] += 1
+            print(f"UNSTABLE {test.name}: failed, then passed: {printable(line)}", flush=True)
+        else:
+            failed.append(test)
+            print(f"FAIL {test.name} again: {printable(line)}", flush=True)
+            for text in detail:
+                print("  " + printable(text))
+    return failed
+
+
 def main():
     options = parse_arguments()
     tests = discover(options.build)
@@ -401,7 +419,9 @@ def main():
             for text in detail:
                 print("  " + printable(text))
             if verdict == "FAIL":
-                failed.append(test.name)
+                failed.append(test)
+        if failed and os.environ.get("MV_TEST_RETRY") == "1":
+            failed = retry(failed, options, base, counts)
         new = remains() - before
         if new:
             counts["FAIL"] += 1
@@ -412,7 +432,7 @@ def main():
         else:
             shutil.rmtree(base, ignore_errors=True)
     if failed:
-        print("failed: " + " ".join(failed))
+        print("failed: " + " ".join(t.name for t in failed))
     print(f"{counts['PASS']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped")
     return 1 if counts["FAIL"] else 0
 
