@@ -89,7 +89,7 @@ const struct mv_option mv_options[] = {
 	}, {
 		.name = "deadline", .commands = MV_CMD_RUN, .argument = "MS", .deflt = "30000", .parse = parse_unsigned,
 		FIELD(deadline_ms), .max = INT_MAX, .limit = "milliseconds; 0 waits for ever",
-		.help = "How long a call waits for a variant that does not arrive, in milliseconds; 0 waits for ever",
+		.help = "How long a variant may stay behind while it sleeps, or compute longer than the leader, in milliseconds; 0 for ever",
 	}, {
 		.name = "divergence-status", .commands = MV_CMD_RUN, .argument = "N", .deflt = "86", .parse = parse_unsigned,
 		FIELD(divergence_status), .min = 1, .max = 255, .limit = "0 would hide an attack",

@@ -30,7 +30,6 @@ enum {
 	MV_REC_SIGNAL_FOLLOWS = 1 << 2,	/* RESULT: a SIGNAL to be delivered at this call's return follows */
 	MV_REC_LOCKSTEP = 1 << 3,	/* ENTER: the leader waits for all acks */
 	MV_REC_HOLD = 1 << 5,		/* RESULT: the leader goes on when all have acted on it */
-	MV_REC_HASHED = 1 << 4,		/* ENTER: input is longer than the payload; hash[] covers all of it */
 };
 
 struct mv_record {

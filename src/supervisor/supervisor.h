@@ -22,7 +22,7 @@ struct mv_run_options {
 	uint64_t seed;			/* layouts and keys derive from it */
 	size_t arena_size;		/* bytes */
 	unsigned ring_records;		/* power of two */
-	unsigned deadline_ms;		/* how long a lockstep call waits for a variant; 0 = for ever */
+	unsigned deadline_ms;		/* how long a follower may stay behind asleep, or compute longer than the leader; 0 = for ever */
 	const char *report_path;	/* NULL: none; ".json" at the end: JSON, else text */
 	FILE *log;			/* messages and reports; never NULL */
 	bool colour;

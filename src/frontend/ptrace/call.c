@@ -533,7 +533,7 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 		return;
 	c->started = pt_stray_take(pt, child);
 	if (pt_doomed(pt, t->variant, tid))
-		pt_process_kill(pt, c->process);
+		pt_process_kill(c->process);
 	if (c->started)
 		pt_resume(c, PTRACE_CONT, 0);
 	pt_apply(t, &step);

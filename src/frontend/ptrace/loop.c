@@ -135,7 +135,7 @@ static void kill_twins(struct pt *pt, uint32_t tgid)
 		struct pt_task *twin = pt_task_twin(pt, v, tgid);
 
 		if (twin)
-			pt_process_kill(pt, twin->process);
+			pt_process_kill(twin->process);
 		else
 			pt_doom(pt, v, tgid);	/* not made yet: its parent is behind the leader */
 	}

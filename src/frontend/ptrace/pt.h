@@ -161,7 +161,7 @@ void pt_stray_add(struct pt *pt, pid_t tid);
 bool pt_stray_take(struct pt *pt, pid_t tid);	/* was it there? */
 void pt_doom(struct pt *pt, unsigned variant, uint32_t tgid);
 bool pt_doomed(struct pt *pt, unsigned variant, uint32_t tgid);	/* takes it off the list */
-void pt_process_kill(struct pt *pt, struct pt_process *p);
+void pt_process_kill(struct pt_process *p);
 
 /* handles.c: open files on their way from the leader to followers */
 int pt_export(void *task, int fd, uint64_t *handle);

@@ -82,9 +82,8 @@ void pt_task_free(struct pt_task *t)
 	free(t);
 }
 
-void pt_process_kill(struct pt *pt, struct pt_process *p)
+void pt_process_kill(struct pt_process *p)
 {
-	(void)pt;
 	p->expected_death = true;
 	syscall(SYS_kill, p->tgid, SIGKILL);
 }
