@@ -39,6 +39,7 @@ extern "C" {
 struct mv_run;		/* one run: configuration, verdict, streams; lives in the arena */
 struct mv_process;	/* one process of one variant */
 struct mv_thread;	/* one thread of one variant */
+struct mv_layout;	/* where the things of one variant lie */
 
 /* A system call as the program made it. */
 struct mv_call {
@@ -169,6 +170,36 @@ void mv_thread_exec(struct mv_thread *t, struct mv_step *step);
 /* The thread is gone (exited, or killed by signal sig, 0 if it exited by itself).  Frees t. */
 void mv_thread_gone(struct mv_thread *t, int sig);
 
+/*
+ * For front-ends that run the engine inside of the variants.
+ *
+ * The child of the fork that parent is told to run lives in another process, where mv_thread_child() is called with that
+ * process's copy of parent: parent, in its own process, has no more to do with it.  Before mv_exit() of the fork.
+ */
+void mv_thread_child_apart(struct mv_thread *parent);
+/* Free t and what it alone uses of its process here, and tell nobody: it lives on elsewhere (a fork's copy, after an exec). */
+void mv_thread_forget(struct mv_thread *t);
+/*
+ * A thread that is told to run an execve, as bytes (*size of them, from ops->alloc), NULL without memory; and back, in the
+ * new program, to be followed by mv_thread_exec(): NULL if the bytes are none or memory is short.
+ */
+void *mv_thread_freeze(struct mv_thread *t, size_t *size);
+struct mv_thread *mv_thread_thaw(struct mv_run *run, const void *bytes, size_t size, const struct mv_layout *layout,
+				 const struct mv_ops *ops, void *task);
+/* The name of a thread's set for the functions below, and of the child's that a clone at hand makes; 0 if there is none. */
+uint64_t mv_thread_set(const struct mv_thread *t);
+uint64_t mv_thread_child_set(const struct mv_thread *t);
+/* The thread of that set and variant is gone, killed by sig or 0: what mv_thread_gone() does, but for the thread's memory. */
+void mv_set_gone(struct mv_run *run, uint64_t set, unsigned variant, int sig);
+/* Where a variant's things lie (engine/layout.h). */
+void mv_run_layout(const struct mv_run *run, unsigned variant, struct mv_layout *layout);
+/* Make the thread set of the run's first threads now; its name, 0 when memory is short (verdict is set). */
+uint64_t mv_run_root(struct mv_run *run, uint32_t tid);
+/* As mv_thread_absent(); call is the one that the follower is in. */
+void mv_set_absent(struct mv_run *run, uint64_t set, unsigned variant, const struct mv_call *call, const char *text);
+/* How far the leader has written and a follower read; false if that is no set. */
+bool mv_set_progress(const struct mv_run *run, uint64_t set, unsigned variant, uint64_t *head, uint64_t *tail);
+
 unsigned mv_thread_variant(const struct mv_thread *t);
 uint32_t mv_thread_tid(const struct mv_thread *t);
 void *mv_thread_task(const struct mv_thread *t);
@@ -215,6 +246,8 @@ void mv_signal(struct mv_thread *t, int sig, const void *siginfo, enum mv_signal
 
 /* Leader: before mv_exit() of a call after which a signal will be taken at once (MV_SIGNAL_AT_RETURN). */
 void mv_signal_follows(struct mv_thread *t);
+/* Leader, in a call that has been run: may a signal follow?  Not at a call outside of the stream, or one that never returns. */
+bool mv_signal_can_follow(const struct mv_thread *t);
 /* Can the call that the thread is in make a signal deliverable at its own return (kill, sigprocmask ...)? */
 bool mv_signal_point(const struct mv_thread *t);
 

@@ -22,7 +22,7 @@ static int parse_nothing(struct mv_settings *, const struct mv_option *, const c
 #define STRING2(x) #x
 #define STRING(x) STRING2(x)
 
-static const char *const frontends[] = { "auto", "ptrace", NULL };
+static const char *const frontends[] = { "auto", "inproc", "ptrace", NULL };
 static const char *const layouts[] = {
 	[MV_LAYOUT_SAME] = "same", [MV_LAYOUT_ASLR] = "aslr", [MV_LAYOUT_DISJOINT] = "disjoint", NULL
 };

@@ -75,6 +75,40 @@ fail:
 	return NULL;
 }
 
+size_t mv_files_frozen_size(const struct mv_files *f)
+{
+	return sizeof(*f) + f->nfds * sizeof(*f->fds) + f->nregs * sizeof(*f->regs);
+}
+
+void mv_files_freeze(const struct mv_files *f, void *to)
+{
+	struct mv_files *frozen = to;
+	char *fds = (char *)(frozen + 1), *regs = fds + f->nfds * sizeof(*f->fds);
+
+	*frozen = *f;
+	if (f->nfds)
+		__builtin_memcpy(fds, f->fds, f->nfds * sizeof(*f->fds));
+	if (f->nregs)
+		__builtin_memcpy(regs, f->regs, f->nregs * sizeof(*f->regs));
+}
+
+struct mv_files *mv_files_thaw(const struct mv_ops *ops, const void *bytes, size_t size)
+{
+	struct mv_files f;
+	const char *fds = (const char *)bytes + sizeof(f);
+
+	if (size < sizeof(f))
+		return NULL;
+	__builtin_memcpy(&f, bytes, sizeof(f));
+	if (f.nfds > FD_LIMIT * 2u || f.nregs > size || mv_files_frozen_size(&f) != size)
+		return NULL;
+	f.ops = ops;
+	f.fds = (struct mv_fd *)fds;
+	f.regs = (struct registration *)(fds + f.nfds * sizeof(*f.fds));
+	f.regs_max = f.nregs;
+	return mv_files_copy(&f);
+}
+
 void mv_files_unref(struct mv_files *f)
 {
 	if (!f || --f->refs)

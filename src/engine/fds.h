@@ -7,6 +7,7 @@
 #define MV_ENGINE_FDS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <multivar/multivar.h>
 
@@ -35,6 +36,10 @@ const struct mv_fd *mv_fd_get(const struct mv_files *f, int64_t fd);
 int mv_fd_set(struct mv_files *f, int64_t fd, struct mv_fd entry);
 /* No descriptor that was ever made has this number or a higher one; at least 64. */
 uint32_t mv_files_limit(const struct mv_files *f);
+/* As bytes, for another memory (freeze.c): how many, into to, and back; NULL for bytes that are none, or without memory. */
+size_t mv_files_frozen_size(const struct mv_files *f);
+void mv_files_freeze(const struct mv_files *f, void *to);
+struct mv_files *mv_files_thaw(const struct mv_ops *ops, const void *bytes, size_t size);
 uint32_t mv_files_epoll(struct mv_files *f);	/* a fresh epoll object number */
 
 /* What the program registered for descriptor fd with epoll object ep. */

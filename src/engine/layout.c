@@ -3,6 +3,7 @@
 #include "engine/random.h"
 
 #define PURPOSE_LAYOUT 0x6c61796f75742020u
+#define PURPOSE_MONITOR 0x6d6f6e69746f7220u
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
 #define PAGE ((uint64_t)4096)
@@ -50,11 +51,28 @@ static void set_areas(struct mv_layout *l, uint64_t common)
 	l->stack.end = base + w - EDGE;
 }
 
+/*
+ * In another stripe than what the program maps first, in the variant's own slice and window.  Drawn apart: what leaks of the
+ * layout's sequence must not tell where the monitor is.
+ */
+static void set_monitor(struct mv_layout *l, uint64_t slice, uint64_t window, uint64_t window_size, unsigned variant,
+			const uint64_t seed[4])
+{
+	struct mv_random r;
+	uint64_t base;
+
+	mv_random_init(&r, seed, PURPOSE_MONITOR + variant);
+	base = slice + (uint64_t)((l->stripe + 1 + mv_random_next(&r) % 7) & 7) * ((uint64_t)1 << MV_STRIPE_SHIFT) + window;
+	l->monitor.start = base + EDGE + mv_random_next(&r) % (window_size / 2 / PAGE) * PAGE;
+	l->monitor.end = l->monitor.start + window_size / 4;
+}
+
 void mv_layout_init(struct mv_layout *l, enum mv_layout_mode mode, unsigned variant, unsigned variants,
 		    const uint64_t seed[4])
 {
 	uint8_t slices[sizeof(usable_slices)], windows[MV_VARIANTS_MAX];
 	unsigned nwindows = 2, shift = 1;
+	uint64_t slice, window, window_size;
 	struct mv_random r;
 	uint64_t common;
 
@@ -78,13 +96,17 @@ void mv_layout_init(struct mv_layout *l, enum mv_layout_mode mode, unsigned vari
 		if (i == (mode == MV_LAYOUT_SAME ? 0 : variant))
 			l->rng = own;
 	}
-	if (mode != MV_LAYOUT_DISJOINT)
-		return;
-	l->slice = (uint64_t)slices[variant] << MV_SLICE_SHIFT;
-	l->window_size = (uint64_t)1 << (MV_STRIPE_SHIFT - shift);
-	l->window = windows[variant] * l->window_size;
-	l->stripe = (unsigned)(mv_layout_random(l) & 7);
-	set_areas(l, common);
+	slice = (uint64_t)slices[variant] << MV_SLICE_SHIFT;
+	window_size = (uint64_t)1 << (MV_STRIPE_SHIFT - shift);
+	window = windows[variant] * window_size;
+	if (mode == MV_LAYOUT_DISJOINT) {
+		l->slice = slice;
+		l->window_size = window_size;
+		l->window = window;
+		l->stripe = (unsigned)(mv_layout_random(l) & 7);
+		set_areas(l, common);
+	}
+	set_monitor(l, slice, window, window_size, variant, seed);
 }
 
 uint64_t mv_layout_random(struct mv_layout *l)

@@ -30,12 +30,13 @@ struct mv_layout {
 	uint64_t window_size;
 	unsigned stripe;		/* 0..7 */
 	struct mv_area image, files, anon, stack;
+	struct mv_area monitor;		/* for what an in-process front-end maps; there in every mode */
 	uint64_t rng;			/* state of the variant's own placement randomness */
 };
 
 /*
  * The layout of variant (0 .. variants - 1); the same seed gives the same layouts.  Pure.  Unless mode is DISJOINT
- * there are no areas (all is 0), and with SAME the random sequence is the same in all variants.
+ * there is no area but the monitor's (all is 0), and with SAME the random sequence is the same in all variants.
  */
 void mv_layout_init(struct mv_layout *l, enum mv_layout_mode mode, unsigned variant, unsigned variants,
 		    const uint64_t seed[4]);

@@ -3,6 +3,8 @@
  */
 #include "internal.h"
 
+#define NR_RT_SIGRETURN 15
+
 static const struct mv_hook no_hook;
 
 static const struct mv_hook *hook(const struct mv_thread *t)
@@ -259,6 +261,11 @@ void mv_lead_ran(struct mv_thread *t, int64_t result, struct mv_step *step)
 	if (act(t, result, step))
 		return;
 	finished(t);
+}
+
+bool mv_signal_can_follow(const struct mv_thread *t)
+{
+	return t->state == MV_ST_LEAD && t->call.nr != NR_RT_SIGRETURN && !(t->desc->flags & (MV_DESC_CLONE | MV_DESC_EXEC));
 }
 
 void mv_signal_follows(struct mv_thread *t)

@@ -234,7 +234,7 @@ static struct mv_set *root_set(struct mv_run *run, unsigned variant, uint32_t ti
 {
 	struct mv_set *s;
 
-	if (variant)
+	if (variant || run->root)
 		return mv_arena_at(run_arena(run), run->root);
 	s = mv_set_new(run, 0);
 	if (!s)
@@ -242,6 +242,16 @@ static struct mv_set *root_set(struct mv_run *run, unsigned variant, uint32_t ti
 	s->tid = tid;
 	run->root = mv_arena_offset(run_arena(run), s);
 	return s;
+}
+
+void mv_run_layout(const struct mv_run *run, unsigned variant, struct mv_layout *layout)
+{
+	mv_layout_init(layout, run->config.layout, variant, run->config.variants, run->config.seed);
+}
+
+uint64_t mv_run_root(struct mv_run *run, uint32_t tid)
+{
+	return root_set(run, 0, tid) ? run->root : 0;
 }
 
 struct mv_thread *mv_thread_root(struct mv_run *run, unsigned variant, uint32_t tid, const struct mv_ops *ops, void *task)
@@ -318,6 +328,83 @@ struct mv_thread *mv_thread_child(struct mv_thread *parent, uint32_t tid, void *
 	return t;
 }
 
+static void end_stream(struct mv_stream *s, unsigned variant, int sig)
+{
+	struct mv_record *rec;
+	void *payload;
+
+	if (variant) {
+		mv_stream_leave(s, variant - 1);
+		return;
+	}
+	rec = mv_stream_reserve(s, 0, &payload);
+	/* With the ring full the twins have enough to read; nobody waits for this record but the report. */
+	if (!rec)
+		return;
+	rec->kind = MV_REC_END;
+	rec->result = sig;
+	mv_stream_commit(s);
+}
+
+void mv_thread_child_apart(struct mv_thread *parent)
+{
+	parent->child_set = NULL;
+}
+
+void mv_thread_forget(struct mv_thread *t)
+{
+	process_unref(t->process);
+	thread_free(t);
+}
+
+uint64_t mv_thread_set(const struct mv_thread *t)
+{
+	return mv_arena_offset(run_arena(t->run), t->set);
+}
+
+uint64_t mv_thread_child_set(const struct mv_thread *t)
+{
+	return mv_arena_offset(run_arena(t->run), t->child_set);
+}
+
+/* ---- thread sets, for a supervisor that has no threads of the engine ---- */
+
+/* Offsets come from the variants: only what can be a set is one. */
+static struct mv_set *set_at(const struct mv_run *run, uint64_t offset)
+{
+	struct mv_arena *a = run_arena(run);
+	struct mv_set *s = offset % 64 ? NULL : mv_arena_at(a, offset);
+	size_t size = sizeof(*s) + mv_stream_size(run->config.ring_records, run->config.ring_bytes);
+
+	return s && mv_arena_at(a, offset + size - 1) && s->size == size ? s : NULL;
+}
+
+void mv_set_gone(struct mv_run *run, uint64_t offset, unsigned variant, int sig)
+{
+	struct mv_set *s = set_at(run, offset);
+	struct mv_procset *ps = s ? mv_arena_at(run_arena(run), s->procset) : NULL;
+	uint32_t tid;
+
+	if (!ps)
+		return;
+	tid = s->tid;
+	if (!variant)
+		__atomic_compare_exchange_n(&ps->owner, &tid, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	end_stream((struct mv_stream *)(s + 1), variant, sig);
+	mv_set_unref(run, s);
+}
+
+bool mv_set_progress(const struct mv_run *run, uint64_t offset, unsigned variant, uint64_t *head, uint64_t *tail)
+{
+	struct mv_set *s = set_at(run, offset);
+
+	if (!s || !variant)
+		return false;
+	*head = mv_stream_head((struct mv_stream *)(s + 1));
+	*tail = mv_stream_tail((struct mv_stream *)(s + 1), variant - 1);
+	return true;
+}
+
 void mv_thread_gone(struct mv_thread *t, int sig)
 {
 	struct mv_procset *ps = t->process->procset;
@@ -326,19 +413,7 @@ void mv_thread_gone(struct mv_thread *t, int sig)
 		__atomic_store_n(&ps->owner, 0, __ATOMIC_RELEASE);
 	if (t->child_set)
 		mv_set_unref(t->run, t->child_set);
-	if (t->variant) {
-		mv_stream_leave(t->stream, t->variant - 1);
-	} else {
-		void *payload;
-		struct mv_record *rec = mv_stream_reserve(t->stream, 0, &payload);
-
-		/* With the ring full the twins have enough to read; nobody waits for this record but the report. */
-		if (rec) {
-			rec->kind = MV_REC_END;
-			rec->result = sig;
-			mv_stream_commit(t->stream);
-		}
-	}
+	end_stream(t->stream, t->variant, sig);
 	mv_set_unref(t->run, t->set);
 	process_unref(t->process);
 	thread_free(t);
@@ -386,9 +461,9 @@ bool mv_thread_behind(const struct mv_thread *t)
 	return t->variant && mv_stream_next(t->stream, t->variant - 1, &payload);
 }
 
-void mv_thread_absent(struct mv_thread *t, const char *text)
+static void absent(struct mv_run *run, const struct mv_set *set, unsigned variant, const struct mv_call *call, const char *text)
 {
-	struct mv_verdict *v = mv_verdict_begin(t->run);
+	struct mv_verdict *v = mv_verdict_begin(run);
 	const struct mv_record *rec;
 	const void *payload;
 
@@ -396,16 +471,29 @@ void mv_thread_absent(struct mv_thread *t, const char *text)
 		return;
 	v->kind = MV_VERDICT_DIVERGENCE;
 	v->difference = MV_DIFF_ABSENT;
-	v->variant = t->variant;
-	v->set = t->set->tid;
-	v->leader_call = v->variant_call = t->call;
-	rec = mv_stream_next(t->stream, t->variant - 1, &payload);
+	v->variant = variant;
+	v->set = set->tid;
+	v->leader_call = v->variant_call = *call;
+	rec = mv_stream_next((const struct mv_stream *)(set + 1), variant - 1, &payload);
 	if (rec && rec->kind == MV_REC_ENTER) {
 		v->leader_call.nr = rec->nr;
 		__builtin_memcpy(v->leader_call.args, rec->args, sizeof(rec->args));
 	}
 	mv_text(v->text, sizeof(v->text), (const char *const[]){ text, NULL });
-	mv_verdict_end(t->run);
+	mv_verdict_end(run);
+}
+
+void mv_thread_absent(struct mv_thread *t, const char *text)
+{
+	absent(t->run, t->set, t->variant, &t->call, text);
+}
+
+void mv_set_absent(struct mv_run *run, uint64_t offset, unsigned variant, const struct mv_call *call, const char *text)
+{
+	const struct mv_set *s = set_at(run, offset);
+
+	if (s && variant)
+		absent(run, s, variant, call, text);
 }
 
 struct mv_mm *mv_process_mm(struct mv_process *p)

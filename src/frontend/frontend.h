@@ -16,6 +16,8 @@ struct mv_session {
 	struct mv_outcome *outcome;	/* how the leader's first process ended: set by the front-end */
 	struct mv_report report;	/* when the run got a verdict: the front-end adds snapshots */
 	const char *path;		/* the program, found along PATH */
+	int arena;			/* memfd of the arena, whose first bytes the run's are; the front-end may append to it */
+	void *arena_at;			/* where it is mapped here */
 };
 
 struct mv_frontend {
@@ -27,6 +29,6 @@ struct mv_frontend {
 	int (*run)(struct mv_session *session, struct mv_error *err);
 };
 
-extern const struct mv_frontend mv_frontend_ptrace;
+extern const struct mv_frontend mv_frontend_ptrace, mv_frontend_inproc;
 
 #endif

@@ -14,7 +14,7 @@
 #include "report.h"
 #include "supervisor.h"
 
-static const struct mv_frontend *const frontends[] = { &mv_frontend_ptrace };
+static const struct mv_frontend *const frontends[] = { &mv_frontend_ptrace, &mv_frontend_inproc };
 
 static const struct mv_frontend *find_frontend(const char *name)
 {
@@ -77,7 +77,8 @@ static int make_run(const struct mv_run_options *o, struct mv_session *s, void *
 		return -1;
 	}
 	*arena = mmap(NULL, o->arena_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
+	s->arena = fd;
+	s->arena_at = *arena;
 	if (*arena == MAP_FAILED)
 		return mv_error_set(err, errno, "cannot map an arena of %zu bytes", o->arena_size);
 	s->run = mv_run_new(*arena, o->arena_size, &c);
@@ -169,5 +170,6 @@ int mv_supervise(const struct mv_run_options *o, struct mv_outcome *outcome, str
 		conclude(o, &s, err);
 	mv_report_free(&s.report);
 	munmap(arena, o->arena_size);
+	close(s.arena);
 	return outcome->kind == MV_OUTCOME_FAILED ? result ? result : -1 : 0;
 }

@@ -79,12 +79,13 @@ static bool clone_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 		t->own = ERR(ENOMEM);
 		return false;
 	}
+	t->aux[0] = mv_arena_offset(a, t->child_set);	/* the child may take it before the call's end is told */
 	return clone_ask(t, step);
 }
 
 static void clone_collect(struct mv_thread *t)
 {
-	t->extra = mv_arena_offset(run_arena(t->run), t->child_set);
+	t->extra = t->aux[0];
 }
 
 static bool clone_follow(struct mv_thread *t, int64_t last, struct mv_step *step)

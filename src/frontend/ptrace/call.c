@@ -252,7 +252,7 @@ static void interrupt(struct pt_task *t, struct mv_step *step)
 }
 
 /* The loop runs without the counter itself, see loop.c. */
-static uint64_t counter(void)
+uint64_t pt_counter(void)
 {
 	uint64_t v;
 
@@ -285,7 +285,7 @@ static bool is_counter(const struct pt_task *t)
 static void fault_step(struct pt_task *t, struct mv_step *step)
 {
 	if (step->action == MV_RUN)
-		mv_exit(t->thread, is_counter(t) ? (int64_t)counter() : 0, step);
+		mv_exit(t->thread, is_counter(t) ? (int64_t)pt_counter() : 0, step);
 	switch (step->action) {
 	case MV_PARK:
 		t->parked = true;	/* the ring is full */
@@ -443,6 +443,34 @@ void pt_on_entry(struct pt_task *t)
 	pt_apply(t, &step);
 }
 
+void pt_on_seccomp(struct pt_task *t, unsigned data)
+{
+	if (data & 1)
+		mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
+	else
+		pt_on_entry(t);
+}
+
+bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind)
+{
+	if (!t->thread)
+		return false;
+	*moves = mv_thread_moves(t->thread);
+	*behind = mv_thread_behind(t->thread);
+	return true;
+}
+
+void pt_absent(struct pt_task *t, const char *text)
+{
+	mv_thread_absent(t->thread, text);
+}
+
+void pt_on_gone(struct pt_task *t, int sig)
+{
+	if (t->thread)
+		mv_thread_gone(t->thread, sig);
+}
+
 void pt_on_exit(struct pt_task *t)
 {
 	struct pt *pt = t->pt;
@@ -531,6 +559,7 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 	c->thread = mv_thread_child(t->thread, tid, c);
 	if (!c->thread)
 		return;
+	c->id = tid;
 	c->started = pt_stray_take(pt, child);
 	if (pt_doomed(pt, t->variant, tid))
 		pt_process_kill(c->process);

@@ -11,8 +11,7 @@
 #include <unistd.h>
 #include "pt.h"
 
-/* Bring a running thread to a stop; false if it does not come or is gone. */
-static bool halt(struct pt_task *t)
+bool pt_halt(struct pt_task *t)
 {
 	struct timespec nap = { 0, 1000000 };
 	int status;
@@ -43,6 +42,13 @@ static void complete_verdict(struct mv_verdict *v, const struct mv_snapshot *lea
 		}
 }
 
+void pt_look(struct pt_task *t, struct mv_snapshot *s)
+{
+	mv_snapshot_take(t->tid, s);
+	s->nhistory = mv_thread_history(t->thread, s->history, MV_HISTORY_MAX);
+}
+
+/* A running thread has to be stopped first. */
 void pt_snapshots(struct pt *pt)
 {
 	struct mv_report *r = &pt->session->report;
@@ -53,12 +59,11 @@ void pt_snapshots(struct pt *pt)
 		struct pt_task *t = pt_task_twin(pt, v, r->verdict.set);
 		struct mv_snapshot *s = &r->snapshots[r->nsnapshots];
 
-		if (!t || !halt(t))
+		if (!t || !pt_halt(t))
 			continue;
-		mv_snapshot_take(t->tid, s);
+		pt->mode->look(t, s);
 		s->variant = v;
-		s->tid = mv_thread_tid(t->thread);
-		s->nhistory = mv_thread_history(t->thread, s->history, MV_HISTORY_MAX);
+		s->tid = t->id;
 		for (unsigned i = 0; i < s->nhistory; i++)
 			strncpy(s->history_name[i], mv_call_name(&s->history[i].call), sizeof(s->history_name[i]) - 1);
 		if (!v && r->verdict.kind == MV_VERDICT_DIVERGENCE)

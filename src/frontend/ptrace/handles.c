@@ -83,7 +83,7 @@ int pt_import_source(struct pt_task *t, const struct mv_step *step)
 }
 
 /* Our own timer must not get between. */
-static int patient_ioctl(int fd, unsigned long request, void *arg)
+int pt_ioctl(int fd, unsigned long request, void *arg)
 {
 	int result;
 
@@ -93,15 +93,14 @@ static int patient_ioctl(int fd, unsigned long request, void *arg)
 	return result;
 }
 
-static bool arrives(int listener)
+int pt_poll(struct pollfd *p, int ms)
 {
-	struct pollfd p = { .fd = listener, .events = POLLIN };
 	int n;
 
 	do
-		n = poll(&p, 1, 5000);
+		n = poll(p, 1, ms);
 	while (n < 0 && errno == EINTR);
-	return n == 1;
+	return n;
 }
 
 bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
@@ -110,9 +109,10 @@ bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
 	struct seccomp_notif req = { 0 };
 	struct seccomp_notif_addfd add = { 0 };
 	struct seccomp_notif_resp resp = { 0 };
+	struct pollfd p = { .fd = listener, .events = POLLIN };
 
 	/* The thread is on its way; only its death could keep it from arriving. */
-	if (!arrives(listener) || patient_ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &req))
+	if (pt_poll(&p, 5000) != 1 || pt_ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &req))
 		return false;
 	add.id = req.id;
 	add.flags = SECCOMP_ADDFD_FLAG_SETFD;
@@ -120,11 +120,11 @@ bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
 	add.newfd = (uint32_t)step->fd;
 	add.newfd_flags = step->cloexec ? O_CLOEXEC : 0;
 	resp.id = req.id;
-	if (patient_ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0)
+	if (pt_ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0)
 		resp.error = -errno;
 	else
 		resp.val = step->fd;
-	return !patient_ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
+	return !pt_ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
 }
 
 void pt_exports_free(struct pt *pt)

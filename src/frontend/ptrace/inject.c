@@ -27,6 +27,8 @@ struct injection {
 	pid_t pid;
 	const struct mv_boot_plan *plan;
 	struct mv_error *err;
+	int (*meanwhile)(void *ctx);	/* done while the process runs to its next stop */
+	void *ctx;
 	bool seccomp;		/* a filter stops it at its calls */
 	bool sigstop;		/* the one signal that cannot be blocked came */
 };
@@ -46,7 +48,9 @@ static int set_regs(struct injection *in, const struct user_regs_struct *regs)
 	return ptrace(PTRACE_SETREGS, in->pid, NULL, regs) ? fail(in, "cannot set the registers of") : 0;
 }
 
-/* Resume and wait for the next stop that says something: enum stop, or -errno.  Its end is left for the caller to reap. */
+/*
+ * Resume and wait for the next stop that says something: enum stop, or -errno.  Its end is left for the caller to reap.
+ */
 static int run_to_stop(struct injection *in, enum __ptrace_request how)
 {
 	siginfo_t si;
@@ -54,6 +58,8 @@ static int run_to_stop(struct injection *in, enum __ptrace_request how)
 	for (;;) {
 		if (ptrace(how, in->pid, NULL, NULL))
 			return fail(in, "cannot resume");
+		if (in->meanwhile && in->meanwhile(in->ctx))
+			return fail(in, "cannot serve");
 		while (waitid(P_PID, (id_t)in->pid, &si, WEXITED | WSTOPPED | WNOWAIT | __WALL))
 			if (errno != EINTR)
 				return fail(in, "cannot wait for");
@@ -186,6 +192,44 @@ static int inject(struct injection *in, struct user_regs_struct *regs, int mem)
 	regs->rsp = plan->sp;
 	regs->orig_rax = (uint64_t)-1;
 	return set_regs(in, regs);
+}
+
+int mv_inject_call(pid_t pid, const struct mv_boot_plan *plan, uint64_t insn, const struct mv_inject_call *call, int64_t *result,
+		   struct mv_error *err)
+{
+	struct injection in = { .pid = pid, .plan = plan, .err = err };
+	struct user_regs_struct before, regs;
+	int stop, r;
+
+	if ((r = get_regs(&in, &before)))
+		return r;
+	regs = before;
+	regs.rip = insn;
+	regs.orig_rax = (uint64_t)-1;
+	regs.rax = call->nr;
+	regs.rdi = call->args[0];
+	regs.rsi = call->args[1];
+	regs.rdx = call->args[2];
+	regs.r10 = call->args[3];
+	regs.r8 = call->args[4];
+	regs.r9 = call->args[5];
+	if ((r = set_regs(&in, &regs)) || (stop = r = run_to_stop(&in, PTRACE_SYSCALL)) < 0)
+		return r;
+	in.meanwhile = call->meanwhile;
+	in.ctx = call->ctx;
+	if ((stop = r = run_to_stop(&in, PTRACE_SYSCALL)) < 0)
+		return r;
+	in.meanwhile = NULL;
+	if (stop == STOP_SECCOMP && (stop = r = run_to_stop(&in, PTRACE_SYSCALL)) < 0)
+		return r;
+	if ((r = get_regs(&in, &regs)))
+		return r;
+	if (stop != STOP_SYSCALL || regs.rip != insn + SYSCALL_LEN)
+		return mv_error_set(err, EPROTO, "boot of %s: process %d stopped at %#llx in system call %llu", plan->program,
+				    (int)pid, regs.rip, (unsigned long long)call->nr);
+	*result = (int64_t)regs.rax;
+	before.orig_rax = (uint64_t)-1;
+	return set_regs(&in, &before);
 }
 
 int mv_inject_agent(pid_t pid, const struct mv_boot_plan *plan, struct user_regs_struct *regs, struct mv_error *err)

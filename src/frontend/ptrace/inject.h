@@ -23,4 +23,19 @@
  */
 int mv_inject_agent(pid_t pid, const struct mv_boot_plan *plan, struct user_regs_struct *regs, struct mv_error *err);
 
+/* One system call, made by a process in the state that mv_inject_agent() leaves. */
+struct mv_inject_call {
+	uint64_t nr;
+	uint64_t args[6];
+	int (*meanwhile)(void *ctx);	/* not NULL: called once the call has begun; non-zero, with errno, if that failed */
+	void *ctx;
+};
+
+/*
+ * insn is the address of a system call instruction in pid (mv_boot_find_syscall()).  Registers are those of before afterwards.
+ * 0 and the kernel's *result, or -errno as mv_inject_agent().
+ */
+int mv_inject_call(pid_t pid, const struct mv_boot_plan *plan, uint64_t insn, const struct mv_inject_call *call, int64_t *result,
+		   struct mv_error *err);
+
 #endif

@@ -64,12 +64,13 @@ static bool replace_inherited(void)
 }
 
 /* Every call stops for the supervisor, but those which each variant makes for itself outside of the stream. */
-static bool install_filter(uint64_t cookie, bool listener)
+bool pt_filter(struct pt *pt, unsigned variant)
 {
+	uint64_t cookie = pt->cookie;
 	struct sock_filter code[256];
 	unsigned n = 0;
 	struct sock_fprog prog = { .filter = code };
-	unsigned long flags = listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+	unsigned long flags = variant ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
 
 #define EMIT(...) code[n++] = (struct sock_filter)__VA_ARGS__
 #define LOAD(field) EMIT(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offsetof(struct seccomp_data, field))))
@@ -116,7 +117,10 @@ _Noreturn void pt_launch_child(struct pt *pt, unsigned variant, int sock)
 		_exit(CHILD_NO_PLACEHOLDER);
 	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV))
 		_exit(CHILD_NO_TSC);
-	if (!install_filter(pt->cookie, variant))
+	/* What find_listener() looks for is this variant's. */
+	for (unsigned v = 0; v < variant; v++)
+		close(pt->variants[v].listener);
+	if (!pt->mode->filter(pt, variant))
 		_exit(CHILD_NO_FILTER);
 	execve(pt->session->path, o->argv, o->envp);
 	_exit(127);
@@ -225,9 +229,11 @@ static int into_program(struct pt *pt, unsigned variant, pid_t pid, struct mv_er
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8))
 			return 0;
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
-			if (variant && v->listener < 0)
+			bool listener = variant || pt->mode->engine_inside;
+
+			if (listener && v->listener < 0)
 				v->listener = find_listener(pid);
-			if (variant && v->listener < 0)
+			if (listener && v->listener < 0)
 				return mv_error_set(err, 0, "variant %u has no seccomp notification descriptor", variant);
 			request = PTRACE_SYSCALL;
 		} else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
@@ -256,7 +262,7 @@ static void new_random(struct pt_task *t, struct mv_layout *layout, uint8_t out[
 
 	if (pt->session->options->same_at_random) {
 		/* Equal in all variants, different in every program that is executed. */
-		uint64_t which[2] = { mv_thread_tid(t->thread), t->execs++ };
+		uint64_t which[2] = { t->id, t->execs++ };
 
 		mv_hash_init(&h, pt->secret);
 		mv_hash_update(&h, which, sizeof(which));
@@ -271,37 +277,31 @@ static void new_random(struct pt_task *t, struct mv_layout *layout, uint8_t out[
 	memcpy(out, r, sizeof(r));
 }
 
-bool pt_boot(struct pt_task *t)
+bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, struct mv_boot_plan *plan, bool *gone)
 {
 	struct pt *pt = t->pt;
-	struct mv_mm *mm = mv_process_mm(mv_thread_process(t->thread));
-	struct mv_boot_plan plan;
 	struct mv_error err = { 0 };
-	struct mv_brk *brk = mv_mm_brk(mm);
 	uint8_t random[16];
 
-	if (!pt_get_regs(t))
-		return true;	/* killed: its end will be reported */
-	new_random(t, mv_mm_layout(mm), random);
-	if (mv_boot_plan(t->tid, &t->regs, mv_mm_layout(mm), random, &plan, &err))
+	*gone = !pt_get_regs(t);	/* killed: its end will be reported */
+	if (*gone)
+		return false;
+	new_random(t, layout, random);
+	if (mv_boot_plan(t->tid, &t->regs, layout, random, plan, &err))
 		goto fail;
-	if (mv_inject_agent(t->tid, &plan, &t->regs, &err)) {
-		mv_boot_plan_free(&plan);
-		if (err.code == ESRCH)
-			return true;
+	if (mv_inject_agent(t->tid, plan, &t->regs, &err)) {
+		mv_boot_plan_free(plan);
+		*gone = err.code == ESRCH;
+		if (*gone)
+			return false;
 		goto fail;
 	}
-	for (unsigned i = 0; i < plan.nmappings; i++)
-		mv_mm_add(mm, plan.mappings[i].start, plan.mappings[i].len, plan.mappings[i].ordinal, plan.mappings[i].flags);
-	brk->start = brk->cur = plan.brk_start;
-	brk->limit = plan.brk_limit;
-	if (plan.program_fixed && !t->variant && !(pt->notices & 1)) {
+	if (plan->program_fixed && !t->variant && !(pt->notices & 1)) {
 		pt->notices |= 1;
 		mv_log(MV_LOG_NOTICE, "%s is not position independent: it lies at the same addresses in all variants",
-		       plan.program);
+		       plan->program);
 	}
-	mv_log(MV_LOG_BOOT, "variant %u: process %d runs %s, entry %#lx", t->variant, t->tid, plan.program, plan.entry);
-	mv_boot_plan_free(&plan);
+	mv_log(MV_LOG_BOOT, "variant %u: process %d runs %s, entry %#lx", t->variant, t->tid, plan->program, plan->entry);
 	return true;
 fail:
 	if (err.status == 126)
@@ -313,24 +313,49 @@ fail:
 	return false;
 }
 
-static int first_task(struct pt *pt, unsigned variant, pid_t pid, struct mv_error *err)
+bool pt_boot(struct pt_task *t)
 {
+	struct mv_mm *mm = mv_process_mm(mv_thread_process(t->thread));
+	struct mv_brk *brk = mv_mm_brk(mm);
+	struct mv_boot_plan plan;
+	bool gone;
+
+	if (!pt_lay_out(t, mv_mm_layout(mm), &plan, &gone))
+		return gone;
+	for (unsigned i = 0; i < plan.nmappings; i++)
+		mv_mm_add(mm, plan.mappings[i].start, plan.mappings[i].len, plan.mappings[i].ordinal, plan.mappings[i].flags);
+	brk->start = brk->cur = plan.brk_start;
+	brk->limit = plan.brk_limit;
+	mv_boot_plan_free(&plan);
+	return true;
+}
+
+int pt_first(struct pt_task *t, struct mv_error *err)
+{
+	struct pt *pt = t->pt;
 	static const struct mv_ops ops = {
 		.peek = pt_peek, .poke = pt_poke, .alloc = pt_alloc, .free = pt_free, .export_fd = pt_export,
 		.may_exec = pt_may_exec,
 	};
+
+	t->thread = mv_thread_root(pt->run, t->variant, pt->root_tid, &ops, t);
+	if (!t->thread)
+		return mv_error_set(err, 0, "%s", mv_run_verdict(pt->run)->text);
+	if (!pt_boot(t))
+		return pt->err ? -1 : mv_error_set(err, 0, "cannot lay out variant %u", t->variant);
+	return 0;
+}
+
+static int first_task(struct pt *pt, unsigned variant, pid_t pid, struct mv_error *err)
+{
 	struct pt_task *t = pt_task_new(pt, pid, pid, variant);
 
 	if (!t)
 		return mv_error_set(err, ENOMEM, "cannot start variant %u", variant);
 	t->started = true;
-	t->thread = mv_thread_root(pt->run, variant, pt->root_tid, &ops, t);
-	if (!t->thread)
-		return mv_error_set(err, 0, "%s", mv_run_verdict(pt->run)->text);
+	t->id = pt->root_tid;
 	t->at = PT_AT_EXEC;
-	if (!pt_boot(t))
-		return pt->err ? -1 : mv_error_set(err, 0, "cannot lay out variant %u", variant);
-	return 0;
+	return pt->mode->first(t, err);
 }
 
 int pt_launch_finish(struct pt *pt, unsigned variant, int sock, struct mv_error *err)

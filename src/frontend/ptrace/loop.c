@@ -155,11 +155,10 @@ static void on_end(struct pt_task *t, int status)
 	bool killed = WIFSIGNALED(status), last = t->process->threads == 1, expected = t->process->expected_death;
 	unsigned variant = t->variant;
 	pid_t tgid = t->process->tgid, tid = t->tid;
-	uint32_t id = t->thread ? mv_thread_tid(t->thread) : 0;
+	uint32_t id = t->id;
 
 	mv_log(MV_LOG_PROCESS, "variant %u: thread %d of process %d ends, status %#x", variant, tid, tgid, status);
-	if (t->thread)
-		mv_thread_gone(t->thread, killed ? WTERMSIG(status) : 0);
+	pt->mode->on_gone(t, killed ? WTERMSIG(status) : 0);
 	pt_task_free(t);
 	pt->moved = true;
 	/* Any other signal than SIGKILL a follower has been given by us. */
@@ -185,8 +184,7 @@ static struct pt_task *exec_task(struct pt *pt, struct pt_task *t, pid_t former)
 	HASH_ITER(hh, pt->tasks, other, next) {
 		if (other == self || other->process != self->process)
 			continue;
-		if (other->thread)
-			mv_thread_gone(other->thread, 0);
+		pt->mode->on_gone(other, 0);
 		pt_task_free(other);
 	}
 	if (self->tid != self->process->tgid) {
@@ -204,21 +202,18 @@ static void on_event(struct pt_task *t, int event, int sig)
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &message);
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP:
-		if (message & 1)
-			mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
-		else
-			pt_on_entry(t);
+		t->pt->mode->on_seccomp(t, (unsigned)message);
 		break;
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		pt_on_clone(t, (pid_t)message);
+		t->pt->mode->on_clone(t, (pid_t)message);
 		break;
 	case PTRACE_EVENT_EXEC:
-		pt_on_exec(exec_task(t->pt, t, (pid_t)message));
+		t->pt->mode->on_exec(exec_task(t->pt, t, (pid_t)message));
 		break;
 	case PTRACE_EVENT_STOP:
-		pt_on_stop(t, sig);
+		t->pt->mode->on_stop(t, sig);
 		break;
 	default:
 		pt_resume(t, PTRACE_CONT, 0);
@@ -241,9 +236,9 @@ static void dispatch(struct pt *pt, pid_t tid, int status)
 	else if (status >> 16)
 		on_event(t, status >> 16, WSTOPSIG(status));
 	else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
-		pt_on_exit(t);
+		pt->mode->on_exit(t);
 	else
-		pt_on_signal(t, WSTOPSIG(status));
+		pt->mode->on_signal(t, WSTOPSIG(status));
 }
 
 static bool going_on(const struct pt *pt)
@@ -268,31 +263,38 @@ static void loop(struct pt *pt)
 			forward(pt);
 		if (ticked) {
 			ticked = 0;
-			pt_tick(pt);
+			pt->mode->tick(pt);
 		}
 		while (pt->moved && going_on(pt)) {
 			pt->moved = false;
-			pt_retry_parked(pt);
+			pt->mode->retry(pt);
 		}
 	}
 }
 
-static void inherited_descriptors(struct pt *pt)
+unsigned pt_inherited_kind(int fd)
 {
 	static const struct { mode_t mode; unsigned kind; } kinds[] = {
 		{ S_IFSOCK, MV_FDKIND_SOCKET }, { S_IFIFO, MV_FDKIND_PIPE }, { S_IFCHR, MV_FDKIND_TTY }, { S_IFREG, MV_FDKIND_FILE },
 	};
 
-	for (int fd = 0; fd < 1024; fd++) {
-		unsigned kind = MV_FDKIND_OTHER;
-		struct stat st;
+	unsigned kind = MV_FDKIND_OTHER;
+	struct stat st;
 
-		if (fstat(fd, &st) || fcntl(fd, F_GETFD) & FD_CLOEXEC)
-			continue;
-		for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-			if ((st.st_mode & S_IFMT) == kinds[i].mode)
-				kind = kinds[i].kind;
-		for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
+	if (fstat(fd, &st) || fcntl(fd, F_GETFD) & FD_CLOEXEC)
+		return MV_FDKIND_NONE;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if ((st.st_mode & S_IFMT) == kinds[i].mode)
+			kind = kinds[i].kind;
+	return kind;
+}
+
+static void inherited_descriptors(struct pt *pt)
+{
+	for (int fd = 0; fd < 1024; fd++) {
+		unsigned kind = pt_inherited_kind(fd);
+
+		for (struct pt_task *t = pt->tasks; kind && t; t = t->hh.next)
 			if (mv_process_fd(mv_thread_process(t->thread), fd, kind))
 				pt_fail(pt, ENOMEM, "cannot start");
 	}
@@ -306,44 +308,59 @@ static int start(struct pt *pt)
 		if (result)
 			return result;
 	}
-	inherited_descriptors(pt);
+	if (!pt->mode->engine_inside)
+		inherited_descriptors(pt);
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
 		pt_resume(t, PTRACE_CONT, 0);
 	return 0;
 }
 
-static int run(struct mv_session *session, struct mv_error *err)
+int pt_run(struct pt *pt)
 {
-	struct pt pt = { .session = session, .run = session->run, .nvariants = session->options->variants, .err = err };
+	const struct mv_run_options *o = pt->session->options;
 	struct sigaction saved[NFORWARDED + 1];
 	int result;
 
-	for (unsigned v = 0; v < pt.nvariants; v++)
-		pt.variants[v] = (struct pt_variant){ .listener = -1, .control = -1 };
-	pt.secret[0] = session->options->seed;
-	if (getrandom(&pt.cookie, sizeof(pt.cookie), 0) != sizeof(pt.cookie) ||
-	    (!session->options->have_seed && getrandom(pt.secret, sizeof(pt.secret), 0) != sizeof(pt.secret)))
-		return mv_error_set(err, errno, "cannot get random bytes");
+	for (unsigned v = 0; v < pt->nvariants; v++)
+		pt->variants[v] = (struct pt_variant){ .listener = -1, .control = -1 };
+	pt->secret[0] = o->seed;
+	if (getrandom(&pt->cookie, sizeof(pt->cookie), 0) != sizeof(pt->cookie) ||
+	    (!o->have_seed && getrandom(pt->secret, sizeof(pt->secret), 0) != sizeof(pt->secret)))
+		return mv_error_set(pt->err, errno, "cannot get random bytes");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	nsent = 0;
 	catch_signals(saved);
-	result = start(&pt);
-	pt_tick_start(&pt);
-	pt_affinity_start(&pt);
+	result = start(pt);
+	pt_tick_start(pt);
 	if (!result) {
 		/*
 		 * The variants may not read the time stamp counter, and switching between a thread that may and one that may
 		 * not writes a control register, which costs more than all the rest of a stop on a virtual machine.
 		 */
 		prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
-		loop(&pt);
+		loop(pt);
 		prctl(PR_SET_TSC, PR_TSC_ENABLE);
 	}
-	if (!result && !pt.failed && mv_run_verdict(pt.run)->kind != MV_VERDICT_NONE)
-		pt_snapshots(&pt);
-	pt_kill_all(&pt);
+	if (!result && !pt->failed && mv_run_verdict(pt->run)->kind != MV_VERDICT_NONE)
+		pt_snapshots(pt);
+	pt_kill_all(pt);
 	restore_signals(saved);
-	return result ? result : pt.failed ? -1 : 0;
+	return result ? result : pt->failed ? -1 : 0;
+}
+
+static const struct pt_mode engine_here = {
+	.filter = pt_filter, .first = pt_first, .on_seccomp = pt_on_seccomp, .on_exit = pt_on_exit, .on_clone = pt_on_clone,
+	.on_exec = pt_on_exec, .on_signal = pt_on_signal, .on_stop = pt_on_stop, .on_gone = pt_on_gone,
+	.retry = pt_retry_parked, .tick = pt_tick, .progress = pt_progress, .absent = pt_absent, .look = pt_look,
+};
+
+static int run(struct mv_session *session, struct mv_error *err)
+{
+	struct pt pt = { .mode = &engine_here, .session = session, .run = session->run,
+			 .nvariants = session->options->variants, .err = err };
+
+	pt_affinity_start(&pt);
+	return pt_run(&pt);
 }
 
 const struct mv_frontend mv_frontend_ptrace = { .name = "ptrace", .run = run };

@@ -15,6 +15,32 @@
 #include "frontend/frontend.h"
 
 struct pt;
+struct pt_task;
+
+/*
+ * What is done with a thread's stops.  The loop, the start, the namespaces and the end are the same whether the engine runs
+ * here or inside of the variants.
+ */
+struct pt_mode {
+	bool engine_inside;
+	/* In the child, before its exec: the seccomp filter.  listener: it gets a notification descriptor. */
+	bool (*filter)(struct pt *pt, unsigned variant);
+	/* A variant's first process has executed the program: make it ready to run.  0 or -errno with *err filled. */
+	int (*first)(struct pt_task *t, struct mv_error *err);
+	void (*on_seccomp)(struct pt_task *t, unsigned data);
+	void (*on_exit)(struct pt_task *t);		/* the exit stop of a system call */
+	void (*on_clone)(struct pt_task *t, pid_t child);
+	void (*on_exec)(struct pt_task *t);
+	void (*on_signal)(struct pt_task *t, int sig);
+	void (*on_stop)(struct pt_task *t, int sig);	/* group stop, first stop, PTRACE_INTERRUPT */
+	void (*on_gone)(struct pt_task *t, int sig);	/* killed by sig, or 0 */
+	void (*retry)(struct pt *pt);			/* something has moved */
+	void (*tick)(struct pt *pt);
+	/* How far has a follower come, and is there something for it to read?  False if that is unknown. */
+	bool (*progress)(struct pt_task *t, uint64_t *moves, bool *behind);
+	void (*absent)(struct pt_task *t, const char *text);	/* a divergence: it does not come to where the leader is */
+	void (*look)(struct pt_task *t, struct mv_snapshot *s);	/* of a stopped thread: all but ids and names */
+};
 
 /* A process of a variant, as the host sees it. */
 struct pt_process {
@@ -49,7 +75,9 @@ struct pt_task {
 	pid_t tid;		/* host's number */
 	struct pt *pt;
 	struct pt_process *process;
-	struct mv_thread *thread;	/* NULL before the first exec of a variant's first process */
+	struct mv_thread *thread;	/* NULL before the first exec of a variant's first process, or if the engine is inside */
+	struct in_task *inside;		/* what inproc knows of it, or NULL */
+	uint32_t id;			/* the leader's number of it */
 	unsigned variant;
 	enum pt_at at;
 	bool started;		/* its first stop was seen */
@@ -107,6 +135,8 @@ struct pt_variant {
 };
 
 struct pt {
+	const struct pt_mode *mode;
+	struct inproc *inproc;		/* of that front-end */
 	struct mv_session *session;
 	struct mv_run *run;
 	struct pt_task *tasks;		/* hash by tid */
@@ -150,6 +180,10 @@ enum pt_effect { PT_EFFECT_NOTHING, PT_EFFECT_STOP, PT_EFFECT_DELIVER };
 enum pt_effect pt_effect(const struct pt_sigsets *s, int sig);
 /* The pid a thread has in its own namespace, 0 if it is gone. */
 pid_t pt_namespace_tid(pid_t tid);
+pid_t pt_group_of(pid_t tid);		/* its process, 0 if it is gone */
+
+/* ../inproc/task.c */
+void in_task_free(struct in_task *t);
 
 /* task.c */
 struct pt_task *pt_task_new(struct pt *pt, pid_t tid, pid_t tgid, unsigned variant);
@@ -170,9 +204,18 @@ int pt_import_source(struct pt_task *t, const struct mv_step *step);
 /* t has just been resumed into the notification: give it file at step->fd.  False when that failed. */
 bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
 void pt_exports_free(struct pt *pt);
+/* As ioctl() and poll() of one descriptor; our own timer does not get between. */
+int pt_ioctl(int fd, unsigned long request, void *arg);
+struct pollfd;
+int pt_poll(struct pollfd *p, int ms);
 
 /* launch.c */
 int pt_launch(struct pt *pt, unsigned variant, struct mv_error *err);
+/* Lay out a process that has just executed a program; plan is to be freed.  False: it failed, or the process is gone (*gone). */
+struct mv_boot_plan;
+bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, struct mv_boot_plan *plan, bool *gone);
+bool pt_filter(struct pt *pt, unsigned variant);
+int pt_first(struct pt_task *t, struct mv_error *err);
 
 /* exec.c: can a program that the leader is about to execute run here? */
 int pt_may_exec(void *task, const struct mv_call *call);
@@ -183,6 +226,8 @@ bool pt_namespace_next(struct pt *pt, unsigned variant, uint32_t pid);
 
 /* call.c */
 void pt_on_entry(struct pt_task *t);
+void pt_on_seccomp(struct pt_task *t, unsigned data);
+void pt_on_gone(struct pt_task *t, int sig);
 void pt_on_exit(struct pt_task *t);
 void pt_on_clone(struct pt_task *t, pid_t child);
 void pt_on_exec(struct pt_task *t);
@@ -199,8 +244,21 @@ void pt_inject(struct pt_task *t, int sig, const void *siginfo);
 bool pt_signal_due(struct pt_task *t);
 /* Leader: are only signals pending that would do nothing? */
 bool pt_woken_for_nothing(struct pt_task *t);
+/* A signal that its own instruction has caused. */
+bool pt_synchronous(const siginfo_t *info);
+/* Is the instruction at rip a trapped rdtsc or rdtscp?  The pseudo call's number, or 0. */
+uint32_t pt_trapped_counter(struct pt_task *t);
+uint64_t pt_counter(void);	/* the time stamp counter: the loop runs without it */
+/* Keep a signal for later; take the first one that is kept and not in blocked, false if there is none. */
+void pt_hold(struct pt_task *t, const siginfo_t *info);
+bool pt_take_held(struct pt_task *t, uint64_t blocked, siginfo_t *info);
+/* The stop of a signal that pt_queue() has sent, or that was sent back to the kernel: puts the right siginfo in. */
+bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */
 bool pt_publish_held(struct pt_task *t, enum pt_at at);
+
+bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind);
+void pt_absent(struct pt_task *t, const char *text);
 
 /* watch.c: what no stop tells of: signals held too long, followers that do not come */
 void pt_tick_start(struct pt *pt);
@@ -215,9 +273,14 @@ void pt_affinity_call(struct pt_task *t, int64_t result);	/* a call of the leade
 
 /* finish.c: the end of a run that got a verdict */
 void pt_snapshots(struct pt *pt);
+void pt_look(struct pt_task *t, struct mv_snapshot *s);
+bool pt_halt(struct pt_task *t);	/* bring a running thread to a stop; false if it is gone or does not come */
 void pt_kill_all(struct pt *pt);
 
 /* loop.c */
+int pt_run(struct pt *pt);	/* with mode, session, run, nvariants and err set: 0 or -errno */
+/* What the program inherits: enum mv_fdkind of descriptor fd of ours, 0 if it is closed or close-on-exec. */
+unsigned pt_inherited_kind(int fd);
 void pt_fail(struct pt *pt, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #define PT_IMPORT_NR 0x3ffffff0u	/* no system call; our filter turns it into a notification */

@@ -33,7 +33,7 @@ void pt_inject(struct pt_task *t, int sig, const void *siginfo)
 	pt_resume(t, PTRACE_CONT, 0);
 }
 
-static bool synchronous(const siginfo_t *info)
+bool pt_synchronous(const siginfo_t *info)
 {
 	switch (info->si_signo) {
 	case SIGSEGV:
@@ -47,8 +47,7 @@ static bool synchronous(const siginfo_t *info)
 	}
 }
 
-/* Is the instruction at rip a trapped rdtsc or rdtscp?  The pseudo call's number, or 0. */
-static uint32_t trapped_counter(struct pt_task *t)
+uint32_t pt_trapped_counter(struct pt_task *t)
 {
 	uint8_t b[3] = { 0 };
 
@@ -67,7 +66,7 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 
 	t->at = PT_AT_FAULT;
 	t->inject = *info;
-	call.nr = info->si_signo == SIGSEGV ? trapped_counter(t) : 0;
+	call.nr = info->si_signo == SIGSEGV ? pt_trapped_counter(t) : 0;
 	if (call.nr)
 		memset(call.args, 0, sizeof(call.args));
 	else
@@ -86,7 +85,7 @@ static void publish(struct pt_task *t, enum pt_at at, enum mv_signal_when when, 
 	pt_apply(t, &step);
 }
 
-static void hold(struct pt_task *t, const siginfo_t *info)
+void pt_hold(struct pt_task *t, const siginfo_t *info)
 {
 	struct pt_held *h;
 
@@ -129,26 +128,30 @@ static void keep_info(struct pt_task *t, const siginfo_t *info)
  * The first held signal that the thread can take now.  Those that a handler has blocked meanwhile wait in the kernel, like
  * any signal, until it returns.
  */
+bool pt_take_held(struct pt_task *t, uint64_t blocked, siginfo_t *info)
+{
+	while (t->held) {
+		struct pt_held *h = take_held(t);
+
+		*info = h->info;
+		free(h);
+		if (!(blocked >> (info->si_signo - 1) & 1))
+			return true;
+		keep_info(t, info);
+		syscall(SYS_tgkill, t->process->tgid, t->tid, info->si_signo);
+	}
+	return false;
+}
+
 bool pt_publish_held(struct pt_task *t, enum pt_at at)
 {
 	uint64_t blocked = 0;
 
 	ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(blocked), &blocked);
-	while (t->held) {
-		struct pt_held *h = take_held(t);
-		siginfo_t info = h->info;
-
-		free(h);
-		if (blocked >> (info.si_signo - 1) & 1) {
-			keep_info(t, &info);
-			syscall(SYS_tgkill, t->process->tgid, t->tid, info.si_signo);
-			continue;
-		}
-		t->inject = info;
-		publish(t, at, at == PT_AT_BOUNDARY ? MV_SIGNAL_BOUNDARY : MV_SIGNAL_ASYNC, 0);
-		return true;
-	}
-	return false;
+	if (!pt_take_held(t, blocked, &t->inject))
+		return false;
+	publish(t, at, at == PT_AT_BOUNDARY ? MV_SIGNAL_BOUNDARY : MV_SIGNAL_ASYNC, 0);
+	return true;
 }
 
 /* Let followers that run free of calls know that a signal is there for them. */
@@ -188,9 +191,25 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 		publish(t, PT_AT_SIGNAL, MV_SIGNAL_ASYNC, 0);
 		nudge_followers(t);
 	} else {
-		hold(t, info);
+		pt_hold(t, info);
 		pt_resume(t, PTRACE_CONT, 0);
 	}
+}
+
+bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info)
+{
+	if (t->requeued && info->si_code == SI_TKILL && info->si_pid == getpid() && t->requeued[sig].si_signo &&
+	    !t->inject_sig) {
+		*info = t->requeued[sig];
+		t->requeued[sig].si_signo = 0;
+		ptrace(PTRACE_SETSIGINFO, t->tid, 0, info);
+	}
+	if (t->inject_sig != sig)
+		return false;
+	t->inject_sig = 0;
+	t->inject.si_signo = sig;
+	ptrace(PTRACE_SETSIGINFO, t->tid, 0, &t->inject);
+	return true;
 }
 
 void pt_on_signal(struct pt_task *t, int sig)
@@ -199,24 +218,15 @@ void pt_on_signal(struct pt_task *t, int sig)
 
 	if (ptrace(PTRACE_GETSIGINFO, t->tid, 0, &info) || !pt_get_regs(t))
 		return;
-	if (t->requeued && info.si_code == SI_TKILL && info.si_pid == getpid() && t->requeued[sig].si_signo && !t->inject_sig) {
-		info = t->requeued[sig];
-		t->requeued[sig].si_signo = 0;
-		ptrace(PTRACE_SETSIGINFO, t->tid, 0, &info);
-	}
-	if (t->inject_sig == sig) {
-		t->inject_sig = 0;
-		t->inject.si_signo = sig;
-		ptrace(PTRACE_SETSIGINFO, t->tid, 0, &t->inject);
+	if (pt_is_queued(t, sig, &info))
 		pt_resume(t, PTRACE_CONT, sig);
-	} else if (synchronous(&info)) {
+	else if (pt_synchronous(&info))
 		on_fault(t, &info);
-	} else if (t->variant) {
+	else if (t->variant)
 		/* Whatever followers receive themselves is the echo of something: the leader's signals are what counts. */
 		pt_resume(t, PTRACE_CONT, 0);
-	} else {
+	else
 		on_leader_signal(t, &info);
-	}
 }
 
 static bool writes(uint64_t nr)

@@ -19,7 +19,7 @@ struct pt_task *pt_task_find(struct pt *pt, pid_t tid)
 struct pt_task *pt_task_twin(struct pt *pt, unsigned variant, uint32_t tid)
 {
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
-		if (t->variant == variant && t->thread && mv_thread_tid(t->thread) == tid)
+		if (t->variant == variant && t->id == tid)
 			return t;
 	return NULL;
 }
@@ -77,6 +77,7 @@ void pt_task_free(struct pt_task *t)
 		free(t->process);
 	}
 	free(t->requeued);
+	in_task_free(t->inside);
 	HASH_DEL(pt->tasks, t);
 	pt->live[t->variant]--;
 	free(t);

@@ -145,6 +145,16 @@ pid_t pt_namespace_tid(pid_t tid)
 	return (pid_t)strtol(last ? last : p, NULL, 10);
 }
 
+pid_t pt_group_of(pid_t tid)
+{
+	char text[4096], *p;
+
+	if (!status(tid, text, sizeof(text)))
+		return 0;
+	p = strstr(text, "\nTgid:");
+	return p ? (pid_t)strtol(p + strlen("\nTgid:"), NULL, 10) : 0;
+}
+
 /* Not through the vDSO, which reads the time stamp counter. */
 void pt_now(struct timespec *now)
 {

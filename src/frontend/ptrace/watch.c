@@ -77,18 +77,20 @@ static bool held_too_long(struct pt_task *t)
 
 static void check_follower(struct pt_task *t, unsigned deadline)
 {
-	uint64_t moves = mv_thread_moves(t->thread), cpu;
 	struct pt_task *leader;
-	bool sleeps;
+	uint64_t moves, cpu;
+	bool sleeps, behind;
 
-	if (moves != t->seen_moves || !mv_thread_behind(t->thread)) {
+	if (!t->pt->mode->progress(t, &moves, &behind))
+		return;
+	if (moves != t->seen_moves || !behind) {
 		t->seen_moves = moves;
 		t->waiting = false;
 		return;
 	}
 	if (!t->waiting) {
 		/* What the leader has used until now is more than it needed to get to the record that waits. */
-		leader = pt_task_twin(t->pt, 0, mv_thread_tid(t->thread));
+		leader = pt_task_twin(t->pt, 0, t->id);
 		t->cpu_limit = (leader ? cpu_time(leader->tid) : cpu_time(t->tid) + deadline) + deadline;
 		t->waiting = true;
 		t->last_cpu = UINT64_MAX;
@@ -101,7 +103,7 @@ static void check_follower(struct pt_task *t, unsigned deadline)
 	sleeps = cpu == t->last_cpu;
 	t->last_cpu = cpu;
 	if (sleeps || cpu > t->cpu_limit)
-		mv_thread_absent(t->thread, sleeps ? "it sleeps" : "it has used more CPU time than the leader needed");
+		t->pt->mode->absent(t, sleeps ? "it sleeps" : "it has used more CPU time than the leader needed");
 }
 
 /*
@@ -146,8 +148,6 @@ void pt_tick(struct pt *pt)
 	bool held = false;
 
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
-		if (!t->thread)
-			continue;
 		if (t->held)
 			held |= held_too_long(t);
 		if (t->variant && deadline)

@@ -1,0 +1,47 @@
+/*
+ * The in-process front-end: the ptrace front-end's loop and processes, with the engine inside of the variants.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "inproc.h"
+
+static int first(struct pt_task *t, struct mv_error *err)
+{
+	uint64_t set = mv_run_root(t->pt->run, t->id);
+
+	if (!set)
+		return mv_error_set(err, 0, "%s", mv_run_verdict(t->pt->run)->text);
+	if (!in_task_new(t, set))
+		return mv_error_set(err, ENOMEM, "cannot start variant %u", t->variant);
+	if (!in_boot(t))
+		return t->pt->err ? -1 : mv_error_set(err, 0, "cannot lay out variant %u", t->variant);
+	return 0;
+}
+
+static const struct pt_mode engine_inside = {
+	.engine_inside = true, .filter = in_filter, .first = first, .on_seccomp = in_on_seccomp, .on_exit = in_on_exit,
+	.on_clone = in_on_clone, .on_exec = in_on_exec, .on_signal = in_on_signal, .on_stop = in_on_stop, .on_gone = in_on_gone,
+	.retry = in_retry, .tick = pt_tick, .progress = in_progress, .absent = in_absent, .look = in_look,
+};
+
+static int run(struct mv_session *session, struct mv_error *err)
+{
+	struct inproc *in = calloc(1, sizeof(*in));
+	struct pt pt = { .mode = &engine_inside, .inproc = in, .session = session, .run = session->run,
+			 .nvariants = session->options->variants, .err = err, .spread = true };
+	int r;
+
+	if (!in)
+		return mv_error_set(err, ENOMEM, "cannot start");
+	sched_getaffinity(0, sizeof(pt.cpus), &pt.cpus);
+	for (unsigned v = 0; v < pt.nvariants; v++)
+		mv_run_layout(session->run, v, &in->layouts[v]);
+	r = in_images_load(&pt, err);
+	if (!r)
+		r = pt_run(&pt);
+	free(in);
+	return r;
+}
+
+const struct mv_frontend mv_frontend_inproc = { .name = "inproc", .run = run };

@@ -1,0 +1,111 @@
+/*
+ * The monitor's image: relocated for each variant's place and put behind the arena in its memfd, from where every process of
+ * the variant maps it.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "inproc.h"
+
+#define PAGE 4096u
+#define GAP (1u << 20)			/* unmapped, between image, heap and arena */
+#define HEAP ((uint64_t)1 << 30)	/* address space; memory as it is used */
+
+extern const uint8_t mv_monitor_image[];
+extern const size_t mv_monitor_image_size;
+
+static uint64_t page_up(uint64_t n)
+{
+	return (n + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+/* Text, data and relocations of the embedded file, which is ours: what it must be it is, or the build is broken. */
+struct parts {
+	const Elf64_Phdr *text, *data;
+	const Elf64_Rela *rela;
+	size_t nrela;
+};
+
+static bool find_parts(struct parts *p)
+{
+	const Elf64_Ehdr *e = (const void *)mv_monitor_image;
+	const Elf64_Phdr *ph = (const void *)(mv_monitor_image + e->e_phoff);
+	const Elf64_Dyn *dyn = NULL;
+	uint64_t rela = 0;
+
+	memset(p, 0, sizeof(*p));
+	for (unsigned i = 0; i < e->e_phnum; i++) {
+		if (ph[i].p_type == PT_LOAD)
+			*(ph[i].p_flags & PF_W ? &p->data : &p->text) = &ph[i];
+		if (ph[i].p_type == PT_DYNAMIC)
+			dyn = (const void *)(mv_monitor_image + ph[i].p_offset);
+	}
+	for (; dyn && dyn->d_tag; dyn++) {
+		if (dyn->d_tag == DT_RELA)
+			rela = dyn->d_un.d_ptr;
+		if (dyn->d_tag == DT_RELASZ)
+			p->nrela = dyn->d_un.d_val / sizeof(*p->rela);
+	}
+	if (!p->text || !p->data || !rela || p->text->p_vaddr || p->data->p_vaddr % PAGE)
+		return false;
+	p->rela = (const void *)(mv_monitor_image + p->data->p_offset + (rela - p->data->p_vaddr));
+	return true;
+}
+
+static bool relocate(const struct parts *p, uint8_t *image, uint64_t size, uint64_t base)
+{
+	for (size_t i = 0; i < p->nrela; i++) {
+		uint64_t value = base + (uint64_t)p->rela[i].r_addend;
+
+		if (ELF64_R_TYPE(p->rela[i].r_info) != R_X86_64_RELATIVE || p->rela[i].r_offset > size - sizeof(value))
+			return false;
+		memcpy(image + p->rela[i].r_offset, &value, sizeof(value));
+	}
+	return true;
+}
+
+static int load(struct pt *pt, unsigned variant, const struct parts *p, struct mv_error *err)
+{
+	const struct mv_run_options *o = pt->session->options;
+	struct in_image *m = &pt->inproc->images[variant];
+	const struct mv_area *area = &pt->inproc->layouts[variant].monitor;
+	uint64_t data = p->data->p_vaddr, filled = page_up(data + p->data->p_filesz), size;
+	uint8_t *image = calloc(1, filled);
+	int r = 0;
+
+	if (!image)
+		return mv_error_set(err, ENOMEM, "cannot load the monitor");
+	m->base = area->start;
+	m->text = data;
+	m->data = filled - data;
+	m->bss = page_up(data + p->data->p_memsz) - filled;
+	m->heap = m->base + filled + m->bss + GAP;
+	m->arena = m->heap + HEAP + GAP;
+	size = page_up(o->arena_size);
+	m->file = size + variant * filled;
+	memcpy(image, mv_monitor_image + p->text->p_offset, p->text->p_filesz);
+	memcpy(image + data, mv_monitor_image + p->data->p_offset, p->data->p_filesz);
+	if (m->arena + size > area->end)
+		r = mv_error_set(err, 0, "an arena of %zu bytes does not fit into the layout", o->arena_size);
+	else if (!relocate(p, image, filled, m->base))
+		r = mv_error_set(err, 0, "the monitor's image is damaged");
+	else if (pwrite(pt->session->arena, image, filled, (off_t)m->file) != (ssize_t)filled)
+		r = mv_error_set(err, errno, "cannot write the monitor's image");
+	memcpy(&m->info, image + data, sizeof(m->info));
+	free(image);
+	return r;
+}
+
+int in_images_load(struct pt *pt, struct mv_error *err)
+{
+	struct parts p;
+	int r = 0;
+
+	if (!find_parts(&p))
+		return mv_error_set(err, 0, "the monitor's image is damaged");
+	for (unsigned v = 0; v < pt->nvariants && !r; v++)
+		r = load(pt, v, &p, err);
+	return r;
+}

@@ -1,0 +1,80 @@
+/*
+ * The in-process front-end's half outside of the variants: it starts the monitor in every program, catches what has not
+ * been made to go to the monitor by itself, and serves the monitor.  Built on the ptrace front-end's processes.
+ */
+#ifndef MV_FRONTEND_INPROC_INPROC_H
+#define MV_FRONTEND_INPROC_INPROC_H
+
+#include "frontend/ptrace/pt.h"
+#include "monitor/abi.h"
+
+/* The monitor's image as it lies in one variant. */
+struct in_image {
+	uint64_t base;			/* where it is mapped */
+	uint64_t text, data;		/* bytes that come from the file, multiples of the page size: at base, and behind */
+	uint64_t bss;			/* bytes behind those, zeros; multiple of the page size */
+	uint64_t heap;			/* where the heap is, behind a gap that is not mapped */
+	uint64_t arena;			/* where the arena goes */
+	uint64_t file;			/* offset of the image in the arena's memfd */
+	struct mon_info info;
+};
+
+struct inproc {
+	struct in_image images[MV_VARIANTS_MAX];
+	struct mv_layout layouts[MV_VARIANTS_MAX];
+};
+
+enum in_where { IN_PROGRAM, IN_MONITOR, IN_GATE };
+
+/* What is known of a thread besides pt_task. */
+struct in_task {
+	uint64_t set;			/* its thread set */
+	uint64_t child_set;		/* of the clone at hand */
+	void *frozen;			/* the engine's state on its way over an exec */
+	size_t frozen_size;
+	bool pseudo;			/* sent into the monitor from the midst of the program; pt_task.own holds its registers */
+	bool counting;			/* ... at a look at the time stamp counter */
+	bool agreed;			/* the fault that comes next is the same in all variants */
+	bool under_mask;		/* the signal on its way is delivered under: */
+	uint64_t mask, own_mask;
+	bool stepping;			/* to the handler's first instruction, to set right the mask that it returns to */
+};
+
+/* image.c */
+int in_images_load(struct pt *pt, struct mv_error *err);	/* into the arena's memfd; 0 or -errno */
+
+/* filter.c */
+enum { IN_CALL = 0, IN_32BIT = 1, IN_SERVICE = 2 };	/* what a seccomp stop says */
+bool in_filter(struct pt *pt, unsigned variant);
+
+/* boot.c: the monitor into a process that has just executed a program.  False: it failed (pt_fail() was told). */
+bool in_boot(struct pt_task *t);
+
+/* task.c */
+struct in_task *in_task_new(struct pt_task *t, uint64_t set);	/* NULL without memory */
+void in_task_free(struct in_task *i);
+enum in_where in_where(const struct pt_task *t);
+uint64_t in_head(const struct pt_task *t);	/* address of its struct mon_thread_head */
+/* Send a thread that is stopped in the program into the monitor: function(a, b, c) on its monitor stack. */
+bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint64_t c);
+void in_look(struct pt_task *t, struct mv_snapshot *s);
+bool in_progress(struct pt_task *t, uint64_t *moves, bool *behind);
+void in_absent(struct pt_task *t, const char *text);
+void in_on_gone(struct pt_task *t, int sig);
+
+/* service.c */
+void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r);
+void in_on_seccomp(struct pt_task *t, unsigned data);
+void in_on_exit(struct pt_task *t);
+void in_on_clone(struct pt_task *t, pid_t child);
+void in_on_exec(struct pt_task *t);
+void in_retry(struct pt *pt);
+
+/* signal.c */
+void in_on_signal(struct pt_task *t, int sig);
+void in_on_stop(struct pt_task *t, int sig);
+int64_t in_take(struct pt_task *t, uint64_t to, bool blocked);
+void in_deliver(struct pt_task *t, uint64_t delivery);
+void in_nudge(struct pt_task *leader);
+
+#endif

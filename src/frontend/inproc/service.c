@@ -1,0 +1,291 @@
+/*
+ * Calls that stop: those that the program makes where nothing has made them go to the monitor, and what the monitor asks for.
+ */
+#include <errno.h>
+#include <linux/sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "engine/table.h"
+#include "inproc.h"
+
+void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r)
+{
+	r->r15 = f->r15;
+	r->r14 = f->r14;
+	r->r13 = f->r13;
+	r->r12 = f->r12;
+	r->rbx = f->rbx;
+	r->rbp = f->rbp;
+	r->rdi = f->rdi;
+	r->rsi = f->rsi;
+	r->rdx = f->rdx;
+	r->r10 = f->r10;
+	r->r8 = f->r8;
+	r->r9 = f->r9;
+	r->rax = f->rax;
+	r->rip = r->rcx = f->rip;
+	r->rsp = f->rsp;
+	r->eflags = r->r11 = f->flags;
+}
+
+/* From the program's call to the monitor's entry, as a patched call would get there. */
+static void redirect(struct pt_task *t)
+{
+	struct user_regs_struct *r = &t->regs;
+
+	if (mv_log_on(MV_LOG_CALLS)) {
+		struct mv_call c = { .nr = (uint32_t)r->orig_rax };
+
+		mv_log(MV_LOG_CALLS, "variant %u: %d: %s(%#llx, %#llx, %#llx, %#llx) at %#llx", t->variant, t->tid,
+		       mv_call_name(&c), r->rdi, r->rsi, r->rdx, r->r10, r->rip);
+	}
+	r->rax = r->orig_rax;
+	r->rcx = r->rip;
+	r->rip = t->pt->inproc->images[t->variant].info.entry;
+	r->orig_rax = (uint64_t)-1;
+	if (pt_set_regs(t))
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
+static void answer(struct pt_task *t, int64_t result)
+{
+	t->regs.rax = (uint64_t)result;
+	t->regs.orig_rax = (uint64_t)-1;
+	if (pt_set_regs(t))
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
+/* ---- open files ---- */
+
+static int64_t export_file(struct pt_task *t, int fd)
+{
+	uint64_t handle = 0;
+	int r = pt_export(t, fd, &handle);
+
+	return r ? r : (int64_t)handle;
+}
+
+static void import_file(struct pt_task *t, uint64_t from)
+{
+	struct mv_step step = { 0 };
+	struct mon_import i;
+	uint64_t all = ~0ull;
+	int file;
+
+	if (pt_peek(t, from, &i, sizeof(i)) != sizeof(i)) {
+		answer(t, -EFAULT);
+		return;
+	}
+	step.handle = i.handle;
+	step.fd = i.fd;
+	step.cloexec = i.cloexec;
+	file = pt_import_source(t, &step);
+	if (file < 0) {
+		pt_fail(t->pt, -file, "cannot hand the leader's file %d to variant %u", step.fd, t->variant);
+		return;
+	}
+	t->regs.orig_rax = PT_IMPORT_NR;
+	t->regs.r9 = t->pt->cookie;
+	/* No signal may get it out of the wait for its file; the mask is put back at the exit. */
+	if (pt_set_regs(t) && !ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask)) {
+		t->importing = true;
+		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all);
+		pt_resume(t, PTRACE_SYSCALL, 0);
+		if (!pt_import_serve(t, &step, file) && !kill(t->tid, 0))
+			pt_fail(t->pt, 0, "variant %u did not take the leader's file %d", t->variant, step.fd);
+	}
+	close(file);
+}
+
+void in_on_exit(struct pt_task *t)
+{
+	if (t->importing) {
+		t->importing = false;
+		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
+	}
+	pt_resume(t, PTRACE_CONT, 0);
+}
+
+/* ---- processes ---- */
+
+/* Before a clone; the other thread of this variant that is about to use the namespace's counter goes first. */
+static void before_clone(struct pt_task *t)
+{
+	struct pt_variant *v = &t->pt->variants[t->variant];
+
+	t->inside->child_set = t->regs.rdx;
+	t->child_tid = (uint32_t)t->regs.rsi;
+	if (!t->variant) {
+		answer(t, 0);
+		return;
+	}
+	t->parked = v->cloning && v->cloning != t;
+	if (t->parked)
+		return;
+	v->cloning = t;
+	if (pt_namespace_next(t->pt, t->variant, t->child_tid))
+		answer(t, 0);
+	else
+		pt_fail(t->pt, 0, "the PID namespace of variant %u does not answer", t->variant);
+}
+
+void in_retry(struct pt *pt)
+{
+	struct pt_task *t, *next;
+
+	HASH_ITER(hh, pt->tasks, t, next)
+		if (t->parked && t->variant && !pt->variants[t->variant].cloning)
+			before_clone(t);
+}
+
+void in_on_clone(struct pt_task *t, pid_t child)
+{
+	struct pt *pt = t->pt;
+	uint32_t tid = t->variant ? t->child_tid : (uint32_t)child;
+	struct pt_task *c;
+	bool thread;
+
+	if (pt->variants[t->variant].cloning == t)
+		pt->variants[t->variant].cloning = NULL;
+	if (t->variant && (uint32_t)pt_namespace_tid(child) != tid) {
+		pt_fail(pt, 0, "variant %u: a new process did not get the leader's number %u", t->variant, tid);
+		return;
+	}
+	thread = pt_group_of(child) == t->process->tgid;
+	c = pt_task_new(pt, child, thread ? t->process->tgid : child, t->variant);
+	if (!c || !in_task_new(c, t->inside->child_set)) {
+		pt_fail(pt, ENOMEM, "cannot follow a new process");
+		return;
+	}
+	c->id = tid;
+	t->child_tid = 0;
+	t->inside->child_set = 0;
+	c->started = pt_stray_take(pt, child);
+	if (pt_doomed(pt, t->variant, tid))
+		pt_process_kill(c->process);
+	if (c->started)
+		pt_resume(c, PTRACE_CONT, 0);
+	pt_resume(t, PTRACE_CONT, 0);
+}
+
+static int64_t freeze(struct pt_task *t, uint64_t from, uint64_t size)
+{
+	struct in_task *i = t->inside;
+
+	free(i->frozen);
+	i->frozen = NULL;
+	i->frozen_size = size;
+	if (!size)
+		return 0;
+	i->frozen = size < (64u << 20) ? malloc(size) : NULL;
+	if (!i->frozen)
+		return -ENOMEM;
+	return pt_peek(t, from, i->frozen, size) == size ? 0 : -EFAULT;
+}
+
+static int64_t may_exec(struct pt_task *t, uint64_t from)
+{
+	struct mv_call call;
+
+	return pt_peek(t, from, &call, sizeof(call)) == sizeof(call) ? pt_may_exec(t, &call) : -EFAULT;
+}
+
+void in_on_exec(struct pt_task *t)
+{
+	struct in_task *i = t->inside;
+
+	if (!i->frozen) {
+		pt_fail(t->pt, 0, "variant %u executed a program past its monitor", t->variant);
+		return;
+	}
+	i->pseudo = i->agreed = i->under_mask = i->stepping = false;
+	if (in_boot(t))
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
+/* ---- */
+
+/* Back to where the program was when it was sent into the monitor. */
+static void pseudo_done(struct pt_task *t, uint64_t result)
+{
+	uint32_t counter;
+
+	if (!t->inside->pseudo) {
+		answer(t, -EINVAL);
+		return;
+	}
+	t->inside->pseudo = false;
+	t->regs = t->own;
+	counter = t->inside->agreed ? 0 : pt_trapped_counter(t);
+	if (t->inside->counting && counter) {
+		t->regs.rax = (uint32_t)result;
+		t->regs.rdx = result >> 32;
+		t->regs.rip += counter == MV_PSEUDO_RDTSC ? 2 : 3;
+		if (counter == MV_PSEUDO_RDTSCP)
+			t->regs.rcx = 0;
+	}
+	t->inside->counting = false;
+	t->regs.orig_rax = (uint64_t)-1;
+	if (pt_set_regs(t))
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
+static void serve(struct pt_task *t)
+{
+	uint64_t a = t->regs.rsi, b = t->regs.rdx;
+
+	switch (t->regs.rdi) {
+	case MON_STOP:
+		break;		/* the loop sees the verdict */
+	case MON_EXPORT:
+		answer(t, export_file(t, (int)a));
+		break;
+	case MON_IMPORT:
+		import_file(t, a);
+		break;
+	case MON_CLONE:
+		before_clone(t);
+		break;
+	case MON_TAKE:
+		answer(t, in_take(t, a, b));
+		break;
+	case MON_DELIVER:
+		in_deliver(t, a);
+		break;
+	case MON_PSEUDO_DONE:
+		pseudo_done(t, a);
+		break;
+	case MON_FREEZE:
+		answer(t, freeze(t, a, b));
+		break;
+	case MON_MAY_EXEC:
+		answer(t, may_exec(t, a));
+		break;
+	case MON_COUNTER:
+		answer(t, (int64_t)pt_counter());
+		break;
+	case MON_NUDGE:
+		in_nudge(t);
+		answer(t, 0);
+		break;
+	default:
+		answer(t, -ENOSYS);
+	}
+}
+
+void in_on_seccomp(struct pt_task *t, unsigned data)
+{
+	if (!pt_get_regs(t))
+		return;
+	t->at = PT_AT_ENTRY;
+	if (data & IN_32BIT)
+		mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
+	else if (data & IN_SERVICE)
+		serve(t);
+	else
+		redirect(t);
+}

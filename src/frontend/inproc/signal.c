@@ -1,0 +1,223 @@
+/*
+ * Signals: faults become pseudo calls; what arrives for the leader is held until its monitor takes it; what followers
+ * receive themselves is dropped; what monitors ask for is delivered with the program's registers.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <ucontext.h>
+#include "base/log.h"
+#include "engine/table.h"
+#include "inproc.h"
+
+#define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
+/* A signal frame: return address, then the context. */
+#define FRAME_MASK (8 + offsetof(ucontext_t, uc_sigmask))
+
+static const struct mon_info *info_of(const struct pt_task *t)
+{
+	return &t->pt->inproc->images[t->variant].info;
+}
+
+static void set_pending(struct pt_task *t, uint32_t value)
+{
+	pt_poke(t, in_head(t) + MON_PENDING, &value, sizeof(value));
+}
+
+/* ---- faults ---- */
+
+/* A fault while copying from or to the program's memory: the copy ends here. */
+static bool end_copy(struct pt_task *t)
+{
+	const struct mon_info *m = info_of(t);
+
+	if (t->regs.rip < m->copy || t->regs.rip >= m->copy_end)
+		return false;
+	t->regs.rip = t->regs.rip < m->copy_bytes ? m->copy_bytes : m->copy_fault;
+	if (pt_set_regs(t))
+		pt_resume(t, PTRACE_CONT, 0);
+	return true;
+}
+
+static void on_fault(struct pt_task *t, const siginfo_t *info)
+{
+	uint32_t nr = info->si_signo == SIGSEGV ? pt_trapped_counter(t) : 0;
+	char text[120];
+
+	if (in_where(t) != IN_PROGRAM) {
+		if (end_copy(t))
+			return;
+		snprintf(text, sizeof(text), "signal %d in the monitor of variant %u at %#llx (address %p)", info->si_signo,
+			 t->variant, t->regs.rip - info_of(t)->gate, info->si_addr);
+		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, text);
+		return;
+	}
+	if (t->inside->agreed) {
+		t->inside->agreed = false;
+		pt_resume(t, PTRACE_CONT, info->si_signo);
+		return;
+	}
+	t->inside->counting = nr;
+	t->inside->agreed = !nr;
+	if (!in_send(t, info_of(t)->pseudo, nr ? nr : MV_PSEUDO_FAULT, nr ? 0 : (uint64_t)info->si_signo,
+		     nr ? 0 : (uint32_t)info->si_code))
+		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, "a thread has lost its monitor");
+}
+
+/* ---- what arrives ---- */
+
+static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
+{
+	const struct mon_info *m = info_of(t);
+	struct user_regs_struct *r = &t->regs;
+	struct pt_sigsets sets;
+	enum pt_effect effect = pt_sigsets(t->tid, &sets) ? pt_effect(&sets, info->si_signo) : PT_EFFECT_DELIVER;
+	bool changed = false;
+
+	mv_log(MV_LOG_SIGNAL, "leader: %d: signal %d arrives (code %d)", t->tid, info->si_signo, info->si_code);
+	if (effect == PT_EFFECT_NOTHING && r->rip == m->after && (int64_t)r->rax == -EINTR && (int64_t)r->orig_rax >= 0) {
+		/* Natively this signal would not have woken it; only a traced thread wakes up for what it ignores. */
+		r->rax = r->orig_rax;
+		r->rip = m->insn;
+		r->orig_rax = (uint64_t)-1;
+		pt_set_regs(t);
+	}
+	if (effect != PT_EFFECT_DELIVER) {
+		pt_resume(t, PTRACE_CONT, info->si_signo);
+		return;
+	}
+	pt_hold(t, info);
+	set_pending(t, 1);
+	if (r->rip >= m->check && r->rip <= m->insn) {
+		r->rip = m->abort;
+		r->orig_rax = (uint64_t)-1;
+		changed = true;
+	} else if (r->rip == m->after && (int64_t)r->orig_rax >= 0 && RESTARTS((int64_t)r->rax)) {
+		r->orig_rax = (uint64_t)-1;	/* the monitor gets the code itself */
+		changed = true;
+	}
+	if (!changed || pt_set_regs(t))
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
+/*
+ * The handler's first instruction: the call's own mask was in place when the signal came, and the thread's is put back by the
+ * handler's return.
+ */
+static void set_masks(struct pt_task *t)
+{
+	struct in_task *i = t->inside;
+
+	i->stepping = false;
+	pt_poke(t, t->regs.rsp + FRAME_MASK, &i->own_mask, sizeof(i->own_mask));
+	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(i->mask), &i->mask);
+	pt_resume(t, PTRACE_CONT, 0);
+}
+
+void in_on_signal(struct pt_task *t, int sig)
+{
+	siginfo_t info;
+
+	if (ptrace(PTRACE_GETSIGINFO, t->tid, 0, &info) || !pt_get_regs(t))
+		return;
+	if (sig == SIGTRAP && t->inside->stepping) {
+		set_masks(t);
+	} else if (pt_is_queued(t, sig, &info)) {
+		t->inside->stepping = t->inside->under_mask;
+		t->inside->under_mask = false;
+		pt_resume(t, t->inside->stepping ? PTRACE_SINGLESTEP : PTRACE_CONT, sig);
+	} else if (pt_synchronous(&info)) {
+		on_fault(t, &info);
+	} else if (t->variant) {
+		pt_resume(t, PTRACE_CONT, 0);
+	} else {
+		on_leader_signal(t, &info);
+	}
+}
+
+/* ---- what the monitor asks for ---- */
+
+int64_t in_take(struct pt_task *t, uint64_t to, bool blocked)
+{
+	siginfo_t info;
+	uint64_t mask = 0;
+	bool found;
+
+	if (!blocked)
+		ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(mask), &mask);
+	found = pt_take_held(t, mask, &info);
+	if (!t->held)
+		set_pending(t, 0);
+	if (!found)
+		return 0;
+	return pt_poke(t, to, &info, sizeof(info)) == sizeof(info) ? info.si_signo : -EFAULT;
+}
+
+void in_deliver(struct pt_task *t, uint64_t delivery)
+{
+	struct in_task *i = t->inside;
+	struct mon_delivery d;
+	struct mon_frame f;
+	uint64_t at;
+
+	if (pt_peek(t, delivery, &d, sizeof(d)) != sizeof(d) || d.sig < 1 || d.sig > 64 ||
+	    pt_peek(t, in_head(t) + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f)) {
+		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, "a monitor asks for a signal that is none");
+		return;
+	}
+	if (i->pseudo)
+		t->regs = t->own;
+	else
+		in_frame_to_regs(&f, &t->regs);
+	i->pseudo = i->counting = i->agreed = false;
+	t->regs.orig_rax = (uint64_t)-1;
+	if (!pt_set_regs(t))
+		return;
+	if (d.under_mask) {
+		uint64_t open;
+
+		ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(i->own_mask), &i->own_mask);
+		open = i->own_mask & ~(1ull << (d.sig - 1));
+		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(open), &open);
+		i->mask = d.mask | d.handler_mask | 1ull << (d.sig - 1);
+		i->under_mask = true;
+	}
+	pt_inject(t, d.sig, d.siginfo);
+}
+
+/* ---- stops that were asked for ---- */
+
+void in_nudge(struct pt_task *leader)
+{
+	for (unsigned v = 1; v < leader->pt->nvariants; v++) {
+		struct pt_task *t = pt_task_twin(leader->pt, v, leader->id);
+
+		if (t && t->at == PT_RUNNING && !t->interrupting) {
+			t->interrupting = true;
+			ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
+		}
+	}
+}
+
+void in_on_stop(struct pt_task *t, int sig)
+{
+	bool asked = t->interrupting;
+
+	if (!t->started) {
+		t->started = true;
+		pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU) {
+		pt_on_stop(t, sig);
+		return;
+	}
+	t->interrupting = false;
+	if (!pt_get_regs(t))
+		return;
+	if (asked && in_where(t) == IN_PROGRAM && (t->variant || t->held) && in_send(t, info_of(t)->async, 0, 0, 0))
+		return;
+	pt_resume(t, PTRACE_CONT, 0);
+}

@@ -1,0 +1,120 @@
+/*
+ * What the supervisor knows of a thread that has a monitor.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include "engine/internal.h"
+#include "inproc.h"
+#include "monitor/monitor.h"
+
+struct in_task *in_task_new(struct pt_task *t, uint64_t set)
+{
+	t->inside = calloc(1, sizeof(*t->inside));
+	if (t->inside)
+		t->inside->set = set;
+	return t->inside;
+}
+
+void in_task_free(struct in_task *i)
+{
+	if (i)
+		free(i->frozen);
+	free(i);
+}
+
+enum in_where in_where(const struct pt_task *t)
+{
+	const struct mon_info *m = &t->pt->inproc->images[t->variant].info;
+
+	if (t->regs.rip >= m->gate && t->regs.rip < m->gate_end)
+		return IN_GATE;
+	return t->regs.rip >= m->text && t->regs.rip < m->text_end ? IN_MONITOR : IN_PROGRAM;
+}
+
+/* The program cannot set it: its own attempts are answered by the monitor. */
+uint64_t in_head(const struct pt_task *t)
+{
+	return t->regs.gs_base;
+}
+
+bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t stack;
+
+	if (pt_peek(t, in_head(t) + MON_FRAME, &stack, sizeof(stack)) != sizeof(stack))
+		return false;
+	t->own = t->regs;
+	t->inside->pseudo = true;
+	t->regs.rip = function;
+	t->regs.rsp = stack - 8;
+	t->regs.rdi = a;
+	t->regs.rsi = b;
+	t->regs.rdx = c;
+	t->regs.eflags &= ~0x400ull;
+	t->regs.orig_rax = (uint64_t)-1;
+	if (pt_set_regs(t))
+		pt_resume(t, PTRACE_CONT, 0);
+	return true;
+}
+
+/* ---- for reports ---- */
+
+/* A thread in the monitor is shown as it left the program. */
+static void show_program(struct pt_task *t)
+{
+	struct mon_frame f;
+	uint64_t at;
+
+	if (!pt_get_regs(t) || in_where(t) == IN_PROGRAM)
+		return;
+	if (t->inside->pseudo) {
+		t->regs = t->own;
+	} else {
+		if (pt_peek(t, in_head(t) + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f))
+			return;
+		in_frame_to_regs(&f, &t->regs);
+	}
+	t->regs.orig_rax = (uint64_t)-1;
+	pt_set_regs(t);
+}
+
+void in_look(struct pt_task *t, struct mv_snapshot *s)
+{
+	struct mon_thread *m = malloc(sizeof(*m));
+	struct mv_thread *e = malloc(sizeof(*e));
+
+	if (m && e && pt_get_regs(t) && pt_peek(t, in_head(t), m, sizeof(*m)) == sizeof(*m) &&
+	    pt_peek(t, (uint64_t)m->thread, e, sizeof(*e)) == sizeof(*e))
+		s->nhistory = mv_thread_history(e, s->history, MV_HISTORY_MAX);
+	free(m);
+	free(e);
+	show_program(t);
+	mv_snapshot_take(t->tid, s);
+}
+
+/* ---- how far it is ---- */
+
+bool in_progress(struct pt_task *t, uint64_t *moves, bool *behind)
+{
+	uint64_t head;
+
+	if (!t->inside || !mv_set_progress(t->pt->run, t->inside->set, t->variant, &head, moves))
+		return false;
+	*behind = *moves && *moves <= head;
+	return true;
+}
+
+void in_absent(struct pt_task *t, const char *text)
+{
+	struct mv_call none = { 0 };
+
+	mv_set_absent(t->pt->run, t->inside->set, t->variant, &none, text);
+}
+
+void in_on_gone(struct pt_task *t, int sig)
+{
+	if (t->inside)
+		mv_set_gone(t->pt->run, t->inside->set, t->variant, sig);
+}

@@ -1,0 +1,133 @@
+/*
+ * What the monitor inside of a variant and the supervisor outside agree on.  Also read by assembly (only the macros).
+ *
+ * The monitor is one image, position independent, linked with the engine.  The supervisor maps and relocates it at the same
+ * address in every process of a variant, at each exec anew, and starts it before the program.
+ */
+#ifndef MV_MONITOR_ABI_H
+#define MV_MONITOR_ABI_H
+
+/* Offsets into struct mon_thread, which %gs points to. */
+#define MON_SELF 0
+#define MON_ENTRY 8		/* where trampolines jump to */
+#define MON_FRAME 16		/* the thread's frame, at the top of its monitor stack */
+#define MON_SAVED_RSP 24
+#define MON_PENDING 32		/* set by the supervisor: it holds a signal for this thread */
+#define MON_INUSE 36
+
+/* Offsets into struct mon_frame. */
+#define FRAME_R15 0
+#define FRAME_R14 8
+#define FRAME_R13 16
+#define FRAME_R12 24
+#define FRAME_RBX 32
+#define FRAME_RBP 40
+#define FRAME_RDI 48
+#define FRAME_RSI 56
+#define FRAME_RDX 64
+#define FRAME_R10 72
+#define FRAME_R8 80
+#define FRAME_R9 88
+#define FRAME_RAX 96
+#define FRAME_RIP 104
+#define FRAME_RSP 112
+#define FRAME_FLAGS 120
+#define FRAME_SIZE 128
+
+/* Call numbers that no kernel has; our filter makes stops of them. */
+#define MON_SERVICE_NR 0x3ffffff1	/* rdi = enum mon_service, rsi, rdx = its arguments */
+
+#ifndef __ASSEMBLER__
+#include <stddef.h>
+#include <stdint.h>
+#include <multivar/multivar.h>
+#include "engine/layout.h"
+#include "engine/mm.h"
+
+/* The program's registers while it is in the monitor. */
+struct mon_frame {
+	uint64_t r15, r14, r13, r12, rbx, rbp, rdi, rsi, rdx, r10, r8, r9;
+	uint64_t rax;		/* the call's number, then its result */
+	uint64_t rip;		/* where it returns to */
+	uint64_t rsp, flags;
+};
+_Static_assert(sizeof(struct mon_frame) == FRAME_SIZE, "the assembly knows it");
+
+/* The part of a thread's state that others than the monitor's own C code use. */
+struct mon_thread_head {
+	void *self;
+	void *entry;
+	struct mon_frame *frame;
+	uint64_t saved_rsp;
+	uint32_t pending;
+	uint32_t inuse;
+};
+_Static_assert(offsetof(struct mon_thread_head, inuse) == MON_INUSE, "the assembly knows it");
+
+/* What the monitor asks of the supervisor.  The result is -errno or as said. */
+enum mon_service {
+	MON_STOP,		/* the run has a verdict; does not return */
+	MON_EXPORT,		/* arg0 = descriptor; its handle */
+	MON_IMPORT,		/* arg0 = struct mon_import; the descriptor */
+	MON_CLONE,		/* arg0 = number the child must get or 0, arg1 = its thread set; before a clone */
+	MON_TAKE,		/* arg0 = where a siginfo goes, arg1 = also one that is blocked by now; its number, 0 = none */
+	MON_DELIVER,		/* arg0 = struct mon_delivery; goes on with the frame's registers */
+	MON_PSEUDO_DONE,	/* arg0 = result of the pseudo call; goes on where the program was */
+	MON_FREEZE,		/* arg0 = bytes, arg1 = how many: for the next exec; 0 = it failed */
+	MON_MAY_EXEC,		/* arg0 = struct mv_call; 0 or -errno */
+	MON_COUNTER,		/* the time stamp counter */
+	MON_NUDGE,		/* a signal was published for twins that may make no call */
+};
+
+struct mon_import {
+	uint64_t handle;
+	int32_t fd;
+	int32_t cloexec;
+};
+
+struct mon_delivery {
+	int32_t sig;
+	int32_t under_mask;	/* the call waited under a mask of its own: */
+	uint64_t mask;		/* ... this one, which the handler runs with; the thread's own is put back by its return */
+	uint64_t handler_mask;	/* what the handler blocks besides */
+	uint8_t siginfo[MV_SIGINFO_SIZE];
+};
+
+#define MON_MAPPINGS_MAX 96
+#define MON_FDS_MAX 1024
+
+/* Written by the supervisor before the monitor's first instruction. */
+struct mon_boot {
+	uint64_t arena, arena_size;
+	uint64_t run;			/* address of struct mv_run */
+	uint64_t heap, heap_size;	/* zeroed memory for the monitor */
+	uint64_t low, high;		/* all that is the monitor's: image, heap */
+	uint32_t variant;
+	uint32_t tid;
+	uint32_t usable_cpus;
+	uint32_t nmappings;
+	uint64_t entry, sp;		/* the program's */
+	uint64_t frozen, frozen_size;	/* after an exec; 0 at the start of a variant */
+	struct mv_layout layout;
+	struct mv_brk brk;
+	struct { uint64_t start, len; uint32_t ordinal, flags; } mappings[MON_MAPPINGS_MAX];
+	uint8_t fds[MON_FDS_MAX];	/* enum mv_fdkind of what is inherited, 0 = closed */
+};
+
+/* At the beginning of the image's data: where things are.  Absolute after relocation. */
+struct mon_info {
+	uint64_t start;			/* first instruction: void (void) on the first thread's stack */
+	uint64_t entry;			/* a call: rcx = return address, rax = number, else the program's registers */
+	uint64_t pseudo;		/* void (nr, arg0, arg1) on the thread's stack */
+	uint64_t async;			/* void (void) on the thread's stack: take signals */
+	uint64_t gate, gate_end;	/* the page with all system call instructions */
+	uint64_t check, insn, after, abort;	/* of the program's calls: look for signals, call, return; and give up */
+	uint64_t copy, copy_bytes, copy_end, copy_fault;	/* copying from and to the program's memory, see entry.S */
+	uint64_t text, text_end;
+	uint64_t boot;			/* struct mon_boot */
+	uint64_t thread;		/* the first thread's struct mon_thread_head */
+	uint64_t stack;			/* the top of its monitor stack */
+	uint64_t end;
+};
+#endif
+#endif

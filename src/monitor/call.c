@@ -1,0 +1,201 @@
+/*
+ * The program's calls: from the entry to the engine, and what it says back to the program.
+ */
+#include "engine/table.h"
+#include "monitor/monitor.h"
+
+#define NR_RT_SIGRETURN 15
+#define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
+
+_Noreturn void mon_stop(void)
+{
+	for (;;)
+		mon_service(MON_STOP, 0, 0);
+}
+
+_Noreturn void mon_fail(const char *text)
+{
+	mv_run_fail(mon.run, MV_VERDICT_FAILURE, text);
+	mon_stop();
+}
+
+static int64_t import(const struct mv_step *step)
+{
+	struct mon_import i = { .handle = step->handle, .fd = step->fd, .cloexec = step->cloexec };
+
+	return mon_service(MON_IMPORT, (uint64_t)&i, 0);
+}
+
+/*
+ * Make the kernel call of a step, without the lock but where a fork must find the monitor at rest.  True if step tells by now
+ * what comes next, else the result is in *r.
+ */
+static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
+{
+	if (step->call.nr == NR_RT_SIGRETURN) {
+		*r = 0;		/* at the very end: see mon_call() */
+	} else if (step->call.nr >= MV_PSEUDO_BASE) {
+		*r = step->call.nr == MV_PSEUDO_FAULT ? 0 : mon_service(MON_COUNTER, 0, 0);
+	} else if (mon_is_process_call(&step->call)) {
+		return mon_process_call(m, step, r);
+	} else {
+		mon_unlock();
+		*r = mon_gate(&step->call);
+		mon_lock();
+	}
+	return false;
+}
+
+void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step)
+{
+	unsigned rounds = 0;
+
+	while (step->action == MV_PARK) {
+		mon_wait(m, &rounds);
+		mv_retry(t, step);
+	}
+	if (step->action == MV_STOP)
+		mon_stop();
+}
+
+static bool pending(const struct mon_thread *m)
+{
+	return __atomic_load_n(&m->head.pending, __ATOMIC_RELAXED);
+}
+
+/* A call of the leader's is over: has a signal ended it, or come with its end?  True if the call ends as interrupted. */
+static bool interrupted(struct mon_thread *m, int64_t r, struct mv_step *step, struct mv_step *after)
+{
+	uint8_t info[MV_SIGINFO_SIZE] __attribute__((aligned(8)));
+	int sig;
+
+	if (!pending(m))
+		return false;
+	if (RESTARTS(r) || r == -EINTR) {
+		sig = mon_take(m, true, info);
+		if (!sig)
+			return false;
+		mon_publish(m, sig, info, MV_SIGNAL_IN_CALL, r, step);
+		step->action = MV_INTERRUPT;
+		step->result = r;
+		return true;
+	}
+	/* Once told that a signal follows, the twins wait for it. */
+	if (!after->sig && mv_signal_can_follow(m->thread)) {
+		after->sig = mon_take(m, false, after->siginfo);
+		if (after->sig)
+			mv_signal_follows(m->thread);
+	}
+	return false;
+}
+
+void mon_finish(struct mon_thread *m, struct mv_step *step)
+{
+	struct mv_step after = { 0 };
+	struct mv_call call;
+	bool ended;
+	int64_t r;
+
+	for (;;) {
+		switch (step->action) {
+		case MV_RUN:
+			call = step->call;
+			do {
+				step->call = call;
+				ended = run_call(m, step, &r);
+				if (!ended && interrupted(m, r, step, &after))
+					return;
+			} while (!ended && RESTARTS(r));
+			if (!ended)
+				mv_exit(m->thread, r, step);
+			break;
+		case MV_IMPORT:
+			mv_exit(m->thread, import(step), step);
+			break;
+		case MV_PARK:
+		case MV_STOP:
+			mon_settle(m, m->thread, step);
+			break;
+		case MV_DONE:
+			if (after.sig) {
+				r = step->result;
+				mon_publish(m, after.sig, after.siginfo, MV_SIGNAL_AT_RETURN, 0, step);
+				step->action = MV_DONE;
+				step->result = r;
+			}
+			return;
+		default:
+			return;
+		}
+	}
+}
+
+void mon_call(struct mon_frame *f)
+{
+	struct mon_thread *m = mon_self();
+	struct mv_call call = {
+		.nr = (uint32_t)f->rax, .args = { f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9 },
+	};
+	struct mv_step step = { 0 };
+	int sig;
+
+	mon_lock();
+	if (pending(m) && (sig = mon_take(m, false, step.siginfo))) {
+		uint8_t info[MV_SIGINFO_SIZE];
+
+		__builtin_memcpy(info, step.siginfo, sizeof(info));
+		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
+		mon_deliver_before(m, &step, call.nr);
+	}
+	mv_enter(m->thread, &call, &step);
+	mon_finish(m, &step);
+	if (step.action == MV_SIGNAL)
+		mon_deliver_before(m, &step, call.nr);
+	if (step.action == MV_INTERRUPT)
+		mon_deliver_interrupted(m, &step, &call);
+	if (call.nr == NR_RT_SIGRETURN) {
+		mon_unlock();
+		mon_sigreturn(f);
+	}
+	f->rax = (uint64_t)step.result;
+	if (step.sig)
+		mon_deliver_after(m, &step);
+	mon_unlock();
+}
+
+void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
+{
+	struct mon_thread *m = mon_self();
+	struct mv_call call = { .nr = (uint32_t)nr, .args = { arg0, arg1 } };
+	struct mv_step step = { 0 };
+
+	mon_lock();
+	mv_enter(m->thread, &call, &step);
+	mon_finish(m, &step);
+	if (step.action != MV_DONE)
+		mon_deliver_here(m, &step);
+	mon_unlock();
+	mon_service(MON_PSEUDO_DONE, (uint64_t)step.result, 0);
+	__builtin_unreachable();
+}
+
+void mon_async(void)
+{
+	struct mon_thread *m = mon_self();
+	uint8_t info[MV_SIGINFO_SIZE] __attribute__((aligned(8)));
+	struct mv_step step = { 0 };
+	int sig;
+
+	mon_lock();
+	if (mv_thread_variant(m->thread)) {
+		if (mv_pending_signal(m->thread, &step))
+			mon_deliver_here(m, &step);
+	} else if (pending(m) && (sig = mon_take(m, false, info))) {
+		mon_publish(m, sig, info, MV_SIGNAL_ASYNC, 0, &step);
+		mon_service(MON_NUDGE, 0, 0);
+		mon_deliver_here(m, &step);
+	}
+	mon_unlock();
+	mon_service(MON_PSEUDO_DONE, 0, 0);
+	__builtin_unreachable();
+}

@@ -1,0 +1,200 @@
+/*
+ * How a thread gets from the program into the monitor and back, and from the monitor into the kernel.
+ */
+#include "monitor/abi.h"
+
+	.macro FUNCTION name
+	.globl \name
+	.hidden \name
+	.type \name, @function
+\name:
+	.endm
+
+/* ---- the gate: the only page from where the seccomp filter lets calls through ---- */
+
+	.section .gate, "ax", @progbits
+	.balign 4096
+FUNCTION mon_gate_start
+
+/* long mon_gate(const struct mv_call *): a call of the program's.  Given up (-ERESTARTNOINTR) when a signal is there. */
+FUNCTION mon_gate
+	mov	0(%rdi), %eax
+	mov	16(%rdi), %rsi
+	mov	24(%rdi), %rdx
+	mov	32(%rdi), %r10
+	mov	40(%rdi), %r8
+	mov	48(%rdi), %r9
+	mov	8(%rdi), %rdi
+FUNCTION mon_gate_check
+	cmpl	$0, %gs:MON_PENDING
+	jne	mon_gate_abort
+FUNCTION mon_gate_insn
+	syscall
+FUNCTION mon_gate_after
+	ret
+FUNCTION mon_gate_abort
+	mov	$-513, %rax
+	ret
+
+/* long mon_kernel(nr, a, b, c, d, e): a call of our own */
+FUNCTION mon_kernel
+	mov	%rdi, %rax
+	mov	%rsi, %rdi
+	mov	%rdx, %rsi
+	mov	%rcx, %rdx
+	mov	%r8, %r10
+	mov	%r9, %r8
+	xor	%r9d, %r9d
+	syscall
+	ret
+
+/*
+ * long mon_clone(const struct mv_call *, struct mon_thread *child): a clone whose child shares our memory; its stack in the
+ * call is the child's monitor stack.
+ */
+FUNCTION mon_clone
+	push	%r15
+	mov	%rsi, %r15		/* the child finds it there */
+	mov	0(%rdi), %eax
+	mov	16(%rdi), %rsi
+	mov	24(%rdi), %rdx
+	mov	32(%rdi), %r10
+	mov	40(%rdi), %r8
+	mov	48(%rdi), %r9
+	mov	8(%rdi), %rdi
+	syscall
+	test	%rax, %rax
+	jz	1f
+	pop	%r15
+	ret
+1:	mov	$158, %eax		/* arch_prctl(ARCH_SET_GS, child) */
+	mov	$0x1001, %edi
+	mov	%r15, %rsi
+	syscall
+	mov	%gs:MON_FRAME, %rsp
+	xor	%ebp, %ebp
+	call	mon_child		/* the frame holds what the program sees */
+	mov	%gs:MON_FRAME, %rsp
+	jmp	mon_exit
+
+/* void mon_sigreturn(const struct mon_frame *) */
+FUNCTION mon_sigreturn
+	mov	FRAME_RSP(%rdi), %rsp
+	mov	$15, %eax
+	syscall
+	hlt
+
+/* void mon_exit_thread(int status): from here on the thread's memory may be another's */
+FUNCTION mon_exit_thread
+	movl	$0, %gs:MON_INUSE
+	mov	$60, %eax
+	syscall
+	hlt
+	.balign 4096, 0xcc
+FUNCTION mon_gate_end
+
+/* ---- in and out ---- */
+
+	.text
+/*
+ * rcx = return address, rax = number, all else is the program's.  Its stack is not touched: there may be a red zone, or no
+ * room.
+ */
+FUNCTION mon_entry
+	mov	%rsp, %gs:MON_SAVED_RSP
+	mov	%gs:MON_FRAME, %rsp
+	mov	%rax, FRAME_RAX(%rsp)
+	mov	%rcx, FRAME_RIP(%rsp)
+	mov	%rdi, FRAME_RDI(%rsp)
+	mov	%rsi, FRAME_RSI(%rsp)
+	mov	%rdx, FRAME_RDX(%rsp)
+	mov	%r10, FRAME_R10(%rsp)
+	mov	%r8, FRAME_R8(%rsp)
+	mov	%r9, FRAME_R9(%rsp)
+	mov	%rbx, FRAME_RBX(%rsp)
+	mov	%rbp, FRAME_RBP(%rsp)
+	mov	%r12, FRAME_R12(%rsp)
+	mov	%r13, FRAME_R13(%rsp)
+	mov	%r14, FRAME_R14(%rsp)
+	mov	%r15, FRAME_R15(%rsp)
+	pushfq
+	popq	%rax
+	mov	%rax, FRAME_FLAGS(%rsp)
+	mov	%gs:MON_SAVED_RSP, %rax
+	mov	%rax, FRAME_RSP(%rsp)
+	cld
+	mov	%rsp, %rdi
+	xor	%ebp, %ebp
+	call	mon_call
+	jmp	mon_exit
+/* void mon_leave(struct mon_thread *) */
+FUNCTION mon_leave
+	mov	MON_FRAME(%rdi), %rsp
+/* rsp = the frame */
+FUNCTION mon_exit
+	mov	FRAME_FLAGS(%rsp), %ecx
+	test	$0x244500, %ecx		/* trap, direction, nested, alignment, id: what sahf does not restore */
+	jnz	1f
+	movzbl	%cl, %eax
+	shl	$8, %eax
+	shr	$11, %ecx
+	and	$1, %ecx
+	or	%ecx, %eax
+	add	$0x7f, %al		/* overflow */
+	sahf
+	jmp	2f
+1:	pushq	FRAME_FLAGS(%rsp)
+	popfq
+2:	mov	FRAME_RDI(%rsp), %rdi
+	mov	FRAME_RSI(%rsp), %rsi
+	mov	FRAME_RDX(%rsp), %rdx
+	mov	FRAME_R10(%rsp), %r10
+	mov	FRAME_R8(%rsp), %r8
+	mov	FRAME_R9(%rsp), %r9
+	mov	FRAME_RBX(%rsp), %rbx
+	mov	FRAME_RBP(%rsp), %rbp
+	mov	FRAME_R12(%rsp), %r12
+	mov	FRAME_R13(%rsp), %r13
+	mov	FRAME_R14(%rsp), %r14
+	mov	FRAME_R15(%rsp), %r15
+	mov	FRAME_FLAGS(%rsp), %r11
+	mov	FRAME_RIP(%rsp), %rcx
+	mov	FRAME_RAX(%rsp), %rax
+	mov	FRAME_RSP(%rsp), %rsp
+	jmp	*%rcx
+
+/*
+ * size_t mon_copy(void *to, const void *from, size_t n): from or to the program's memory; how many bytes could not be copied.
+ * The supervisor makes a fault in the words go on byte by byte, and any other fault in here the end.
+ */
+FUNCTION mon_copy
+	mov	%rdx, %rcx
+	cmp	$64, %rcx
+	jae	2f
+	/* rep movsb takes long to start */
+1:	cmp	$8, %rcx
+	jb	3f
+	mov	(%rsi), %rax
+	mov	%rax, (%rdi)
+	add	$8, %rsi
+	add	$8, %rdi
+	sub	$8, %rcx
+	jmp	1b
+FUNCTION mon_copy_bytes
+3:	test	%rcx, %rcx
+	jz	mon_copy_end
+	movzbl	(%rsi), %eax
+	mov	%al, (%rdi)
+	inc	%rsi
+	inc	%rdi
+	dec	%rcx
+	jmp	3b
+2:	rep movsb
+FUNCTION mon_copy_end
+	mov	%rcx, %rax
+	ret
+FUNCTION mon_copy_fault
+	mov	%rcx, %rax
+	ret
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,166 @@
+/*
+ * The monitor's memory, and the program's memory as the monitor may look at it.
+ */
+#include "monitor/monitor.h"
+
+/* ---- ours: a bump pointer and lists of freed blocks by size class ---- */
+
+#define CLASSES 40
+static struct block { struct block *next; } *freed[CLASSES];
+static uint64_t used;
+
+/* Powers of two from 64 on, and their midpoints from 96 on. */
+static unsigned class_of(size_t size)
+{
+	unsigned k;
+
+	if (size <= 64)
+		return 0;
+	k = 63 - (unsigned)__builtin_clzll(size - 1);
+	return size <= (size_t)3 << (k - 1) ? 2 * (k - 6) + 1 : 2 * (k - 5);
+}
+
+static size_t class_size(unsigned c)
+{
+	return c & 1 ? (size_t)96 << (c / 2) : (size_t)64 << (c / 2);
+}
+
+void *mon_alloc(size_t size)
+{
+	unsigned c = class_of(size);
+	struct block *b;
+
+	if (c >= CLASSES)
+		return NULL;
+	b = freed[c];
+	if (b) {
+		freed[c] = b->next;
+		__builtin_memset(b, 0, class_size(c));
+		return b;
+	}
+	if (class_size(c) > mon_boot.heap_size - used)
+		return NULL;
+	b = (struct block *)(mon_boot.heap + used);
+	used += class_size(c);
+	return b;
+}
+
+void mon_free(void *p, size_t size)
+{
+	unsigned c = class_of(size);
+	struct block *b = p;
+
+	if (!p)
+		return;
+	b->next = freed[c];
+	freed[c] = b;
+}
+
+/* ---- the program's ---- */
+
+#define SPACE_END ((uint64_t)1 << 47)
+
+static bool overlaps(uint64_t addr, uint64_t len, uint64_t low, uint64_t high)
+{
+	return addr < high && (len > high - addr || addr + len > low);
+}
+
+bool mon_owns(uint64_t addr, uint64_t len)
+{
+	return overlaps(addr, len, mon_boot.low, mon_boot.high) || overlaps(addr, len, mon.arena, mon.arena_end);
+}
+
+/* Bytes from addr on that can be the program's. */
+static size_t allowed(uint64_t addr, size_t len)
+{
+	if (addr >= SPACE_END || mon_owns(addr, 1))
+		return 0;
+	if (len > SPACE_END - addr)
+		len = SPACE_END - addr;
+	if (addr < mon_boot.low && len > mon_boot.low - addr)
+		len = mon_boot.low - addr;
+	if (addr < mon.arena && len > mon.arena - addr)
+		len = mon.arena - addr;
+	return len;
+}
+
+size_t mon_peek(void *task, uint64_t addr, void *dst, size_t len)
+{
+	size_t n = allowed(addr, len);
+
+	(void)task;
+	return n - mon_copy(dst, (const void *)addr, n);
+}
+
+size_t mon_poke(void *task, uint64_t addr, const void *src, size_t len)
+{
+	size_t n = allowed(addr, len);
+
+	(void)task;
+	return n - mon_copy((void *)addr, src, n);
+}
+
+/* ---- what the compiler calls ---- */
+
+void *memcpy(void *restrict to, const void *restrict from, size_t n)
+{
+	void *d = to;
+
+	if (n < 128) {
+		char *t = to;
+		const char *f = from;
+
+		for (; n >= 8; n -= 8, t += 8, f += 8)
+			*(uint64_t __attribute__((may_alias, aligned(1))) *)t =
+				*(const uint64_t __attribute__((may_alias, aligned(1))) *)f;
+		for (; n; n--)
+			*(volatile char *)t++ = *f++;
+		return to;
+	}
+	__asm__ volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(n) : : "memory");
+	return to;
+}
+
+void *memset(void *to, int c, size_t n)
+{
+	void *d = to;
+
+	if (n < 128) {
+		uint64_t word = 0x0101010101010101u * (uint8_t)c;
+		char *t = to;
+
+		for (; n >= 8; n -= 8, t += 8)
+			*(uint64_t __attribute__((may_alias, aligned(1))) *)t = word;
+		for (; n; n--)
+			*(volatile char *)t++ = (char)c;
+		return to;
+	}
+	__asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(c) : "memory");
+	return to;
+}
+
+void *memmove(void *to, const void *from, size_t n)
+{
+	char *t = to;
+	const char *f = from;
+
+	if (t <= f || t >= f + n)
+		return t == f ? to : memcpy(to, from, n);
+	while (n--)
+		((volatile char *)t)[n] = f[n];
+	return to;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const uint8_t *x = a, *y = b;
+
+	for (; n >= 8; n -= 8, x += 8, y += 8)
+		if (*(const uint64_t __attribute__((may_alias, aligned(1))) *)x !=
+		    *(const uint64_t __attribute__((may_alias, aligned(1))) *)y)
+			break;
+	for (; n; n--, x++, y++)
+		if (*x != *y)
+			return *x - *y;
+	return 0;
+}

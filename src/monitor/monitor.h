@@ -1,0 +1,115 @@
+/*
+ * The monitor: the engine inside of a variant's process.  No libc, no TLS but %gs, no vector registers, no system call
+ * instruction outside of the gate.  One process, any number of threads; the engine is entered with the monitor's lock held.
+ */
+#ifndef MV_MONITOR_MONITOR_H
+#define MV_MONITOR_MONITOR_H
+
+#include <stdbool.h>
+#include <linux/errno.h>
+#include "monitor/abi.h"
+
+#define MON_STACK 32768
+
+struct mon_thread {
+	struct mon_thread_head head;
+	struct mon_thread *next;		/* of all ever made in this process */
+	struct mv_thread *thread;		/* the engine's; NULL once the thread is ending */
+	struct mon_thread *child;		/* being made by a clone that shares our memory */
+	uint32_t attached;			/* child: it has its engine thread */
+	struct mv_step *parent_step;		/* child of a vfork: of the call its parent is in, which it has to end */
+	uint64_t app_gs;
+	uint8_t stack[MON_STACK] __attribute__((aligned(64)));
+	struct mon_frame frame __attribute__((aligned(64)));
+};
+
+struct mon {
+	struct mv_run *run;
+	uint64_t arena, arena_end;
+	uint32_t lock;
+	uint32_t spin;				/* how long a wait spins */
+	struct mon_thread *threads;
+};
+extern struct mon mon;
+extern struct mon_boot mon_boot;
+
+static inline struct mon_thread *mon_self(void)
+{
+	struct mon_thread *t;
+
+	__asm__("mov %%gs:%c1, %0" : "=r"(t) : "i"(MON_SELF));
+	return t;
+}
+
+static inline bool mon_is_error(int64_t r)
+{
+	return r < 0 && r >= -4095;
+}
+
+/* entry.S */
+long mon_gate(const struct mv_call *call);
+long mon_kernel(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
+long mon_clone(const struct mv_call *call, struct mon_thread *child);
+_Noreturn void mon_sigreturn(const struct mon_frame *f);
+_Noreturn void mon_exit_thread(int status);
+_Noreturn void mon_leave(struct mon_thread *m);		/* to the program, with the frame's registers */
+size_t mon_copy(void *to, const void *from, size_t n);
+
+static inline long mon_service(enum mon_service s, uint64_t a, uint64_t b)
+{
+	return mon_kernel(MON_SERVICE_NR, s, a, b, 0, 0);
+}
+
+/* memory.c; and what the compiler calls */
+void *memcpy(void *restrict to, const void *restrict from, size_t n);
+void *memset(void *to, int c, size_t n);
+void *memmove(void *to, const void *from, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+void *mon_alloc(size_t size);		/* zeroed; NULL */
+void mon_free(void *p, size_t size);
+size_t mon_peek(void *task, uint64_t addr, void *dst, size_t len);
+size_t mon_poke(void *task, uint64_t addr, const void *src, size_t len);
+bool mon_owns(uint64_t addr, uint64_t len);	/* does the range touch what is the monitor's? */
+
+/* lock.c */
+void mon_lock(void);
+void mon_unlock(void);
+/* Other threads of the run have to move before m can: give them time.  Called and returns with the lock held. */
+void mon_wait(struct mon_thread *m, unsigned *rounds);
+void mon_wait_word(uint32_t *word, uint32_t while_value);
+
+/* call.c */
+void mon_call(struct mon_frame *f);
+_Noreturn void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1);
+_Noreturn void mon_async(void);
+/* Wait until step is no MV_PARK; ends with the run. */
+void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step);
+/* Drive a step to the call's end: DONE, SIGNAL or INTERRUPT.  With the lock held. */
+void mon_finish(struct mon_thread *m, struct mv_step *step);
+_Noreturn void mon_stop(void);
+_Noreturn void mon_fail(const char *text);
+
+/* process.c: calls that make threads and processes, execute programs, end */
+bool mon_is_process_call(const struct mv_call *call);
+/* Carry out step; true if step tells by now what comes next, else the call's result is in *result. */
+bool mon_process_call(struct mon_thread *m, struct mv_step *step, int64_t *result);
+struct mon_thread *mon_thread_make(void);
+void mon_thread_init(struct mon_thread *m);
+void mon_child(void);			/* where a thread begins; from entry.S */
+
+/* signal.c */
+/*
+ * Leader: take one signal that the supervisor holds: its number, or 0.  blocked: also one that the thread's mask blocks by
+ * now.
+ */
+int mon_take(struct mon_thread *m, bool blocked, uint8_t siginfo[MV_SIGINFO_SIZE]);
+/* Publish it; fills step as what the caller delivers then. */
+void mon_publish(struct mon_thread *m, int sig, const uint8_t siginfo[MV_SIGINFO_SIZE], enum mv_signal_when when,
+		 int64_t result, struct mv_step *step);
+/* Let the frame's registers be those of a call that step's signal comes before, after, or in; does not return. */
+_Noreturn void mon_deliver_before(struct mon_thread *m, const struct mv_step *step, uint64_t nr);
+_Noreturn void mon_deliver_after(struct mon_thread *m, const struct mv_step *step);
+_Noreturn void mon_deliver_here(struct mon_thread *m, const struct mv_step *step);	/* in a pseudo call */
+_Noreturn void mon_deliver_interrupted(struct mon_thread *m, const struct mv_step *step, const struct mv_call *call);
+
+#endif

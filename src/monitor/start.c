@@ -1,0 +1,108 @@
+/*
+ * The monitor's beginning in a process that has just executed a program, and what the supervisor knows of its image.
+ */
+#include "monitor/monitor.h"
+
+extern char mon_gate_start[], mon_gate_end[], mon_gate_check[], mon_gate_insn[], mon_gate_after[], mon_gate_abort[];
+extern char mon_copy_bytes[], mon_copy_end[], mon_copy_fault[], mon_text[], mon_text_end[], mon_image_end[];
+void mon_entry(void);
+void mon_start(void);
+
+struct mon mon;
+struct mon_boot mon_boot;
+static struct mon_thread first;
+
+__attribute__((section(".mon_info"), used)) const volatile struct mon_info mon_info = {
+	.start = (uint64_t)mon_start,
+	.entry = (uint64_t)mon_entry,
+	.pseudo = (uint64_t)mon_pseudo,
+	.async = (uint64_t)mon_async,
+	.gate = (uint64_t)mon_gate_start,
+	.gate_end = (uint64_t)mon_gate_end,
+	.check = (uint64_t)mon_gate_check,
+	.insn = (uint64_t)mon_gate_insn,
+	.after = (uint64_t)mon_gate_after,
+	.abort = (uint64_t)mon_gate_abort,
+	.copy = (uint64_t)mon_copy,
+	.copy_bytes = (uint64_t)mon_copy_bytes,
+	.copy_end = (uint64_t)mon_copy_end,
+	.copy_fault = (uint64_t)mon_copy_fault,
+	.text = (uint64_t)mon_text,
+	.text_end = (uint64_t)mon_text_end,
+	.boot = (uint64_t)&mon_boot,
+	.thread = (uint64_t)&first,
+	.stack = (uint64_t)&first.frame,
+	.end = (uint64_t)mon_image_end,
+};
+
+static int export_fd(void *task, int fd, uint64_t *handle)
+{
+	long r = mon_service(MON_EXPORT, (uint64_t)fd, 0);
+
+	(void)task;
+	if (r < 0)
+		return (int)r;
+	*handle = (uint64_t)r;
+	return 0;
+}
+
+static int may_exec(void *task, const struct mv_call *call)
+{
+	(void)task;
+	return (int)mon_service(MON_MAY_EXEC, (uint64_t)call, 0);
+}
+
+static const struct mv_ops ops = {
+	.peek = mon_peek, .poke = mon_poke, .alloc = mon_alloc, .free = mon_free, .export_fd = export_fd, .may_exec = may_exec,
+};
+
+static void fill_process(struct mv_process *p, bool fds)
+{
+	struct mv_mm *mm = mv_process_mm(p);
+
+	for (unsigned i = 0; i < mon_boot.nmappings; i++)
+		if (mv_mm_add(mm, mon_boot.mappings[i].start, mon_boot.mappings[i].len, mon_boot.mappings[i].ordinal,
+			      mon_boot.mappings[i].flags))
+			mon_fail("out of memory for the engine");
+	*mv_mm_brk(mm) = mon_boot.brk;
+	for (int fd = 0; fds && fd < MON_FDS_MAX; fd++)
+		if (mon_boot.fds[fd] && mv_process_fd(p, fd, mon_boot.fds[fd]))
+			mon_fail("out of memory for the engine");
+}
+
+static void begin(struct mon_thread *m)
+{
+	struct mv_step step = { 0 };
+
+	if (mon_boot.frozen) {
+		m->thread = mv_thread_thaw(mon.run, (void *)mon_boot.frozen, mon_boot.frozen_size, &mon_boot.layout, &ops, m);
+		if (!m->thread)
+			mon_fail("out of memory for the engine at an exec");
+		mv_thread_exec(m->thread, &step);
+		mon_finish(m, &step);
+	} else {
+		m->thread = mv_thread_root(mon.run, mon_boot.variant, mon_boot.tid, &ops, m);
+		if (!m->thread)
+			mon_stop();
+		*mv_mm_layout(mv_process_mm(mv_thread_process(m->thread))) = mon_boot.layout;
+	}
+	fill_process(mv_thread_process(m->thread), !mon_boot.frozen);
+}
+
+/* The supervisor has pointed %gs to the first thread. */
+void mon_start(void)
+{
+	struct mon_thread *m = &first;
+
+	mon.run = (struct mv_run *)mon_boot.run;
+	mon.arena = mon_boot.arena;
+	mon.arena_end = mon_boot.arena + mon_boot.arena_size;
+	mon.spin = mon_boot.usable_cpus >= 2 ? 2000 : 0;
+	mon_thread_init(m);
+	mon.threads = m;
+	mon_lock();
+	begin(m);
+	mon_unlock();
+	m->frame = (struct mon_frame){ .rip = mon_boot.entry, .rsp = mon_boot.sp, .flags = 0x202 };
+	mon_leave(m);
+}
