@@ -70,7 +70,7 @@ enum mon_service {
 	MON_EXPORT,		/* arg0 = descriptor; its handle */
 	MON_IMPORT,		/* arg0 = struct mon_import; the descriptor */
 	MON_CLONE,		/* arg0 = number the child must get or 0, arg1 = its thread set; before a clone */
-	MON_TAKE,		/* arg0 = where a siginfo goes, arg1 = also one that is blocked by now; its number, 0 = none */
+	MON_TAKE,		/* arg0 = where a siginfo goes; the signal's number, 0 = none.  To be delivered then */
 	MON_DELIVER,		/* arg0 = struct mon_delivery; goes on with the frame's registers */
 	MON_PSEUDO_DONE,	/* arg0 = result of the pseudo call; goes on where the program was */
 	MON_FREEZE,		/* arg0 = bytes, arg1 = how many: for the next exec; 0 = it failed */
@@ -89,7 +89,6 @@ struct mon_delivery {
 	int32_t sig;
 	int32_t under_mask;	/* the call waited under a mask of its own: */
 	uint64_t mask;		/* ... this one, which the handler runs with; the thread's own is put back by its return */
-	uint64_t handler_mask;	/* what the handler blocks besides */
 	uint8_t siginfo[MV_SIGINFO_SIZE];
 };
 

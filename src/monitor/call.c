@@ -5,6 +5,7 @@
 #include "monitor/monitor.h"
 
 #define NR_RT_SIGRETURN 15
+#define NR_SIGALTSTACK 131
 #define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 
 _Noreturn void mon_stop(void)
@@ -40,7 +41,7 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 		return mon_process_call(m, step, r);
 	} else {
 		mon_unlock();
-		*r = mon_gate(&step->call);
+		*r = step->call.nr == NR_SIGALTSTACK ? mon_gate_on_stack(&step->call, m->frame.rsp) : mon_gate(&step->call);
 		mon_lock();
 	}
 	return false;
@@ -72,7 +73,7 @@ static bool interrupted(struct mon_thread *m, int64_t r, struct mv_step *step, s
 	if (!pending(m))
 		return false;
 	if (RESTARTS(r) || r == -EINTR) {
-		sig = mon_take(m, true, info);
+		sig = mon_take(info);
 		if (!sig)
 			return false;
 		mon_publish(m, sig, info, MV_SIGNAL_IN_CALL, r, step);
@@ -82,7 +83,7 @@ static bool interrupted(struct mon_thread *m, int64_t r, struct mv_step *step, s
 	}
 	/* Once told that a signal follows, the twins wait for it. */
 	if (!after->sig && mv_signal_can_follow(m->thread)) {
-		after->sig = mon_take(m, false, after->siginfo);
+		after->sig = mon_take(after->siginfo);
 		if (after->sig)
 			mv_signal_follows(m->thread);
 	}
@@ -136,14 +137,15 @@ void mon_call(struct mon_frame *f)
 	struct mv_call call = {
 		.nr = (uint32_t)f->rax, .args = { f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9 },
 	};
-	struct mv_step step = { 0 };
+	uint8_t info[MV_SIGINFO_SIZE] __attribute__((aligned(8)));
+	struct mv_step step;
 	int sig;
 
 	mon_lock();
-	if (pending(m) && (sig = mon_take(m, false, step.siginfo))) {
-		uint8_t info[MV_SIGINFO_SIZE];
-
-		__builtin_memcpy(info, step.siginfo, sizeof(info));
+	sig = pending(m) ? mon_take(info) : 0;
+	if (!sig && call.nr == NR_RT_SIGRETURN && !mv_thread_variant(m->thread))
+		sig = mon_take_unblocked(f, info);
+	if (sig) {
 		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
 		mon_deliver_before(m, &step, call.nr);
 	}
@@ -159,7 +161,7 @@ void mon_call(struct mon_frame *f)
 	}
 	f->rax = (uint64_t)step.result;
 	if (step.sig)
-		mon_deliver_after(m, &step);
+		mon_deliver(&step);
 	mon_unlock();
 }
 
@@ -173,7 +175,7 @@ void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
 	mv_enter(m->thread, &call, &step);
 	mon_finish(m, &step);
 	if (step.action != MV_DONE)
-		mon_deliver_here(m, &step);
+		mon_deliver(&step);
 	mon_unlock();
 	mon_service(MON_PSEUDO_DONE, (uint64_t)step.result, 0);
 	__builtin_unreachable();
@@ -189,11 +191,11 @@ void mon_async(void)
 	mon_lock();
 	if (mv_thread_variant(m->thread)) {
 		if (mv_pending_signal(m->thread, &step))
-			mon_deliver_here(m, &step);
-	} else if (pending(m) && (sig = mon_take(m, false, info))) {
+			mon_deliver(&step);
+	} else if (pending(m) && (sig = mon_take(info))) {
 		mon_publish(m, sig, info, MV_SIGNAL_ASYNC, 0, &step);
 		mon_service(MON_NUDGE, 0, 0);
-		mon_deliver_here(m, &step);
+		mon_deliver(&step);
 	}
 	mon_unlock();
 	mon_service(MON_PSEUDO_DONE, 0, 0);

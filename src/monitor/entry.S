@@ -36,6 +36,19 @@ FUNCTION mon_gate_abort
 	mov	$-513, %rax
 	ret
 
+/* long mon_gate_on_stack(const struct mv_call *, rsp): the stack is not used */
+FUNCTION mon_gate_on_stack
+	push	%rbx
+	mov	%rsp, %rbx
+	mov	%rsi, %rsp
+	mov	0(%rdi), %eax
+	mov	16(%rdi), %rsi
+	mov	8(%rdi), %rdi
+	syscall
+	mov	%rbx, %rsp
+	pop	%rbx
+	ret
+
 /* long mon_kernel(nr, a, b, c, d, e): a call of our own */
 FUNCTION mon_kernel
 	mov	%rdi, %rax

@@ -48,6 +48,7 @@ static inline bool mon_is_error(int64_t r)
 
 /* entry.S */
 long mon_gate(const struct mv_call *call);
+long mon_gate_on_stack(const struct mv_call *call, uint64_t rsp);	/* for calls that look at the stack pointer */
 long mon_kernel(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
 long mon_clone(const struct mv_call *call, struct mon_thread *child);
 _Noreturn void mon_sigreturn(const struct mon_frame *f);
@@ -98,18 +99,16 @@ void mon_thread_init(struct mon_thread *m);
 void mon_child(void);			/* where a thread begins; from entry.S */
 
 /* signal.c */
-/*
- * Leader: take one signal that the supervisor holds: its number, or 0.  blocked: also one that the thread's mask blocks by
- * now.
- */
-int mon_take(struct mon_thread *m, bool blocked, uint8_t siginfo[MV_SIGINFO_SIZE]);
+/* Leader: take one signal that the supervisor holds, to deliver it: its number, or 0. */
+int mon_take(uint8_t siginfo[MV_SIGINFO_SIZE]);
+/* Leader, at a sigreturn: take one that is blocked until then. */
+int mon_take_unblocked(const struct mon_frame *f, uint8_t siginfo[MV_SIGINFO_SIZE]);
 /* Publish it; fills step as what the caller delivers then. */
 void mon_publish(struct mon_thread *m, int sig, const uint8_t siginfo[MV_SIGINFO_SIZE], enum mv_signal_when when,
 		 int64_t result, struct mv_step *step);
 /* Let the frame's registers be those of a call that step's signal comes before, after, or in; does not return. */
 _Noreturn void mon_deliver_before(struct mon_thread *m, const struct mv_step *step, uint64_t nr);
-_Noreturn void mon_deliver_after(struct mon_thread *m, const struct mv_step *step);
-_Noreturn void mon_deliver_here(struct mon_thread *m, const struct mv_step *step);	/* in a pseudo call */
+_Noreturn void mon_deliver(const struct mv_step *step);	/* after it, or in a pseudo call */
 _Noreturn void mon_deliver_interrupted(struct mon_thread *m, const struct mv_step *step, const struct mv_call *call);
 
 #endif

@@ -5,16 +5,43 @@
 #include "monitor/monitor.h"
 
 #define NR_RT_SIGACTION 13
+#define NR_RT_SIGPENDING 127
+#define NR_RT_SIGTIMEDWAIT 128
 #define SA_RESTART 0x10000000u
 #define SYSCALL_INSN 0x050f		/* in memory order */
 #define TRAMPOLINE_TAIL 15		/* from where a trampoline enters the monitor to where it returns */
 
 struct action { uint64_t handler, flags, restorer, mask; };
 
-int mon_take(struct mon_thread *m, bool blocked, uint8_t siginfo[MV_SIGINFO_SIZE])
+int mon_take(uint8_t siginfo[MV_SIGINFO_SIZE])
 {
-	(void)m;
-	return (int)mon_service(MON_TAKE, (uint64_t)siginfo, blocked);
+	return (int)mon_service(MON_TAKE, (uint64_t)siginfo, 0);
+}
+
+/* Blocked signals that the end of a handler unblocks.  To stop and to go on are the kernel's business. */
+#define NOT_OURS (1ull << 17 | 1ull << 18 | 1ull << 19 | 1ull << 20 | 1ull << 21)
+#define CONTEXT_MASK 296		/* offset of uc_sigmask in struct ucontext */
+
+int mon_take_unblocked(const struct mon_frame *f, uint8_t siginfo[MV_SIGINFO_SIZE])
+{
+	struct { int64_t sec, nsec; } now = { 0, 0 };
+	uint64_t pending = 0, mask;
+	struct action a;
+	long sig;
+
+	mon_kernel(NR_RT_SIGPENDING, (uint64_t)&pending, 8, 0, 0, 0);
+	if (!pending || mon_peek(NULL, f->rsp + CONTEXT_MASK, &mask, 8) != 8)
+		return 0;
+	for (pending &= ~mask & ~NOT_OURS; pending; pending &= ~(1ull << (sig - 1))) {
+		sig = mon_kernel(NR_RT_SIGTIMEDWAIT, (uint64_t)&pending, (uint64_t)siginfo, (uint64_t)&now, 8, 0);
+		if (sig <= 0)
+			return 0;
+		mon_kernel(NR_RT_SIGACTION, (uint64_t)sig, 0, (uint64_t)&a, 8, 0);
+		/* Ignored: by the program, or as SIGCHLD, SIGURG and SIGWINCH are by themselves. */
+		if (a.handler != 1 && (a.handler || (sig != 17 && sig != 23 && sig != 28)))
+			return (int)sig;
+	}
+	return 0;
 }
 
 void mon_publish(struct mon_thread *m, int sig, const uint8_t siginfo[MV_SIGINFO_SIZE], enum mv_signal_when when,
@@ -26,10 +53,9 @@ void mon_publish(struct mon_thread *m, int sig, const uint8_t siginfo[MV_SIGINFO
 	__builtin_memcpy(step->siginfo, siginfo, MV_SIGINFO_SIZE);
 }
 
-static void deliver(const struct mv_step *step, const uint64_t *mask, uint64_t handler_mask)
+static _Noreturn void deliver(const struct mv_step *step, const uint64_t *mask)
 {
-	struct mon_delivery d = { .sig = step->sig, .under_mask = mask != NULL, .mask = mask ? *mask : 0,
-				  .handler_mask = handler_mask };
+	struct mon_delivery d = { .sig = step->sig, .under_mask = mask != NULL, .mask = mask ? *mask : 0 };
 
 	__builtin_memcpy(d.siginfo, step->siginfo, sizeof(d.siginfo));
 	mon_unlock();
@@ -52,22 +78,12 @@ void mon_deliver_before(struct mon_thread *m, const struct mv_step *step, uint64
 
 	f->rax = nr;
 	f->rip = again(f);
-	deliver(step, NULL, 0);
-	__builtin_unreachable();
+	deliver(step, NULL);
 }
 
-void mon_deliver_after(struct mon_thread *m, const struct mv_step *step)
+void mon_deliver(const struct mv_step *step)
 {
-	(void)m;
-	deliver(step, NULL, 0);
-	__builtin_unreachable();
-}
-
-void mon_deliver_here(struct mon_thread *m, const struct mv_step *step)
-{
-	(void)m;
-	deliver(step, NULL, 0);
-	__builtin_unreachable();
+	deliver(step, NULL);
 }
 
 /* Where the signal mask is that the call puts in place while it waits; 0 for calls without one. */
@@ -107,6 +123,5 @@ void mon_deliver_interrupted(struct mon_thread *m, const struct mv_step *step, c
 	} else {
 		f->rax = (uint64_t)-EINTR;
 	}
-	deliver(step, under ? &mask : NULL, a.mask);
-	__builtin_unreachable();
+	deliver(step, under ? &mask : NULL);
 }

@@ -35,8 +35,14 @@ struct in_task {
 	bool pseudo;			/* sent into the monitor from the midst of the program; pt_task.own holds its registers */
 	bool counting;			/* ... at a look at the time stamp counter */
 	bool agreed;			/* the fault that comes next is the same in all variants */
-	bool under_mask;		/* the signal on its way is delivered under: */
-	uint64_t mask, own_mask;
+	/*
+	 * While a signal is held or on its way no other is let through, so that the kernel keeps them in order: the thread's
+	 * mask is then ours, and own_mask the program's.
+	 */
+	bool masked;
+	uint64_t own_mask;
+	bool under_mask;		/* the signal on its way is delivered under this mask: */
+	uint64_t mask;
 	bool stepping;			/* to the handler's first instruction, to set right the mask that it returns to */
 };
 
@@ -73,7 +79,8 @@ void in_retry(struct pt *pt);
 /* signal.c */
 void in_on_signal(struct pt_task *t, int sig);
 void in_on_stop(struct pt_task *t, int sig);
-int64_t in_take(struct pt_task *t, uint64_t to, bool blocked);
+int64_t in_take(struct pt_task *t, uint64_t to);
+void in_first_stop(struct pt_task *t);	/* of a new thread */
 void in_deliver(struct pt_task *t, uint64_t delivery);
 void in_nudge(struct pt_task *leader);
 

@@ -167,8 +167,10 @@ void in_on_clone(struct pt_task *t, pid_t child)
 	c->started = pt_stray_take(pt, child);
 	if (pt_doomed(pt, t->variant, tid))
 		pt_process_kill(c->process);
+	c->inside->masked = t->inside->masked;
+	c->inside->own_mask = t->inside->own_mask;
 	if (c->started)
-		pt_resume(c, PTRACE_CONT, 0);
+		in_first_stop(c);
 	pt_resume(t, PTRACE_CONT, 0);
 }
 
@@ -213,6 +215,7 @@ void in_on_exec(struct pt_task *t)
 static void pseudo_done(struct pt_task *t, uint64_t result)
 {
 	uint32_t counter;
+	bool trap;
 
 	if (!t->inside->pseudo) {
 		answer(t, -EINVAL);
@@ -229,8 +232,16 @@ static void pseudo_done(struct pt_task *t, uint64_t result)
 			t->regs.rcx = 0;
 	}
 	t->inside->counting = false;
+	/* A fault happens again, a trap is behind its instruction. */
+	trap = t->inside->agreed && t->inject.si_signo == SIGTRAP;
+	if (trap)
+		t->inside->agreed = false;
 	t->regs.orig_rax = (uint64_t)-1;
-	if (pt_set_regs(t))
+	if (!pt_set_regs(t))
+		return;
+	if (trap)
+		pt_inject(t, SIGTRAP, &t->inject);
+	else
 		pt_resume(t, PTRACE_CONT, 0);
 }
 
@@ -251,7 +262,7 @@ static void serve(struct pt_task *t)
 		before_clone(t);
 		break;
 	case MON_TAKE:
-		answer(t, in_take(t, a, b));
+		answer(t, in_take(t, a));
 		break;
 	case MON_DELIVER:
 		in_deliver(t, a);

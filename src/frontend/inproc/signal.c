@@ -26,6 +26,47 @@ static void set_pending(struct pt_task *t, uint32_t value)
 	pt_poke(t, in_head(t) + MON_PENDING, &value, sizeof(value));
 }
 
+/* ---- masks ---- */
+
+/* Signals that an instruction causes: to block them would kill the program. */
+#define SYNCHRONOUS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGFPE - 1) | 1ull << (SIGILL - 1) | \
+		     1ull << (SIGTRAP - 1) | 1ull << (SIGSYS - 1))
+
+#define NEVER_BLOCKED (1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1))
+
+static uint64_t get_mask(const struct pt_task *t)
+{
+	uint64_t mask = 0;
+
+	ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(mask), &mask);
+	return mask;
+}
+
+static void set_mask(const struct pt_task *t, uint64_t mask)
+{
+	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(mask), &mask);
+}
+
+/* Let none through but those of open; the program's own mask is in own_mask then. */
+static void mask_all_but(struct pt_task *t, uint64_t open)
+{
+	struct in_task *i = t->inside;
+	uint64_t now = get_mask(t);
+
+	/* A sigreturn may have put the program's mask back meanwhile. */
+	if (!i->masked || (now | SYNCHRONOUS | NEVER_BLOCKED) != ~0ull)
+		i->own_mask = now;
+	i->masked = true;
+	set_mask(t, (~0ull & ~SYNCHRONOUS & ~open) | (i->own_mask & SYNCHRONOUS & ~open));
+}
+
+static void unmask(struct pt_task *t)
+{
+	if (t->inside->masked)
+		set_mask(t, t->inside->own_mask);
+	t->inside->masked = false;
+}
+
 /* ---- faults ---- */
 
 /* A fault while copying from or to the program's memory: the copy ends here. */
@@ -61,6 +102,7 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 	}
 	t->inside->counting = nr;
 	t->inside->agreed = !nr;
+	t->inject = *info;
 	if (!in_send(t, info_of(t)->pseudo, nr ? nr : MV_PSEUDO_FAULT, nr ? 0 : (uint64_t)info->si_signo,
 		     nr ? 0 : (uint32_t)info->si_code))
 		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, "a thread has lost its monitor");
@@ -89,6 +131,7 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 		return;
 	}
 	pt_hold(t, info);
+	mask_all_but(t, 0);
 	set_pending(t, 1);
 	if (r->rip >= m->check && r->rip <= m->insn) {
 		r->rip = m->abort;
@@ -102,18 +145,28 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 		pt_resume(t, PTRACE_CONT, 0);
 }
 
-/*
- * The handler's first instruction: the call's own mask was in place when the signal came, and the thread's is put back by the
- * handler's return.
- */
+/* The handler's first instruction: what it returns to has the thread's own mask. */
 static void set_masks(struct pt_task *t)
 {
 	struct in_task *i = t->inside;
 
 	i->stepping = false;
 	pt_poke(t, t->regs.rsp + FRAME_MASK, &i->own_mask, sizeof(i->own_mask));
-	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(i->mask), &i->mask);
 	pt_resume(t, PTRACE_CONT, 0);
+}
+
+/* A mask must not block the signal that is delivered under it: the kernel would put it off. */
+static void on_queued(struct pt_task *t, int sig)
+{
+	struct in_task *i = t->inside;
+	uint64_t bit = 1ull << (sig - 1);
+
+	if (!i->masked)
+		i->own_mask = get_mask(t);
+	i->stepping = i->under_mask || i->own_mask & bit;
+	set_mask(t, (i->under_mask ? i->mask : i->own_mask) & ~bit);
+	i->masked = i->under_mask = false;
+	pt_resume(t, i->stepping ? PTRACE_SINGLESTEP : PTRACE_CONT, sig);
 }
 
 void in_on_signal(struct pt_task *t, int sig)
@@ -125,9 +178,7 @@ void in_on_signal(struct pt_task *t, int sig)
 	if (sig == SIGTRAP && t->inside->stepping) {
 		set_masks(t);
 	} else if (pt_is_queued(t, sig, &info)) {
-		t->inside->stepping = t->inside->under_mask;
-		t->inside->under_mask = false;
-		pt_resume(t, t->inside->stepping ? PTRACE_SINGLESTEP : PTRACE_CONT, sig);
+		on_queued(t, sig);
 	} else if (pt_synchronous(&info)) {
 		on_fault(t, &info);
 	} else if (t->variant) {
@@ -139,19 +190,17 @@ void in_on_signal(struct pt_task *t, int sig)
 
 /* ---- what the monitor asks for ---- */
 
-int64_t in_take(struct pt_task *t, uint64_t to, bool blocked)
+int64_t in_take(struct pt_task *t, uint64_t to)
 {
 	siginfo_t info;
-	uint64_t mask = 0;
-	bool found;
+	bool found = pt_take_held(t, 0, &info);
 
-	if (!blocked)
-		ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(mask), &mask);
-	found = pt_take_held(t, mask, &info);
 	if (!t->held)
 		set_pending(t, 0);
-	if (!found)
+	if (!found) {
+		unmask(t);
 		return 0;
+	}
 	return pt_poke(t, to, &info, sizeof(info)) == sizeof(info) ? info.si_signo : -EFAULT;
 }
 
@@ -175,15 +224,9 @@ void in_deliver(struct pt_task *t, uint64_t delivery)
 	t->regs.orig_rax = (uint64_t)-1;
 	if (!pt_set_regs(t))
 		return;
-	if (d.under_mask) {
-		uint64_t open;
-
-		ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(i->own_mask), &i->own_mask);
-		open = i->own_mask & ~(1ull << (d.sig - 1));
-		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(open), &open);
-		i->mask = d.mask | d.handler_mask | 1ull << (d.sig - 1);
-		i->under_mask = true;
-	}
+	mask_all_but(t, 1ull << (d.sig - 1));
+	i->under_mask = d.under_mask;
+	i->mask = d.mask;
 	pt_inject(t, d.sig, d.siginfo);
 }
 
@@ -201,13 +244,19 @@ void in_nudge(struct pt_task *leader)
 	}
 }
 
+void in_first_stop(struct pt_task *t)
+{
+	unmask(t);	/* what its parent was masked with is inherited */
+	pt_resume(t, PTRACE_CONT, 0);
+}
+
 void in_on_stop(struct pt_task *t, int sig)
 {
 	bool asked = t->interrupting;
 
 	if (!t->started) {
 		t->started = true;
-		pt_resume(t, PTRACE_CONT, 0);
+		in_first_stop(t);
 		return;
 	}
 	if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU) {
