@@ -220,6 +220,11 @@ bool mv_signal_point(const struct mv_thread *t);
 
 /* Follower outside of any call: is a MV_SIGNAL_ASYNC signal the next thing in its stream?  Fills step, returns true if so. */
 bool mv_pending_signal(struct mv_thread *t, struct mv_step *step);
+/*
+ * The same question without taking the signal.  A front-end asks when the signal is published and again whenever the thread
+ * goes on outside of calls: it may have been in an earlier call before, and sleep in a call outside of the stream later.
+ */
+bool mv_signal_waits(const struct mv_thread *t);
 
 /* ---- for reports ---- */
 

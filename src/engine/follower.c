@@ -481,15 +481,29 @@ void mv_follow_ran(struct mv_thread *t, int64_t result, struct mv_step *step)
 	}
 }
 
-bool mv_pending_signal(struct mv_thread *t, struct mv_step *step)
+static const struct mv_record *signal_next(const struct mv_thread *t, const void **payload)
 {
-	const void *payload;
 	const struct mv_record *rec;
 
 	if (t->state != MV_ST_IDLE || !t->variant)
-		return false;
-	rec = mv_stream_next(t->stream, consumer(t), &payload);
-	if (!rec || rec->kind != MV_REC_SIGNAL || rec->extra != MV_SIGNAL_ASYNC)
+		return NULL;
+	rec = mv_stream_next(t->stream, consumer(t), payload);
+	return rec && rec->kind == MV_REC_SIGNAL && rec->extra == MV_SIGNAL_ASYNC ? rec : NULL;
+}
+
+bool mv_signal_waits(const struct mv_thread *t)
+{
+	const void *payload;
+
+	return signal_next(t, &payload);
+}
+
+bool mv_pending_signal(struct mv_thread *t, struct mv_step *step)
+{
+	const void *payload;
+	const struct mv_record *rec = signal_next(t, &payload);
+
+	if (!rec)
 		return false;
 	take_signal(t, rec, payload, step);
 	step->action = MV_SIGNAL;

@@ -141,7 +141,7 @@ void *pt_alloc(size_t size);
 void pt_free(void *p, size_t size);
 bool pt_get_regs(struct pt_task *t);
 bool pt_set_regs(struct pt_task *t);
-/* Let it run on: request is PTRACE_CONT or PTRACE_SYSCALL. */
+/* Let it run on, PTRACE_CONT outside of calls or PTRACE_SYSCALL to its call's exit. */
 void pt_resume(struct pt_task *t, int request, int sig);
 struct pt_sigsets { uint64_t pending, blocked, ignored, caught; };
 bool pt_sigsets(pid_t tid, struct pt_sigsets *out);
@@ -199,6 +199,8 @@ void pt_inject(struct pt_task *t, int sig, const void *siginfo);
 bool pt_signal_due(struct pt_task *t);
 /* Leader: are only signals pending that would do nothing? */
 bool pt_woken_for_nothing(struct pt_task *t);
+/* Follower: stop it if it runs outside of calls while a signal is the next thing in its stream. */
+void pt_nudge(struct pt_task *t);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */
 bool pt_publish_held(struct pt_task *t, enum pt_at at);
 

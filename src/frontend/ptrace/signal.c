@@ -151,16 +151,23 @@ bool pt_publish_held(struct pt_task *t, enum pt_at at)
 	return false;
 }
 
+/* One signal at a time: while one is on its way to the thread, the next has to wait for its delivery. */
+void pt_nudge(struct pt_task *t)
+{
+	if (!t->thread || !t->started || t->at != PT_RUNNING || t->interrupting || t->inject_sig || !mv_signal_waits(t->thread))
+		return;
+	t->interrupting = true;
+	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
+}
+
 /* Let followers that run free of calls know that a signal is there for them. */
 static void nudge_followers(struct pt_task *leader)
 {
 	for (unsigned v = 1; v < leader->pt->nvariants; v++) {
 		struct pt_task *t = pt_task_twin(leader->pt, v, mv_thread_tid(leader->thread));
 
-		if (t && t->at == PT_RUNNING && !mv_thread_in_call(t->thread) && !t->interrupting) {
-			t->interrupting = true;
-			ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
-		}
+		if (t)
+			pt_nudge(t);
 	}
 }
 
@@ -282,6 +289,7 @@ void pt_on_stop(struct pt_task *t, int sig)
 
 	if (!t->started) {
 		t->started = true;
+		t->interrupting = false;
 		if (t->thread)
 			pt_resume(t, PTRACE_CONT, 0);
 		return;
@@ -296,7 +304,7 @@ void pt_on_stop(struct pt_task *t, int sig)
 	t->interrupting = false;
 	if (!pt_get_regs(t))
 		return;
-	if (t->variant && t->thread && mv_pending_signal(t->thread, &step)) {
+	if (t->variant && t->thread && !t->inject_sig && mv_pending_signal(t->thread, &step)) {
 		t->at = PT_AT_ASYNC;
 		pt_inject(t, step.sig, step.siginfo);
 	} else if (!t->variant && t->held && !mv_thread_in_call(t->thread) && pt_publish_held(t, PT_AT_ASYNC)) {

@@ -65,6 +65,8 @@ void pt_resume(struct pt_task *t, int request, int sig)
 	t->at = PT_RUNNING;
 	t->parked = false;
 	ptrace((enum __ptrace_request)request, t->tid, 0, (void *)(long)sig);
+	if (request == PTRACE_CONT)
+		pt_nudge(t);
 }
 
 /* /proc/TID/status, one read. */
