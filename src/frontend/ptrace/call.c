@@ -104,8 +104,9 @@ static void import_here(struct pt_task *t, const struct mv_step *step)
 	if (pt_set_regs(t) && !ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask)) {
 		t->importing = true;
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all);
+		t->next = *step;
 		pt_resume(t, PTRACE_SYSCALL, 0);
-		if (!pt_import_serve(t, step, file) && !kill(t->tid, 0))
+		if (pt_import_serve(t, step, file) == PT_IMPORT_FAILED)
 			pt_fail(t->pt, 0, "variant %u did not take the leader's file %d", t->variant, step->fd);
 	}
 	close(file);
@@ -454,8 +455,15 @@ void pt_on_exit(struct pt_task *t)
 	t->at = PT_AT_EXIT;
 	result = (int64_t)t->regs.rax;
 	if (t->importing) {
+		struct mv_step import = t->next;
+
 		t->importing = false;
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
+		if (RESTARTS(result)) {
+			run_again(t, &import);	/* a stop has got it out of the wait for its file */
+			return;
+		}
+		pt_import_done(t, &import);
 	}
 	if (t->variant && t->interrupted && t->suspended) {
 		/* The signal is there already; the arguments are the program's again. */

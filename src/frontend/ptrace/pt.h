@@ -137,6 +137,7 @@ size_t pt_peek(void *task, uint64_t addr, void *dst, size_t len);
 bool pt_peek_str(struct pt_task *t, uint64_t addr, char *dst, size_t size);	/* "" and false after a fault */
 size_t pt_poke(void *task, uint64_t addr, const void *src, size_t len);
 void pt_now(struct timespec *now);	/* the monotonic clock; the loop must not read it otherwise */
+long pt_ms_since(const struct timespec *then);
 void *pt_alloc(size_t size);
 void pt_free(void *p, size_t size);
 bool pt_get_regs(struct pt_task *t);
@@ -167,8 +168,15 @@ void pt_process_kill(struct pt_process *p);
 int pt_export(void *task, int fd, uint64_t *handle);
 /* The file behind an import step for task t: a descriptor of ours to be closed by the caller, or -errno. */
 int pt_import_source(struct pt_task *t, const struct mv_step *step);
-/* t has just been resumed into the notification: give it file at step->fd.  False when that failed. */
-bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
+enum pt_import {
+	PT_IMPORT_SERVED,
+	PT_IMPORT_TURNED_AWAY,	/* it has stopped somewhere else, or died: the loop will hear of it */
+	PT_IMPORT_FAILED,
+};
+/* t has just been resumed into the notification: give it file at step->fd. */
+enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
+/* It has got its file: the export is one import nearer to its end. */
+void pt_import_done(struct pt_task *t, const struct mv_step *step);
 void pt_exports_free(struct pt *pt);
 
 /* launch.c */

@@ -153,6 +153,14 @@ void pt_now(struct timespec *now)
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, now);
 }
 
+long pt_ms_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	pt_now(&now);
+	return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
+}
+
 void *pt_alloc(size_t size)
 {
 	return calloc(1, size);
