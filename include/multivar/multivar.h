@@ -189,6 +189,18 @@ bool mv_go_early(struct mv_thread *t, struct mv_step *step);
 bool mv_thread_waits(const struct mv_thread *t);
 /* Follower: is there something in its stream that it has not read? */
 bool mv_thread_behind(const struct mv_thread *t);
+/* Where a thread stands, for a log; the strings are constant. */
+struct mv_standing {
+	const char *state;		/* what its step machine does next */
+	const char *next;		/* follower: kind of the next record in its stream */
+	struct mv_call call;		/* at hand, or made last */
+	uint64_t written;		/* records in its stream since the beginning */
+	uint64_t consumed;		/* follower: by itself; leader: by the slowest */
+	uint64_t ticket;		/* the call's place in the order of its process, 0 = none */
+	uint64_t turn;			/* follower: whose turn it is; leader: the next place to be given out */
+	uint32_t owner;			/* the leader's thread in an exclusive call of this process, 0 = none */
+};
+void mv_thread_standing(const struct mv_thread *t, struct mv_standing *out);
 /* End the run because this follower does not come to where the leader is; text says more, may be empty. */
 void mv_thread_absent(struct mv_thread *t, const char *text);
 /* Tell the engine what descriptor fd, which the program inherits, is: kind is enum mv_fdkind.  0 or -ENOMEM. */

@@ -171,6 +171,26 @@ def loop_in_one():
 
 
 @case
+def stall_is_told():
+    """--log stall says of every thread where it stands, long before the deadline ends the run."""
+    for seed in range(1, 13):
+        process = start([program("loop_in_one")], "--deadline", "6000", "--seed", str(seed), "--log", "stall")
+        time.sleep(5)
+        process.kill()
+        process.wait()
+        with open(LOG) as f:
+            told = f.read()
+        if not told:
+            continue
+        for pattern in (r"stall: host thread \d+ of variant 1 has had work for 3 s and made no step; of 2 threads",
+                        r"stall: variant 0: thread \d+ ", r"stall: variant 1: .*: running; between calls, .* next call; "):
+            if not re.search(pattern, told):
+                raise Wrong(f"{pattern} is not in {told}")
+        return
+    raise Wrong("no seed from 1 to 12 made the follower loop, or the log said nothing of it")
+
+
+@case
 def child_prints_address():
     run([program("child_prints_address")], policy="leak").must(86, r"divergence: write\(1, \.\.\.\): " + BYTES, out="")
 

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
 #include "base/log.h"
@@ -515,17 +516,26 @@ void pt_on_exit(struct pt_task *t)
 	pt_apply(t, &step);
 }
 
+/* A new thread that was killed before the event of its creation has been reaped already. */
+static bool reaped(pid_t child)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)child, &info, WEXITED | WSTOPPED | WNOWAIT | WNOHANG | __WALL) && errno == ECHILD;
+}
+
 void pt_on_clone(struct pt_task *t, pid_t child)
 {
 	struct pt *pt = t->pt;
 	struct mv_step step = { 0 };
 	uint32_t tid = t->variant ? t->child_tid : (uint32_t)child;
+	bool gone = reaped(child);
 	struct pt_task *c;
 
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;
 	t->child_tid = 0;
-	if (t->variant && (uint32_t)pt_namespace_tid(child) != tid) {
+	if (t->variant && !gone && (uint32_t)pt_namespace_tid(child) != tid) {
 		pt_fail(pt, 0, "variant %u: a new process did not get the leader's number %u", t->variant, tid);
 		return;
 	}
@@ -542,7 +552,9 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 	c->started = pt_stray_take(pt, child);
 	if (pt_doomed(pt, t->variant, tid))
 		pt_process_kill(c->process);
-	if (c->started)
+	if (gone)
+		pt_on_end(c, SIGKILL);
+	else if (c->started)
 		pt_resume(c, PTRACE_CONT, 0);
 	pt_apply(t, &step);
 }
@@ -553,6 +565,7 @@ void pt_on_exec(struct pt_task *t)
 
 	t->at = PT_AT_EXEC;
 	t->interrupted = 0;
+	t->interrupting = false;	/* the boot takes the stop for one of its own */
 	t->return_ip = 0;
 	mv_thread_exec(t->thread, &step);
 	if (step.action == MV_STOP)

@@ -149,7 +149,7 @@ static void killed_from_outside(struct pt *pt, unsigned variant, pid_t tgid, int
 	mv_run_fail(pt->run, MV_VERDICT_FAILURE, text);
 }
 
-static void on_end(struct pt_task *t, int status)
+void pt_on_end(struct pt_task *t, int status)
 {
 	struct pt *pt = t->pt;
 	bool killed = WIFSIGNALED(status), last = t->process->threads == 1, expected = t->process->expected_death;
@@ -231,7 +231,7 @@ static void dispatch(struct pt *pt, pid_t tid, int status)
 
 	if (!WIFSTOPPED(status)) {
 		if (t)
-			on_end(t, status);
+			pt_on_end(t, status);
 		else
 			pt_stray_take(pt, tid);
 		return;

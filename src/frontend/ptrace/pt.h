@@ -76,6 +76,11 @@ struct pt_task {
 	struct timespec seen;
 	bool waiting;
 	bool waited;			/* leader: waited for a twin at the last tick too */
+	struct {			/* stall.c */
+		enum { PT_GETS_ON, PT_STANDS, PT_STANDS_TOLD } state;
+		uint64_t moves;
+		struct timespec since;
+	} stall;
 };
 
 struct pt_export {
@@ -218,6 +223,9 @@ void pt_tick_fast(struct pt *pt);	/* a signal is held */
 void pt_tick(struct pt *pt);
 #define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's */
 
+/* stall.c: threads that have work and do not get on, for the log */
+void pt_stall_tick(struct pt *pt);
+
 /* affinity.c: all on one CPU while that is faster */
 void pt_affinity_start(struct pt *pt);
 void pt_affinity_tick(struct pt *pt);
@@ -228,6 +236,7 @@ void pt_snapshots(struct pt *pt);
 void pt_kill_all(struct pt *pt);
 
 /* loop.c */
+void pt_on_end(struct pt_task *t, int status);
 void pt_fail(struct pt *pt, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #define PT_IMPORT_NR 0x3ffffff0u	/* no system call; our filter turns it into a notification */

@@ -146,6 +146,7 @@ void pt_tick(struct pt *pt)
 			check_follower(t, deadline);
 	}
 	look_for_deadlocks(pt);
+	pt_stall_tick(pt);
 	if (!pt->ticking_fast)
 		pt_affinity_tick(pt);
 	if (!held && pt->ticking_fast)
