@@ -181,6 +181,11 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 		pt_resume(t, PTRACE_CONT, info->si_signo);
 		return;
 	}
+	if (t->inject_sig) {
+		hold(t, info);	/* one that is published already comes first */
+		pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
 	t->inject = *info;
 	if (t->interrupted && mv_thread_in_call(t->thread)) {
 		int64_t code = t->interrupted;
@@ -307,7 +312,8 @@ void pt_on_stop(struct pt_task *t, int sig)
 	if (t->variant && t->thread && !t->inject_sig && mv_pending_signal(t->thread, &step)) {
 		t->at = PT_AT_ASYNC;
 		pt_inject(t, step.sig, step.siginfo);
-	} else if (!t->variant && t->held && !mv_thread_in_call(t->thread) && pt_publish_held(t, PT_AT_ASYNC)) {
+	} else if (!t->variant && !t->inject_sig && t->held && !mv_thread_in_call(t->thread) &&
+		   pt_publish_held(t, PT_AT_ASYNC)) {
 		nudge_followers(t);
 	} else {
 		pt_resume(t, PTRACE_CONT, 0);
