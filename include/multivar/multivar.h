@@ -218,7 +218,11 @@ void mv_retry(struct mv_thread *t, struct mv_step *step);
  */
 enum mv_signal_when {
 	MV_SIGNAL_BOUNDARY,	/* outside of any call; the next call has not begun */
-	MV_SIGNAL_AT_RETURN,	/* the thread's last call has just returned, and mv_exit() was told so by mv_signal_follows() */
+	/*
+	 * The thread's last call has just returned, and mv_exit() was told so by mv_signal_follows().  With signal 0: another
+	 * thread of the process has taken the one that was announced; must come before anything else of this thread.
+	 */
+	MV_SIGNAL_AT_RETURN,
 	MV_SIGNAL_IN_CALL,	/* the call it is in was interrupted; result is the ERESTART code or -EINTR */
 	MV_SIGNAL_ASYNC,	/* somewhere between two calls, twins may take it anywhere between the same two */
 };

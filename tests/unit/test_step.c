@@ -810,6 +810,30 @@ static void signal_somewhere(void **state)
 	sim_free(s);
 }
 
+/* What was announced has gone to another thread: the call returns without it. */
+static void signal_gone_elsewhere(void **state)
+{
+	struct sim *s = sim_new(NULL);
+	struct mv_step step;
+
+	(void)state;
+	step = sim_enter(s->t[0], CALL(__NR_kill, 5, 10));
+	sim_expect_run(&step, __NR_kill);
+	mv_signal_follows(s->t[0]);
+	step = sim_exit(s->t[0], 0);
+	sim_expect_done(&step, 0);
+	step = sim_enter(s->t[1], CALL(__NR_kill, 5, 10));
+	sim_expect(&step, MV_PARK);
+	step = sim_signal(s->t[0], 0, MV_SIGNAL_AT_RETURN, 0);
+	sim_expect_signal(&step, MV_DONE, 0);
+	step = sim_retry(s->t[1]);
+	sim_expect_done(&step, 0);
+	sim_expect_signal(&step, MV_DONE, 0);
+	leads(s, CALL(__NR_getpid), 5);
+	follows(s, CALL(__NR_getpid), 5);
+	sim_free(s);
+}
+
 static void signal_at_return(void **state)
 {
 	struct sim *s = sim_new(NULL);
@@ -1628,6 +1652,7 @@ int main(void)
 		cmocka_unit_test(standing),
 		cmocka_unit_test(signal_at_a_boundary),
 		cmocka_unit_test(signal_somewhere),
+		cmocka_unit_test(signal_gone_elsewhere),
 		cmocka_unit_test(signal_at_return),
 		cmocka_unit_test(signal_in_a_call),
 		cmocka_unit_test(interrupted_sleep),

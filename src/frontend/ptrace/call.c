@@ -417,9 +417,9 @@ void pt_on_entry(struct pt_task *t)
 	if (!pt_get_regs(t))
 		return;
 	t->at = PT_AT_ENTRY;
-	t->return_ip = 0;
 	if (t->injected) {
 		t->injected = false;
+		t->return_ip = 0;
 		step = t->next;
 		pt_apply(t, &step);
 		return;
@@ -439,6 +439,10 @@ void pt_on_entry(struct pt_task *t)
 		t->replaced = false;
 	}
 	t->interrupted = 0;
+	if (t->return_ip) {
+		pt_publish_no_signal(t, PT_AT_BOUNDARY);
+		return;
+	}
 	if (t->held && pt_publish_held(t, PT_AT_BOUNDARY))
 		return;
 	mv_enter(t->thread, &call, &step);

@@ -214,6 +214,8 @@ bool pt_signal_due(struct pt_task *t);
 bool pt_woken_for_nothing(struct pt_task *t);
 /* Follower: stop it if it runs outside of calls while a signal is the next thing in its stream. */
 void pt_nudge(struct pt_task *t);
+/* Publish that the signal announced for the last call's return did not come to this thread. */
+void pt_publish_no_signal(struct pt_task *t, enum pt_at at);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */
 bool pt_publish_held(struct pt_task *t, enum pt_at at);
 

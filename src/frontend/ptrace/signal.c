@@ -29,7 +29,8 @@ void pt_queue(struct pt_task *t, int sig, const void *siginfo)
 
 void pt_inject(struct pt_task *t, int sig, const void *siginfo)
 {
-	pt_queue(t, sig, siginfo);
+	if (sig)
+		pt_queue(t, sig, siginfo);
 	pt_resume(t, PTRACE_CONT, 0);
 }
 
@@ -84,6 +85,13 @@ static void publish(struct pt_task *t, enum pt_at at, enum mv_signal_when when, 
 	t->at = at;
 	mv_signal(t->thread, t->inject.si_signo, &t->inject, when, result, &step);
 	pt_apply(t, &step);
+}
+
+void pt_publish_no_signal(struct pt_task *t, enum pt_at at)
+{
+	t->return_ip = 0;
+	memset(&t->inject, 0, sizeof(t->inject));
+	publish(t, at, MV_SIGNAL_AT_RETURN, 0);
 }
 
 static void hold(struct pt_task *t, const siginfo_t *info)
@@ -309,7 +317,9 @@ void pt_on_stop(struct pt_task *t, int sig)
 	t->interrupting = false;
 	if (!pt_get_regs(t))
 		return;
-	if (t->variant && t->thread && !t->inject_sig && mv_pending_signal(t->thread, &step)) {
+	if (t->return_ip && !mv_thread_in_call(t->thread)) {
+		pt_publish_no_signal(t, PT_AT_ASYNC);
+	} else if (t->variant && t->thread && !t->inject_sig && mv_pending_signal(t->thread, &step)) {
 		t->at = PT_AT_ASYNC;
 		pt_inject(t, step.sig, step.siginfo);
 	} else if (!t->variant && !t->inject_sig && t->held && !mv_thread_in_call(t->thread) &&

@@ -58,13 +58,26 @@ static uint64_t cpu_time(pid_t tid)
 	return strtoull(text, NULL, 10) / 1000000;
 }
 
+static void stop(struct pt_task *t)
+{
+	if (t->at != PT_RUNNING || t->interrupting)
+		return;
+	t->interrupting = true;
+	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
+}
+
 static bool held_too_long(struct pt_task *t)
 {
-	if (t->at == PT_RUNNING && !t->interrupting && pt_ms_since(&t->held->since) >= PT_HOLD_MS) {
-		t->interrupting = true;
-		ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
-	}
+	if (pt_ms_since(&t->held->since) >= PT_HOLD_MS)
+		stop(t);
 	return true;
+}
+
+/* Its last call was to return with a signal, which has come at once or was taken by another thread. */
+static void look_for_signal(struct pt_task *t)
+{
+	if (!mv_thread_in_call(t->thread))
+		stop(t);
 }
 
 static void check_follower(struct pt_task *t, unsigned deadline)
@@ -142,6 +155,8 @@ void pt_tick(struct pt *pt)
 			continue;
 		if (t->held)
 			held |= held_too_long(t);
+		else if (t->return_ip)
+			look_for_signal(t);
 		if (t->variant && deadline)
 			check_follower(t, deadline);
 	}
