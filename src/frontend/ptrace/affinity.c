@@ -50,17 +50,17 @@ void pt_affinity_call(struct pt_task *t, int64_t result)
 {
 	struct pt *pt = t->pt;
 	size_t n = result > 0 ? (size_t)result : 0;
-	pid_t of = (pid_t)t->own.rdi;
+	pid_t of = (pid_t)t->call.args[0];
 
 	if (t->variant)
 		return;
 	/* A program that places its threads itself is left alone from then on. */
-	if (t->own.orig_rax == SYS_sched_setaffinity && !result) {
+	if (t->call.nr == SYS_sched_setaffinity && !result) {
 		if (pt->gathered)
 			place(pt, &pt->cpus, of ? of : t->tid);
 		pt->spread = true;
 		pt->gathered = false;
 	}
-	if (t->own.orig_rax == SYS_sched_getaffinity && n && pt->gathered && (!of || pt_task_find(pt, of)))
-		pt_poke(t, t->own.rdx, &pt->cpus, n < sizeof(pt->cpus) ? n : sizeof(pt->cpus));
+	if (t->call.nr == SYS_sched_getaffinity && n && pt->gathered && (!of || pt_task_find(pt, of)))
+		pt_poke(t, t->call.args[2], &pt->cpus, n < sizeof(pt->cpus) ? n : sizeof(pt->cpus));
 }

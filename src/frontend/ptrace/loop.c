@@ -197,25 +197,27 @@ static struct pt_task *exec_task(struct pt *pt, struct pt_task *t, pid_t former)
 	return self;
 }
 
-static void on_event(struct pt_task *t, int event, int sig)
+static pid_t event_tid(const struct pt_task *t)
 {
 	unsigned long message = 0;
 
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &message);
+	return (pid_t)message;
+}
+
+static void on_event(struct pt_task *t, int event, int sig)
+{
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP:
-		if (message & 1)
-			mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
-		else
-			pt_on_entry(t);
+		pt_on_entry(t);
 		break;
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		pt_on_clone(t, (pid_t)message);
+		pt_on_clone(t, event_tid(t));
 		break;
 	case PTRACE_EVENT_EXEC:
-		pt_on_exec(exec_task(t->pt, t, (pid_t)message));
+		pt_on_exec(exec_task(t->pt, t, event_tid(t)));
 		break;
 	case PTRACE_EVENT_STOP:
 		pt_on_stop(t, sig);

@@ -55,7 +55,7 @@ struct pt_task {
 	bool started;		/* its first stop was seen */
 	bool parked;
 	bool injected;		/* the next system-call entry is ours: carry out next */
-	bool replaced;		/* registers of the running call are not the program's */
+	bool replaced;		/* registers of the running call are not the program's: own has those */
 	bool importing;		/* in our own call for an open file; mask is the program's */
 	uint64_t mask;
 	bool suspended;		/* follower: really waits under a temporary mask for a queued signal */
@@ -64,8 +64,14 @@ struct pt_task {
 	unsigned execs;
 	int64_t interrupted;	/* leader: ERESTART code its running call ended with, 0 = none */
 	uint64_t return_ip;	/* leader: where its last call returned to, when a signal follows; else 0 */
+	struct mv_call call;	/* the call it is in or was in last, as the program made it */
+	struct mv_call now;	/* at a call's entry: what the kernel is about to execute */
+	uint64_t ip;		/* at a call's stops: where the thread goes on */
+	int64_t result;		/* at a call's exit: the kernel's */
+	/* Reading and writing all registers costs as much as the rest of a stop's requests: most calls do without. */
+	bool have_regs, have_own;
 	struct user_regs_struct regs;	/* at the stop */
-	struct user_regs_struct own;	/* the program's registers at the call's entry */
+	struct user_regs_struct own;	/* the program's registers in the call, but for rax */
 	struct mv_step next;	/* with injected: what to run at the next entry */
 	struct pt_held *held, **held_tail;
 	siginfo_t *requeued;	/* by number: what was known of signals sent back to the kernel; may be NULL */
@@ -141,6 +147,9 @@ void *pt_alloc(size_t size);
 void pt_free(void *p, size_t size);
 bool pt_get_regs(struct pt_task *t);
 bool pt_set_regs(struct pt_task *t);
+bool pt_set_reg(struct pt_task *t, size_t offset, uint64_t value);	/* one, by its offset in struct user_regs_struct */
+bool pt_get_call(struct pt_task *t, uint64_t *message);	/* at an entry: now, ip; the filter's message */
+bool pt_get_result(struct pt_task *t);			/* at an exit: result, ip */
 /* Let it run on: request is PTRACE_CONT or PTRACE_SYSCALL. */
 void pt_resume(struct pt_task *t, int request, int sig);
 struct pt_sigsets { uint64_t pending, blocked, ignored, caught; };

@@ -52,7 +52,8 @@ bool pt_peek_str(struct pt_task *t, uint64_t addr, char *dst, size_t size)
 /* ESRCH is no error here: the thread was killed, and its end will be reported. */
 bool pt_get_regs(struct pt_task *t)
 {
-	return !ptrace(PTRACE_GETREGS, t->tid, 0, &t->regs);
+	t->have_regs = !ptrace(PTRACE_GETREGS, t->tid, 0, &t->regs);
+	return t->have_regs;
 }
 
 bool pt_set_regs(struct pt_task *t)
@@ -60,10 +61,40 @@ bool pt_set_regs(struct pt_task *t)
 	return !ptrace(PTRACE_SETREGS, t->tid, 0, &t->regs);
 }
 
+bool pt_set_reg(struct pt_task *t, size_t offset, uint64_t value)
+{
+	return !ptrace(PTRACE_POKEUSER, t->tid, offset, value);
+}
+
+bool pt_get_call(struct pt_task *t, uint64_t *message)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
+		return false;
+	t->ip = info.instruction_pointer;
+	t->now.nr = (uint32_t)info.seccomp.nr;
+	memcpy(t->now.args, info.seccomp.args, sizeof(t->now.args));
+	*message = info.seccomp.ret_data;
+	return true;
+}
+
+bool pt_get_result(struct pt_task *t)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
+		return false;
+	t->ip = info.instruction_pointer;
+	t->result = info.exit.rval;
+	return true;
+}
+
 void pt_resume(struct pt_task *t, int request, int sig)
 {
 	t->at = PT_RUNNING;
 	t->parked = false;
+	t->have_regs = false;
 	ptrace((enum __ptrace_request)request, t->tid, 0, (void *)(long)sig);
 }
 
