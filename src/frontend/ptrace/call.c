@@ -108,6 +108,13 @@ static void run_here(struct pt_task *t, const struct mv_step *step)
 			return;
 		}
 	}
+	if (pt_answer(t, &step->call)) {
+		struct mv_step next = { 0 };
+
+		mv_exit(t->thread, 0, &next);
+		pt_apply(t, &next);
+		return;
+	}
 	if (!same_call(&t->now, &step->call)) {
 		/* A restarted call keeps its own number: the kernel knows how much of it is left. */
 		if (!(t->now.nr == SYS_restart_syscall && same_call(&t->call, &step->call))) {

@@ -103,6 +103,13 @@ struct pt_stray {
 	pid_t tid;
 };
 
+/* A page of a variant's memory, as it was found at the stop at hand. */
+struct pt_page {
+	const struct pt_task *of;
+	uint64_t addr;
+	uint8_t bytes[4096];
+};
+
 /* One variant's own world. */
 struct pt_variant {
 	int listener;		/* seccomp notification descriptor, for imports */
@@ -132,17 +139,27 @@ struct pt {
 	/* affinity.c */
 	cpu_set_t cpus;			/* what the run may use */
 	bool gathered, spread;		/* on one CPU now; never again */
-	unsigned stops;			/* since the last tick */
+	unsigned stops;			/* since counted */
+	struct timespec counted;
+	unsigned windows;		/* how often they were counted */
 	unsigned notices;		/* said once */
+	struct pt_page pages[4];
+	unsigned npages;		/* how many were read since they were last forgotten */
 	struct mv_error *err;
 	bool failed;			/* err is filled */
 };
 
 /* tracee.c: memory and state of a stopped thread */
+/*
+ * Operands are many small pieces that lie together (the strings of an execve), and reading a page costs as much as reading a
+ * word: small pieces are taken from pages that are kept until something may have changed them.
+ */
+void pt_forget_pages(struct pt *pt);
 size_t pt_peek(void *task, uint64_t addr, void *dst, size_t len);
 bool pt_peek_str(struct pt_task *t, uint64_t addr, char *dst, size_t size);	/* "" and false after a fault */
 size_t pt_poke(void *task, uint64_t addr, const void *src, size_t len);
 void pt_now(struct timespec *now);	/* the monotonic clock; the loop must not read it otherwise */
+long pt_ms_since(const struct timespec *then);
 void *pt_alloc(size_t size);
 void pt_free(void *p, size_t size);
 bool pt_get_regs(struct pt_task *t);
@@ -180,6 +197,9 @@ int pt_import_source(struct pt_task *t, const struct mv_step *step);
 bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
 void pt_exports_free(struct pt *pt);
 
+/* answer.c: true if the supervisor has done what the call does; its result is 0 then, and it must not be made */
+bool pt_answer(struct pt_task *t, const struct mv_call *call);
+
 /* launch.c */
 int pt_launch(struct pt *pt, unsigned variant, struct mv_error *err);
 
@@ -212,13 +232,13 @@ bool pt_woken_for_nothing(struct pt_task *t);
 bool pt_publish_held(struct pt_task *t, enum pt_at at);
 
 /* watch.c: what no stop tells of: signals held too long, followers that do not come */
-void pt_tick_start(struct pt *pt);
-void pt_tick_fast(struct pt *pt);	/* a signal is held */
+void pt_tick_fast(struct pt *pt);	/* a signal is held, or the run begins */
 void pt_tick(struct pt *pt);
 #define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's */
 
 /* affinity.c: all on one CPU while that is faster */
-void pt_affinity_start(struct pt *pt);
+void pt_affinity_start(struct pt *pt);	/* before anything is launched */
+bool pt_affinity_settled(const struct pt *pt);	/* false: tick fast */
 void pt_affinity_tick(struct pt *pt);
 void pt_affinity_call(struct pt_task *t, int64_t result);	/* a call of the leader is over */
 
