@@ -337,6 +337,7 @@ static int run(struct mv_session *session, struct mv_error *err)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	nsent = 0;
 	catch_signals(saved);
+	pt_answer_start(&pt);
 	pt_affinity_start(&pt);
 	result = start(&pt);
 	pt_tick_fast(&pt);

@@ -133,6 +133,7 @@ struct pt {
 	uint64_t secret[4];		/* for bytes that all variants share */
 	uint64_t cookie;		/* marks our own import calls for the filter */
 	uint32_t root_tid;
+	bool same_time;			/* variants have our clocks */
 	bool moved;			/* something may have become possible for parked threads */
 	bool root_gone;
 	bool ticking_fast;
@@ -198,6 +199,7 @@ bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
 void pt_exports_free(struct pt *pt);
 
 /* answer.c: true if the supervisor has done what the call does; its result is 0 then, and it must not be made */
+void pt_answer_start(struct pt *pt);
 bool pt_answer(struct pt_task *t, const struct mv_call *call);
 
 /* launch.c */
