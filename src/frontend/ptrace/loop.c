@@ -64,8 +64,9 @@ static void on_forwarded(int sig, siginfo_t *info, void *context)
 	setitimer(ITIMER_REAL, &soon, NULL);
 }
 
-static void catch_signals(struct sigaction saved[NFORWARDED + 1])
+static void catch_signals(struct sigaction saved[NFORWARDED + 2])
 {
+	struct sigaction child;
 	struct sigaction forward = { .sa_sigaction = on_forwarded, .sa_flags = SA_SIGINFO };
 	struct sigaction tick = { .sa_handler = on_tick };
 
@@ -75,9 +76,14 @@ static void catch_signals(struct sigaction saved[NFORWARDED + 1])
 			sigaction(forwarded[i], &forward, NULL);
 	}
 	sigaction(SIGALRM, &tick, &saved[NFORWARDED]);
+	/* The loop waits for stops: a signal for each of them is only work for the kernel. */
+	sigaction(SIGCHLD, NULL, &saved[NFORWARDED + 1]);
+	child = saved[NFORWARDED + 1];
+	child.sa_flags |= SA_NOCLDSTOP;
+	sigaction(SIGCHLD, &child, NULL);
 }
 
-static void restore_signals(const struct sigaction saved[NFORWARDED + 1])
+static void restore_signals(const struct sigaction saved[NFORWARDED + 2])
 {
 	struct itimerval off = { 0 };
 
@@ -85,6 +91,7 @@ static void restore_signals(const struct sigaction saved[NFORWARDED + 1])
 	for (size_t i = 0; i < NFORWARDED; i++)
 		sigaction(forwarded[i], &saved[i], NULL);
 	sigaction(SIGALRM, &saved[NFORWARDED], NULL);
+	sigaction(SIGCHLD, &saved[NFORWARDED + 1], NULL);
 }
 
 /* To the program's first process, or to all that are left when that is gone. */
@@ -197,25 +204,27 @@ static struct pt_task *exec_task(struct pt *pt, struct pt_task *t, pid_t former)
 	return self;
 }
 
-static void on_event(struct pt_task *t, int event, int sig)
+static pid_t event_tid(const struct pt_task *t)
 {
 	unsigned long message = 0;
 
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &message);
+	return (pid_t)message;
+}
+
+static void on_event(struct pt_task *t, int event, int sig)
+{
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP:
-		if (message & 1)
-			mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
-		else
-			pt_on_entry(t);
+		pt_on_entry(t);
 		break;
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		pt_on_clone(t, (pid_t)message);
+		pt_on_clone(t, event_tid(t));
 		break;
 	case PTRACE_EVENT_EXEC:
-		pt_on_exec(exec_task(t->pt, t, (pid_t)message));
+		pt_on_exec(exec_task(t->pt, t, event_tid(t)));
 		break;
 	case PTRACE_EVENT_STOP:
 		pt_on_stop(t, sig);
@@ -257,6 +266,7 @@ static void loop(struct pt *pt)
 		int status;
 		pid_t tid = waitpid(-1, &status, __WALL);
 
+		pt_forget_pages(pt);
 		if (tid > 0) {
 			dispatch(pt, tid, status);
 			pt->moved = true;
@@ -315,7 +325,7 @@ static int start(struct pt *pt)
 static int run(struct mv_session *session, struct mv_error *err)
 {
 	struct pt pt = { .session = session, .run = session->run, .nvariants = session->options->variants, .err = err };
-	struct sigaction saved[NFORWARDED + 1];
+	struct sigaction saved[NFORWARDED + 2];
 	int result;
 
 	for (unsigned v = 0; v < pt.nvariants; v++)
@@ -327,9 +337,10 @@ static int run(struct mv_session *session, struct mv_error *err)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	nsent = 0;
 	catch_signals(saved);
-	result = start(&pt);
-	pt_tick_start(&pt);
+	pt_answer_start(&pt);
 	pt_affinity_start(&pt);
+	result = start(&pt);
+	pt_tick_fast(&pt);
 	if (!result) {
 		/*
 		 * The variants may not read the time stamp counter, and switching between a thread that may and one that may

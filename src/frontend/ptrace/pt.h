@@ -55,7 +55,7 @@ struct pt_task {
 	bool started;		/* its first stop was seen */
 	bool parked;
 	bool injected;		/* the next system-call entry is ours: carry out next */
-	bool replaced;		/* registers of the running call are not the program's */
+	bool replaced;		/* registers of the running call are not the program's: own has those */
 	bool importing;		/* in our own call for an open file; mask is the program's */
 	uint64_t mask;
 	bool suspended;		/* follower: really waits under a temporary mask for a queued signal */
@@ -64,8 +64,14 @@ struct pt_task {
 	unsigned execs;
 	int64_t interrupted;	/* leader: ERESTART code its running call ended with, 0 = none */
 	uint64_t return_ip;	/* leader: where its last call returned to, when a signal follows; else 0 */
+	struct mv_call call;	/* the call it is in or was in last, as the program made it */
+	struct mv_call now;	/* at a call's entry: what the kernel is about to execute */
+	uint64_t ip;		/* at a call's stops: where the thread goes on */
+	int64_t result;		/* at a call's exit: the kernel's */
+	/* Reading and writing all registers costs as much as the rest of a stop's requests: most calls do without. */
+	bool have_regs, have_own;
 	struct user_regs_struct regs;	/* at the stop */
-	struct user_regs_struct own;	/* the program's registers at the call's entry */
+	struct user_regs_struct own;	/* the program's registers in the call, but for rax */
 	struct mv_step next;	/* with injected: what to run at the next entry */
 	struct pt_held *held, **held_tail;
 	siginfo_t *requeued;	/* by number: what was known of signals sent back to the kernel; may be NULL */
@@ -102,6 +108,13 @@ struct pt_stray {
 	pid_t tid;
 };
 
+/* A page of a variant's memory, as it was found at the stop at hand. */
+struct pt_page {
+	const struct pt_task *of;
+	uint64_t addr;
+	uint8_t bytes[4096];
+};
+
 /* One variant's own world. */
 struct pt_variant {
 	int listener;		/* seccomp notification descriptor, for imports */
@@ -125,19 +138,29 @@ struct pt {
 	uint64_t secret[4];		/* for bytes that all variants share */
 	uint64_t cookie;		/* marks our own import calls for the filter */
 	uint32_t root_tid;
+	bool same_time;			/* variants have our clocks */
 	bool moved;			/* something may have become possible for parked threads */
 	bool root_gone;
 	bool ticking_fast;
 	/* affinity.c */
 	cpu_set_t cpus;			/* what the run may use */
 	bool gathered, spread;		/* on one CPU now; never again */
-	unsigned stops;			/* since the last tick */
+	unsigned stops;			/* since counted */
+	struct timespec counted;
+	unsigned windows;		/* how often they were counted */
 	unsigned notices;		/* said once */
+	struct pt_page pages[4];
+	unsigned npages;		/* how many were read since they were last forgotten */
 	struct mv_error *err;
 	bool failed;			/* err is filled */
 };
 
 /* tracee.c: memory and state of a stopped thread */
+/*
+ * Operands are many small pieces that lie together (the strings of an execve), and reading a page costs as much as reading a
+ * word: small pieces are taken from pages that are kept until something may have changed them.
+ */
+void pt_forget_pages(struct pt *pt);
 size_t pt_peek(void *task, uint64_t addr, void *dst, size_t len);
 bool pt_peek_str(struct pt_task *t, uint64_t addr, char *dst, size_t size);	/* "" and false after a fault */
 size_t pt_poke(void *task, uint64_t addr, const void *src, size_t len);
@@ -147,6 +170,9 @@ void *pt_alloc(size_t size);
 void pt_free(void *p, size_t size);
 bool pt_get_regs(struct pt_task *t);
 bool pt_set_regs(struct pt_task *t);
+bool pt_set_reg(struct pt_task *t, size_t offset, uint64_t value);	/* one, by its offset in struct user_regs_struct */
+bool pt_get_call(struct pt_task *t, uint64_t *message);	/* at an entry: now, ip; the filter's message */
+bool pt_get_result(struct pt_task *t);			/* at an exit: result, ip */
 /* Let it run on, PTRACE_CONT outside of calls or PTRACE_SYSCALL to its call's exit. */
 void pt_resume(struct pt_task *t, int request, int sig);
 struct pt_sigsets { uint64_t pending, blocked, ignored, caught; };
@@ -184,6 +210,10 @@ enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, in
 void pt_import_done(struct pt_task *t, const struct mv_step *step);
 void pt_exports_free(struct pt *pt);
 
+/* answer.c: true if the supervisor has done what the call does; its result is 0 then, and it must not be made */
+void pt_answer_start(struct pt *pt);
+bool pt_answer(struct pt_task *t, const struct mv_call *call);
+
 /* launch.c */
 int pt_launch(struct pt *pt, unsigned variant, struct mv_error *err);
 
@@ -220,8 +250,7 @@ void pt_publish_no_signal(struct pt_task *t, enum pt_at at);
 bool pt_publish_held(struct pt_task *t, enum pt_at at);
 
 /* watch.c: what no stop tells of: signals held too long, followers that do not come */
-void pt_tick_start(struct pt *pt);
-void pt_tick_fast(struct pt *pt);	/* a signal is held */
+void pt_tick_fast(struct pt *pt);	/* a signal is held, or the run begins */
 void pt_tick(struct pt *pt);
 #define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's */
 
@@ -229,7 +258,8 @@ void pt_tick(struct pt *pt);
 void pt_stall_tick(struct pt *pt);
 
 /* affinity.c: all on one CPU while that is faster */
-void pt_affinity_start(struct pt *pt);
+void pt_affinity_start(struct pt *pt);	/* before anything is launched */
+bool pt_affinity_settled(const struct pt *pt);	/* false: tick fast */
 void pt_affinity_tick(struct pt *pt);
 void pt_affinity_call(struct pt_task *t, int64_t result);	/* a call of the leader is over */
 

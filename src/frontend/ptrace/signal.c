@@ -239,7 +239,7 @@ void pt_on_signal(struct pt_task *t, int sig)
 	}
 }
 
-static bool writes(uint64_t nr)
+static bool writes(uint32_t nr)
 {
 	switch (nr) {
 	case SYS_write:
@@ -281,11 +281,10 @@ bool pt_woken_for_nothing(struct pt_task *t)
 
 bool pt_signal_due(struct pt_task *t)
 {
-	int64_t result = (int64_t)t->regs.rax;
 	struct pt_sigsets sets;
 	uint64_t due;
 
-	if (writes(t->own.orig_rax) ? result != -EPIPE : result != -EINTR && !mv_signal_point(t->thread))
+	if (writes(t->call.nr) ? t->result != -EPIPE : t->result != -EINTR && !mv_signal_point(t->thread))
 		return false;
 	if (!pt_sigsets(t->tid, &sets))
 		return false;

@@ -26,7 +26,7 @@ static void every(unsigned ms)
 	setitimer(ITIMER_REAL, &t, NULL);
 }
 
-void pt_tick_start(struct pt *pt)
+static void tick_slowly(struct pt *pt)
 {
 	pt->ticking_fast = false;
 	every(SLOW_MS);
@@ -162,8 +162,7 @@ void pt_tick(struct pt *pt)
 	}
 	look_for_deadlocks(pt);
 	pt_stall_tick(pt);
-	if (!pt->ticking_fast)
-		pt_affinity_tick(pt);
-	if (!held && pt->ticking_fast)
-		pt_tick_start(pt);
+	pt_affinity_tick(pt);
+	if (!held && pt->ticking_fast && pt_affinity_settled(pt))
+		tick_slowly(pt);
 }
