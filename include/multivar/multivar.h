@@ -213,6 +213,44 @@ void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step);
 void mv_retry(struct mv_thread *t, struct mv_step *step);
 
 /*
+ * Waiting in the process.  A front-end without an event loop lets a parked thread sleep in a futex until *word changes:
+ *
+ *	while (step.action == MV_PARK) {
+ *		mv_thread_wait(t, &w);				the value before the look
+ *		mv_retry(t, &step);				the look
+ *		mv_thread_wakes() and FUTEX_WAKE, as after every call of the engine
+ *		mv_thread_wait(t, &now);
+ *		if (step.action != MV_PARK || !w.word || now.word != w.word)
+ *			continue;				over, or it waits for something else than before
+ *		atomic increment of *w.sleepers
+ *		if (atomic load of *w.word == w.value)		all three are sequentially consistent
+ *			FUTEX_WAIT(w.word, w.value, 100 ms)
+ *		atomic decrement of *w.sleepers
+ *	}
+ *
+ * Any number of retries may stand where the one is; spinning means to do that for a while before sleeping.  The order
+ * of these steps is what keeps wake-ups from being lost: docs/model.  The words are in the arena, which other processes
+ * map at other addresses: futex operations must not be FUTEX_PRIVATE.
+ *
+ * Nobody is woken when the run ends or a thread that others wait for is gone: sleep with a timeout (100 ms), and retry
+ * after it; a retry says MV_STOP when there is a verdict.
+ */
+struct mv_wait {
+	uint32_t *word;		/* changes when the thread may go on; NULL: it may already, retry at once */
+	uint32_t value;		/* what the word was: sleep only while *word == value */
+	uint32_t *sleepers;	/* how many sleep on the word or are about to; the word's writers wake them if it is not 0 */
+};
+/* What a parked thread waits for.  The pointers are valid until mv_thread_gone(). */
+void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w);
+#define MV_WAKES_MAX 2
+/*
+ * Words that the thread has changed since the last call of this function and that somebody sleeps on: FUTEX_WAKE all on
+ * each.  Call it after mv_enter(), mv_retry(), mv_exit(), mv_signal(), mv_pending_signal() and mv_thread_exec(), before
+ * the thread does anything that takes time.  Returns how many, nearly always 0.
+ */
+unsigned mv_thread_wakes(struct mv_thread *t, uint32_t *words[MV_WAKES_MAX]);
+
+/*
  * Leader: a signal is about to be delivered to the thread; publishes it for the twins.  MV_DONE: deliver it now;
  * MV_PARK: call mv_retry().
  */

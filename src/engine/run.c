@@ -322,8 +322,10 @@ void mv_thread_gone(struct mv_thread *t, int sig)
 {
 	struct mv_procset *ps = t->process->procset;
 
-	if (t->exclusive && ps->owner == t->tid)
+	if (t->exclusive && ps->owner == t->tid) {
 		__atomic_store_n(&ps->owner, 0, __ATOMIC_RELEASE);
+		mv_word_bump(&ps->unlocks);
+	}
 	if (t->child_set)
 		mv_set_unref(t->run, t->child_set);
 	if (t->variant) {
@@ -402,7 +404,7 @@ void mv_thread_absent(struct mv_thread *t, const char *text)
 	rec = mv_stream_next(t->stream, t->variant - 1, &payload);
 	if (rec && rec->kind == MV_REC_ENTER) {
 		v->leader_call.nr = rec->nr;
-		__builtin_memcpy(v->leader_call.args, rec->args, sizeof(rec->args));
+		__builtin_memcpy(v->leader_call.args, mv_record_args(rec), sizeof(rec->args));
 	}
 	mv_text(v->text, sizeof(v->text), (const char *const[]){ text, NULL });
 	mv_verdict_end(t->run);
