@@ -50,7 +50,7 @@ void mv_thread_standing(const struct mv_thread *t, struct mv_standing *out)
 	*out = (struct mv_standing){ .state = states[t->state], .next = next_kind(t), .call = t->call, .ticket = t->ticket };
 	out->written = mv_stream_head(t->stream);
 	out->consumed = consumed(t, out->written);
-	out->turn = t->variant ? __atomic_load_n(&ps->done[t->variant], __ATOMIC_ACQUIRE) + 1
+	out->turn = t->variant ? __atomic_load_n(&ps->turns[t->variant].done, __ATOMIC_ACQUIRE) + 1
 			       : __atomic_load_n(&ps->issued, __ATOMIC_ACQUIRE) + 1;
 	out->owner = __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE);
 }
