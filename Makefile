@@ -9,7 +9,7 @@ MESON_OPTIONS ?=
 MESON = meson
 SETUP = $(MESON) setup -Dwerror=$(WERROR) -Dprefix=$(PREFIX) $(MESON_OPTIONS)
 
-.PHONY: all setup run check install clang lint asan tsan sanitize bench clean help
+.PHONY: all setup run check install clang lint asan tsan sanitize model bench clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja
@@ -27,7 +27,8 @@ help:
 	@echo "make check     build and run all tests"
 	@echo "make install   DESTDIR= PREFIX=$(PREFIX)"
 	@echo "make lint      build with clang, run clang-tidy"
-	@echo "make sanitize  unit tests under ASan and UBSan, the ring's threads under TSan"
+	@echo "make sanitize  unit tests under ASan and UBSan, the threads of ring and waiting under TSan"
+	@echo "make model     explore the model of sleeping and waking (docs/model)"
 	@echo "make bench     measure against native runs"
 	@echo "make clean     remove what was built"
 
@@ -63,9 +64,13 @@ asan:
 tsan:
 	@tools/setup build
 	@test -e $(BUILD)-tsan/build.ninja || $(SETUP) -Db_sanitize=thread $(BUILD)-tsan
-	@tools/check --unit --only stream_threads $(BUILD)-tsan
+	@tools/check --unit --only stream_threads --only wait_threads $(BUILD)-tsan
 
 sanitize: asan tsan
+
+model:
+	@tools/setup lint
+	@docs/model/check
 
 bench: all
 	@tools/setup check

@@ -80,14 +80,28 @@ def server(argv, port):
 
 # Each benchmark yields its measuring function for one prefix; it is called --runs times while the context is open.
 
+def compiled(name):
+    need("cc")
+    binary = os.path.abspath(name)
+    if not os.path.exists(binary):
+        output(["cc", "-O2", "-o", binary, os.path.join(HERE, name + ".c")])
+    return binary
+
+
 @contextlib.contextmanager
 def getppid(prefix, options):
-    need("cc")
-    binary = os.path.abspath("getppid")
-    if not os.path.exists(binary):
-        output(["cc", "-O2", "-o", binary, os.path.join(HERE, "getppid.c")])
+    binary = compiled("getppid")
     calls = "20000" if prefix else "500000"
     yield lambda: float(output(prefix + [binary, calls])) / 1000
+
+
+def floor(what):
+    """getppid under mvarmor against a tracer that takes the same stops and does nothing else (see floor.c)."""
+    @contextlib.contextmanager
+    def benchmark(prefix, options):
+        argv = prefix + [compiled("getppid"), "20000"] if prefix else [compiled("floor"), "20000", str(options.variants), what]
+        yield lambda: float(output(argv)) / 1000
+    return benchmark
 
 
 @contextlib.contextmanager
@@ -150,6 +164,8 @@ def redis(command):
 # name: benchmark, unit, whether more is better
 BENCHMARKS = {
     "getppid": (getppid, "us/call", False),
+    "getppid / bare stops": (floor("stops"), "us/call", False),
+    "getppid / bare ptrace": (floor("requests"), "us/call", False),
     "dd 4k": (dd, "ms", False),
     "ls /usr/bin": (ls, "ms", False),
     "bash 10 x fork+exec": (bash, "ms", False),

@@ -220,6 +220,18 @@ bool mv_go_early(struct mv_thread *t, struct mv_step *step);
 bool mv_thread_waits(const struct mv_thread *t);
 /* Follower: is there something in its stream that it has not read? */
 bool mv_thread_behind(const struct mv_thread *t);
+/* Where a thread stands, for a log; the strings are constant. */
+struct mv_standing {
+	const char *state;		/* what its step machine does next */
+	const char *next;		/* follower: kind of the next record in its stream */
+	struct mv_call call;		/* at hand, or made last */
+	uint64_t written;		/* records in its stream since the beginning */
+	uint64_t consumed;		/* follower: by itself; leader: by the slowest */
+	uint64_t ticket;		/* the call's place in the order of its process, 0 = none */
+	uint64_t turn;			/* follower: whose turn it is; leader: the next place to be given out */
+	uint32_t owner;			/* the leader's thread in an exclusive call of this process, 0 = none */
+};
+void mv_thread_standing(const struct mv_thread *t, struct mv_standing *out);
 /* End the run because this follower does not come to where the leader is; text says more, may be empty. */
 void mv_thread_absent(struct mv_thread *t, const char *text);
 /* Tell the engine what descriptor fd, which the program inherits, is: kind is enum mv_fdkind.  0 or -ENOMEM. */
@@ -232,12 +244,54 @@ void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step);
 void mv_retry(struct mv_thread *t, struct mv_step *step);
 
 /*
+ * Waiting in the process.  A front-end without an event loop lets a parked thread sleep in a futex until *word changes:
+ *
+ *	while (step.action == MV_PARK) {
+ *		mv_thread_wait(t, &w);				the value before the look
+ *		mv_retry(t, &step);				the look
+ *		mv_thread_wakes() and FUTEX_WAKE, as after every call of the engine
+ *		mv_thread_wait(t, &now);
+ *		if (step.action != MV_PARK || !w.word || now.word != w.word)
+ *			continue;				over, or it waits for something else than before
+ *		atomic increment of *w.sleepers
+ *		if (atomic load of *w.word == w.value)		all three are sequentially consistent
+ *			FUTEX_WAIT(w.word, w.value, 100 ms)
+ *		atomic decrement of *w.sleepers
+ *	}
+ *
+ * Any number of retries may stand where the one is; spinning means to do that for a while before sleeping.  The order
+ * of these steps is what keeps wake-ups from being lost: docs/model.  The words are in the arena, which other processes
+ * map at other addresses: futex operations must not be FUTEX_PRIVATE.
+ *
+ * Nobody is woken when the run ends or a thread that others wait for is gone: sleep with a timeout (100 ms), and retry
+ * after it; a retry says MV_STOP when there is a verdict.
+ */
+struct mv_wait {
+	uint32_t *word;		/* changes when the thread may go on; NULL: it may already, retry at once */
+	uint32_t value;		/* what the word was: sleep only while *word == value */
+	uint32_t *sleepers;	/* how many sleep on the word or are about to; the word's writers wake them if it is not 0 */
+};
+/* What a parked thread waits for.  The pointers are valid until mv_thread_gone(). */
+void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w);
+#define MV_WAKES_MAX 2
+/*
+ * Words that the thread has changed since the last call of this function and that somebody sleeps on: FUTEX_WAKE all on
+ * each.  Call it after mv_enter(), mv_retry(), mv_exit(), mv_signal(), mv_pending_signal() and mv_thread_exec(), before
+ * the thread does anything that takes time.  Returns how many, nearly always 0.
+ */
+unsigned mv_thread_wakes(struct mv_thread *t, uint32_t *words[MV_WAKES_MAX]);
+
+/*
  * Leader: a signal is about to be delivered to the thread; publishes it for the twins.  MV_DONE: deliver it now;
  * MV_PARK: call mv_retry().
  */
 enum mv_signal_when {
 	MV_SIGNAL_BOUNDARY,	/* outside of any call; the next call has not begun */
-	MV_SIGNAL_AT_RETURN,	/* the thread's last call has just returned, and mv_exit() was told so by mv_signal_follows() */
+	/*
+	 * The thread's last call has just returned, and mv_exit() was told so by mv_signal_follows().  With signal 0: another
+	 * thread of the process has taken the one that was announced; must come before anything else of this thread.
+	 */
+	MV_SIGNAL_AT_RETURN,
 	MV_SIGNAL_IN_CALL,	/* the call it is in was interrupted; result is the ERESTART code or -EINTR */
 	MV_SIGNAL_ASYNC,	/* somewhere between two calls, twins may take it anywhere between the same two */
 };
@@ -253,6 +307,11 @@ bool mv_signal_point(const struct mv_thread *t);
 
 /* Follower outside of any call: is a MV_SIGNAL_ASYNC signal the next thing in its stream?  Fills step, returns true if so. */
 bool mv_pending_signal(struct mv_thread *t, struct mv_step *step);
+/*
+ * The same question without taking the signal.  A front-end asks when the signal is published and again whenever the thread
+ * goes on outside of calls: it may have been in an earlier call before, and sleep in a call outside of the stream later.
+ */
+bool mv_signal_waits(const struct mv_thread *t);
 
 /* ---- for reports ---- */
 

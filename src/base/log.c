@@ -11,7 +11,8 @@ static const struct {
 	unsigned bit;
 } names[] = {
 	{ "notice", MV_LOG_NOTICE }, { "calls", MV_LOG_CALLS }, { "process", MV_LOG_PROCESS },
-	{ "signal", MV_LOG_SIGNAL }, { "boot", MV_LOG_BOOT }, { "all", MV_LOG_ALL },
+	{ "signal", MV_LOG_SIGNAL }, { "boot", MV_LOG_BOOT }, { "stall", MV_LOG_STALL },
+	{ "all", MV_LOG_ALL },
 };
 
 void mv_log_setup(FILE *out, unsigned domains)

@@ -65,7 +65,8 @@ const struct mv_option mv_options[] = {
 	}, {
 		.name = "log", .commands = MV_CMD_RUN, .argument = "DOMAINS", .deflt = "notice", .parse = parse_log,
 		FIELD(log_domains),
-		.help = "Tell more: a list of notice, calls, process, signal, boot, all; none silences what comes before it",
+		.help = "Tell more: a list of notice, calls, process, signal, boot, stall (where every thread stands, when one has had work "
+			"for three seconds and made no step), all; none silences what comes before it",
 	}, {
 		.name = "layout", .commands = MV_CMD_RUN, .argument = "MODE", .deflt = "disjoint", .parse = parse_choice,
 		FIELD(layout), .choices = layouts,
@@ -283,7 +284,7 @@ static int parse_log(struct mv_settings *s, const struct mv_option *o, const cha
 
 	if (mv_log_parse(value, field(s, o), &bad) == 0)
 		return 0;
-	snprintf(why, size, "unknown domain '%.*s' (known: notice, calls, process, signal, boot, all, none)",
+	snprintf(why, size, "unknown domain '%.*s' (known: notice, calls, process, signal, boot, stall, all, none)",
 		 (int)strcspn(bad, ","), bad);
 	return -1;
 }

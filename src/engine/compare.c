@@ -13,7 +13,7 @@ static struct mv_verdict *begin(struct mv_thread *t, const struct mv_record *rec
 	v->variant_call = t->call;
 	if (rec) {
 		v->leader_call.nr = rec->nr;
-		__builtin_memcpy(v->leader_call.args, rec->args, sizeof(rec->args));
+		__builtin_memcpy(v->leader_call.args, mv_record_args(rec), sizeof(rec->args));
 	}
 	return v;
 }
@@ -85,6 +85,8 @@ static bool same_input(struct mv_thread *t, const struct mv_record *rec, const u
 				return differ_bytes(t, rec, leader, i, n);
 	if (rec->input_len != b->total)
 		return differ_value(t, rec, MV_DIFF_LENGTH, locate(b, n ? n - 1 : 0, &offset), rec->input_len, b->total);
+	if (b->total <= MV_INLINE_MAX)
+		return true;
 	mv_blob_hash(b, hash);
 	if (hash[0] != rec->hash[0] || hash[1] != rec->hash[1])
 		return differ_bytes(t, rec, leader, MV_INLINE_MAX, MV_INLINE_MAX);
@@ -93,6 +95,7 @@ static bool same_input(struct mv_thread *t, const struct mv_record *rec, const u
 
 bool mv_compare(struct mv_thread *t, const struct mv_record *rec, const void *payload)
 {
+	const uint64_t *args = mv_record_args(rec);
 	bool fault = t->call.nr == MV_PSEUDO_FAULT || rec->nr == MV_PSEUDO_FAULT;
 
 	if (rec->nr != t->call.nr)
@@ -102,8 +105,8 @@ bool mv_compare(struct mv_thread *t, const struct mv_record *rec, const void *pa
 	for (unsigned i = 0; i < t->desc->nin; i++) {
 		unsigned a = t->desc->in[i].arg;
 
-		if (rec->args[a] != t->norm[a])
-			return differ_value(t, rec, fault ? MV_DIFF_SIGNAL : MV_DIFF_ARG, a, rec->args[a], t->norm[a]);
+		if (args[a] != t->norm[a])
+			return differ_value(t, rec, fault ? MV_DIFF_SIGNAL : MV_DIFF_ARG, a, args[a], t->norm[a]);
 	}
 	return same_input(t, rec, payload);
 }

@@ -19,6 +19,17 @@ static unsigned consumer(const struct mv_thread *t)
 static void consume(struct mv_thread *t)
 {
 	mv_stream_consume(t->stream, consumer(t));
+	t->changed |= MV_CHANGED_STREAM;
+}
+
+/* The leader may wait for all to have come to this call. */
+static void consume_enter(struct mv_thread *t, const struct mv_record *rec)
+{
+	if (rec->flags & MV_REC_LOCKSTEP)
+		mv_stream_agree(t->stream, consumer(t));
+	else
+		mv_stream_consume(t->stream, consumer(t));
+	t->changed |= MV_CHANGED_STREAM;
 }
 
 static void take_signal(struct mv_thread *t, const struct mv_record *rec, const void *payload, struct mv_step *step)
@@ -156,7 +167,7 @@ static bool optional(const struct mv_record *rec)
 	struct mv_call call = { .nr = rec->nr };
 	const struct mv_desc *d;
 
-	__builtin_memcpy(call.args, rec->args, sizeof(call.args));
+	__builtin_memcpy(call.args, mv_record_args(rec), sizeof(call.args));
 	d = mv_lookup(&call);
 
 	return d && d->flags & MV_DESC_OPTIONAL;
@@ -168,7 +179,7 @@ static bool same_call(const struct mv_thread *t, const struct mv_record *rec)
 		return false;
 	if (!(t->desc->flags & MV_DESC_OPTIONAL) && !optional(rec))
 		return true;
-	return !__builtin_memcmp(rec->args, t->norm, sizeof(t->norm));
+	return !__builtin_memcmp(mv_record_args(rec), t->norm, sizeof(t->norm));
 }
 
 /* A call that this variant makes and the leader does not: answered from what is known, else by the kernel. */
@@ -195,9 +206,10 @@ static bool pass_over(struct mv_thread *t)
 
 		if (rec->kind != MV_REC_ENTER && rec->kind != MV_REC_RESULT && rec->kind != MV_REC_DATA)
 			return false;
-		if (rec->flags & MV_REC_LOCKSTEP && rec->kind == MV_REC_ENTER)
-			mv_stream_ack(t->stream, consumer(t), mv_stream_tail(t->stream, consumer(t)));
-		consume(t);
+		if (rec->kind == MV_REC_ENTER)
+			consume_enter(t, rec);
+		else
+			consume(t);
 		t->moves++;
 		if (last)
 			return true;
@@ -208,7 +220,7 @@ static bool pass_over(struct mv_thread *t)
 /* Is this the first of the calls that were made early?  Then it is one less. */
 static bool was_early(struct mv_thread *t, const struct mv_record *rec)
 {
-	if (rec->nr != t->early[0].nr || __builtin_memcmp(rec->args, t->early[0].norm, sizeof(rec->args)))
+	if (rec->nr != t->early[0].nr || __builtin_memcmp(mv_record_args(rec), t->early[0].norm, sizeof(rec->args)))
 		return false;
 	t->nearly--;
 	__builtin_memmove(&t->early[0], &t->early[1], t->nearly * sizeof(t->early[0]));
@@ -274,9 +286,7 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		step->action = MV_STOP;
 		return false;
 	}
-	if (rec->flags & MV_REC_LOCKSTEP)
-		mv_stream_ack(t->stream, consumer(t), mv_stream_tail(t->stream, consumer(t)));
-	consume(t);
+	consume_enter(t, rec);
 	return true;
 }
 
@@ -311,26 +321,26 @@ static bool replicate(struct mv_thread *t, struct mv_step *step)
 
 		if (!rec)
 			return false;
-		if (rec->kind != MV_REC_DATA || rec->args[0] >= t->ndests) {
+		if (rec->kind != MV_REC_DATA || rec->ticket >= t->ndests) {
 			corrupt(t, step);
 			return false;
 		}
-		d = &t->dests[rec->args[0]];
+		d = &t->dests[rec->ticket];
 		last = rec->flags & MV_REC_LAST;
 		t->moves++;
 		if (rec->payload_len) {
 			size_t n = rec->payload_len;
 
-			if (rec->args[1] > d->cap || n > d->cap - rec->args[1] || (hook(t)->adopt && n > MV_SCRATCH)) {
+			if (rec->extra > d->cap || n > d->cap - rec->extra || (hook(t)->adopt && n > MV_SCRATCH)) {
 				corrupt(t, step);
 				return false;
 			}
 			if (hook(t)->adopt) {
 				__builtin_memcpy(t->scratch, payload, n);
-				hook(t)->adopt(t, d, rec->args[1], t->scratch, n);
+				hook(t)->adopt(t, d, rec->extra, t->scratch, n);
 				payload = t->scratch;
 			}
-			if (t->ops->poke(t->task, d->addr + rec->args[1], payload, n) < n) {
+			if (t->ops->poke(t->task, d->addr + rec->extra, payload, n) < n) {
 				mv_diverge_result(t, ERR(EFAULT));
 				step->action = MV_STOP;
 				return false;
@@ -358,15 +368,22 @@ static void done(struct mv_thread *t, struct mv_step *step)
 static bool my_turn(struct mv_thread *t)
 {
 	return !t->ticket ||
-	       __atomic_load_n(&t->process->procset->done[t->variant], __ATOMIC_ACQUIRE) + 1 == t->ticket;
+	       __atomic_load_n(&t->process->procset->turns[t->variant].done, __ATOMIC_ACQUIRE) + 1 == t->ticket;
 }
 
 static void end_turn(struct mv_thread *t)
 {
-	if (t->flags & MV_REC_HOLD)
+	if (t->flags & MV_REC_HOLD) {
 		mv_stream_ack(t->stream, consumer(t), t->seq);
-	if (t->ticket)
-		__atomic_store_n(&t->process->procset->done[t->variant], t->ticket, __ATOMIC_RELEASE);
+		t->changed |= MV_CHANGED_STREAM;
+	}
+	if (t->ticket) {
+		struct mv_turn *turn = &t->process->procset->turns[t->variant];
+
+		__atomic_store_n(&turn->done, t->ticket, __ATOMIC_RELEASE);
+		mv_word_bump(&turn->moves);
+		t->changed |= MV_CHANGED_PROCSET;
+	}
 	t->ticket = 0;
 }
 
@@ -395,6 +412,11 @@ static bool interrupted(struct mv_thread *t, struct mv_step *step)
 		return true;
 	t->state = MV_ST_IDLE;
 	return false;
+}
+
+struct mv_word *mv_follow_waits(const struct mv_thread *t)
+{
+	return t->state == MV_ST_TURN ? &t->process->procset->turns[t->variant].moves : mv_stream_commit_word(t->stream);
 }
 
 void mv_follow(struct mv_thread *t, struct mv_step *step)
@@ -481,15 +503,29 @@ void mv_follow_ran(struct mv_thread *t, int64_t result, struct mv_step *step)
 	}
 }
 
-bool mv_pending_signal(struct mv_thread *t, struct mv_step *step)
+static const struct mv_record *signal_next(const struct mv_thread *t, const void **payload)
 {
-	const void *payload;
 	const struct mv_record *rec;
 
 	if (t->state != MV_ST_IDLE || !t->variant)
-		return false;
-	rec = mv_stream_next(t->stream, consumer(t), &payload);
-	if (!rec || rec->kind != MV_REC_SIGNAL || rec->extra != MV_SIGNAL_ASYNC)
+		return NULL;
+	rec = mv_stream_next(t->stream, consumer(t), payload);
+	return rec && rec->kind == MV_REC_SIGNAL && rec->extra == MV_SIGNAL_ASYNC ? rec : NULL;
+}
+
+bool mv_signal_waits(const struct mv_thread *t)
+{
+	const void *payload;
+
+	return signal_next(t, &payload);
+}
+
+bool mv_pending_signal(struct mv_thread *t, struct mv_step *step)
+{
+	const void *payload;
+	const struct mv_record *rec = signal_next(t, &payload);
+
+	if (!rec)
 		return false;
 	take_signal(t, rec, payload, step);
 	step->action = MV_SIGNAL;

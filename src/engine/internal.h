@@ -32,12 +32,16 @@ struct mv_run {
 	struct mv_policy policy;
 };
 
-/* What the twin processes share: the order of calls whose effects depend on each other. */
+/* What the twin processes share: the order of calls whose effects depend on each other.  A line for each who writes. */
 struct mv_procset {
 	uint32_t refs;
 	uint32_t owner;			/* tid of the leader's thread inside an exclusive call, 0 = none */
+	struct mv_word unlocks;
 	uint64_t issued;		/* tickets given out by the leader */
-	uint64_t done[MV_VARIANTS_MAX];	/* tickets each follower has worked off */
+	struct mv_turn {
+		uint64_t done;		/* tickets this variant has worked off */
+		struct mv_word moves;	/* of done */
+	} __attribute__((aligned(64))) turns[MV_VARIANTS_MAX];
 };
 
 /* A thread set; its stream follows at the next 64-byte boundary. */
@@ -103,6 +107,9 @@ enum mv_state {
 	MV_ST_LOCAL,								/* a call outside the stream is running */
 };
 
+/* Words that this thread has bumped: of its stream (commits or consumes), of its procset (unlocks or its variant's turns). */
+enum { MV_CHANGED_STREAM = 1 << 0, MV_CHANGED_PROCSET = 1 << 1 };
+
 struct mv_thread {
 	struct mv_run *run;
 	struct mv_process *process;
@@ -153,6 +160,7 @@ struct mv_thread {
 	struct { uint32_t nr; uint64_t norm[MV_NARGS]; } early[MV_EARLY];	/* follower: calls made before the leader */
 	unsigned nearly;
 	uint64_t moves;			/* steps of the machine taken, parked or not */
+	uint8_t changed;		/* MV_CHANGED_*, since mv_thread_wakes() was called last */
 	uint64_t ncalls;
 	struct mv_history history[MV_HISTORY_SLOTS];
 };
@@ -240,6 +248,9 @@ enum { MV_PART_WHOLE, MV_PART_NAME, MV_PART_DATA, MV_PART_CONTROL, MV_PART_NAMEL
        MV_PART_MSGLEN };
 
 /* ---- leader.c, follower.c: the step machines ---- */
+/* What a parked thread waits for, NULL if that has come already. */
+struct mv_word *mv_lead_waits(const struct mv_thread *t);
+struct mv_word *mv_follow_waits(const struct mv_thread *t);
 void mv_lead(struct mv_thread *t, struct mv_step *step);
 void mv_lead_ran(struct mv_thread *t, int64_t result, struct mv_step *step);
 void mv_follow(struct mv_thread *t, struct mv_step *step);

@@ -5,7 +5,6 @@
 #define PURPOSE_LAYOUT 0x6c61796f75742020u
 #define PURPOSE_MONITOR 0x6d6f6e69746f7220u
 #define MIB ((uint64_t)1 << 20)
-#define GIB ((uint64_t)1 << 30)
 #define PAGE ((uint64_t)4096)
 #define EDGE (64 * MIB)		/* unused at both ends of a window, so that small overruns do not reach another's */
 
@@ -33,8 +32,9 @@ static uint64_t random_pages(struct mv_layout *l, uint64_t below)
 }
 
 /*
- * File mappings slide by any number of pages.  Anonymous ones slide by whole GiB, and by a number of pages below that
- * which all variants share (common).  Areas keep their length, so that what fits in one variant fits in all.
+ * File mappings slide by any number of pages of the variant's own.  Anonymous ones slide by a number that all variants
+ * share (common): allocators trim to alignments and keep tables by an address's upper bits, and must do both alike.
+ * Areas keep their length, so that what fits in one variant fits in all.
  */
 static void set_areas(struct mv_layout *l, uint64_t common)
 {
@@ -45,8 +45,8 @@ static void set_areas(struct mv_layout *l, uint64_t common)
 	l->image.end = base + w / 8;
 	l->files.end = base + w / 4 - random_pages(l, file_slack);
 	l->files.start = l->files.end - (w / 8 - file_slack);
-	l->anon.end = base + w - w / 16 - common - mv_layout_random(l) % (anon_slack / GIB) * GIB;
-	l->anon.start = l->anon.end - (w - w / 16 - w / 4 - anon_slack - GIB);
+	l->anon.end = base + w - w / 16 - common % (anon_slack / PAGE) * PAGE;
+	l->anon.start = l->anon.end - (w - w / 16 - w / 4 - anon_slack);
 	l->stack.start = base + w - w / 16;
 	l->stack.end = base + w - EDGE;
 }
@@ -88,7 +88,7 @@ void mv_layout_init(struct mv_layout *l, enum mv_layout_mode mode, unsigned vari
 	__builtin_memcpy(slices, usable_slices, sizeof(slices));
 	shuffle(&r, slices, sizeof(slices));
 	shuffle(&r, windows, nwindows);
-	common = mv_random_next(&r) % (GIB / PAGE) * PAGE;
+	common = mv_random_next(&r);
 
 	for (unsigned i = 0; i < MV_VARIANTS_MAX; i++) {
 		uint64_t own = mv_random_next(&r);

@@ -19,7 +19,7 @@
 
 /*
  * Areas of a stripe, low to high: program and brk heap; file mappings; anonymous mappings; stacks.  An area is as long
- * in every variant as in any other, and anon.end is congruent modulo 1 GiB in all of them.
+ * in every variant as in any other, and anon.end is congruent modulo window_size in all of them.
  */
 struct mv_area { uint64_t start, end; };
 

@@ -37,6 +37,14 @@ static void unlock(struct mv_thread *t)
 		return;
 	t->exclusive = false;
 	__atomic_store_n(&t->process->procset->owner, 0, __ATOMIC_RELEASE);
+	mv_word_bump(&t->process->procset->unlocks);
+	t->changed |= MV_CHANGED_PROCSET;
+}
+
+static uint64_t commit(struct mv_thread *t)
+{
+	t->changed |= MV_CHANGED_STREAM;
+	return mv_stream_commit(t->stream);
 }
 
 static bool publish_enter(struct mv_thread *t)
@@ -52,12 +60,15 @@ static bool publish_enter(struct mv_thread *t)
 	rec->kind = MV_REC_ENTER;
 	rec->nr = t->call.nr;
 	rec->flags = t->level == MV_LEVEL_LOCKSTEP ? MV_REC_LOCKSTEP : 0;
-	__builtin_memcpy(rec->args, t->norm, sizeof(t->norm));
 	rec->input_len = b->total;
 	rec->extra = b->faults;
-	mv_blob_hash(b, rec->hash);
-	__builtin_memcpy(payload, b->bytes, n);
-	t->seq = mv_stream_commit(t->stream);
+	if (t->desc->nin || hook(t)->normalise) {
+		rec->flags |= MV_REC_ARGS;
+		__builtin_memcpy(rec->args, t->norm, sizeof(t->norm));
+		mv_blob_hash(b, rec->hash);
+		__builtin_memcpy(payload, b->bytes, n);
+	}
+	t->seq = commit(t);
 	return true;
 }
 
@@ -81,7 +92,7 @@ static bool publish_result(struct mv_thread *t)
 		rec->flags |= MV_REC_SIGNAL_FOLLOWS;
 	if (!t->ndests)
 		rec->flags |= MV_REC_LAST;
-	t->seq = mv_stream_commit(t->stream);
+	t->seq = commit(t);
 	return true;
 }
 
@@ -111,14 +122,14 @@ static bool publish_outputs(struct mv_thread *t)
 			return false;
 		rec->kind = MV_REC_DATA;
 		rec->flags = last ? MV_REC_LAST : 0;
-		rec->args[0] = t->dest_at;
-		rec->args[1] = t->dest_off;
+		rec->ticket = t->dest_at;
+		rec->extra = t->dest_off;
 		/* What became unreadable since is the program's own race; it reads as zeros everywhere. */
 		if (mv_peek(t, d->addr + t->dest_off, payload, n) < n)
 			__builtin_memset(payload, 0, n);
 		if (hook(t)->publish)
 			hook(t)->publish(t, d, t->dest_off, payload, n);
-		mv_stream_commit(t->stream);
+		commit(t);
 		t->moves++;
 		t->dest_off += n;
 		if (t->dest_off == d->used) {
@@ -194,8 +205,25 @@ static bool publish_signal(struct mv_thread *t)
 	rec->nr = (uint32_t)t->sig;
 	rec->extra = t->sig_when;
 	__builtin_memcpy(payload, t->siginfo, MV_SIGINFO_SIZE);
-	mv_stream_commit(t->stream);
+	commit(t);
 	return true;
+}
+
+struct mv_word *mv_lead_waits(const struct mv_thread *t)
+{
+	int consumer;
+
+	switch (t->state) {
+	case MV_ST_LOCK:
+		return &t->process->procset->unlocks;
+	case MV_ST_MEET:
+	case MV_ST_HOLD:
+		consumer = mv_stream_late(t->stream, t->seq);
+		break;
+	default:
+		consumer = mv_stream_blocker(t->stream);
+	}
+	return consumer < 0 ? NULL : mv_stream_consume_word(t->stream, (unsigned)consumer);
 }
 
 void mv_lead(struct mv_thread *t, struct mv_step *step)

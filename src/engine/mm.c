@@ -347,7 +347,7 @@ static uint64_t place_anon(const struct mv_mm *mm, uint64_t len, bool grows_down
 	addr = search_area(mm, l->anon.start, l->anon.end, &q);
 
 	/* Other stripes hold no program, files and stack: use all that every variant's window has below anon.end. */
-	other_size = l->window_size - l->window_size / 8 - 2 * GIB;
+	other_size = l->window_size - l->window_size / 8 - GIB;
 	for (unsigned i = 1; !addr && i < 8; i++) {
 		uint64_t from = (uint64_t)l->stripe << MV_STRIPE_SHIFT;
 		uint64_t to = (uint64_t)((l->stripe + i) & 7) << MV_STRIPE_SHIFT;

@@ -68,9 +68,9 @@ void mv_mm_normalise(const struct mv_mm *mm, uint64_t addr, uint64_t out[2]);
 
 /*
  * Where a new mapping of len bytes goes: an address that is free here and that the layout allows, or 0 if there is
- * none. Anonymous ones (file == false) get addresses that are congruent modulo 1 GiB in all variants that have made
- * the same sequence of calls: allocators trim to alignments and must do so alike.  They are placed top-down, first
- * fit; lengths of 2 MiB and more at a multiple of 2 MiB.  Files (file == true) go into their own area with random gaps
+ * none. Anonymous ones (file == false) get addresses that are congruent modulo the layout's window_size in all
+ * variants that have made the same sequence of calls (set_areas() in layout.c says why).  They are placed top-down,
+ * first fit; lengths of 2 MiB and more at a multiple of 2 MiB.  Files (file == true) go into their own area with random gaps
  * of pages; when that is full, into the anonymous one.  What fits nowhere there goes into the other stripes, in the
  * same way.  grows_down keeps the stack guard gap of 1 MiB below.  With MV_LAYOUT_SAME and ASLR always 0: the kernel
  * chooses. The caller records the mapping with mv_mm_add() when the kernel has made it.

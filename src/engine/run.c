@@ -409,8 +409,10 @@ void mv_thread_gone(struct mv_thread *t, int sig)
 {
 	struct mv_procset *ps = t->process->procset;
 
-	if (t->exclusive && ps->owner == t->tid)
+	if (t->exclusive && ps->owner == t->tid) {
 		__atomic_store_n(&ps->owner, 0, __ATOMIC_RELEASE);
+		mv_word_bump(&ps->unlocks);
+	}
 	if (t->child_set)
 		mv_set_unref(t->run, t->child_set);
 	end_stream(t->stream, t->variant, sig);
@@ -477,7 +479,7 @@ static void absent(struct mv_run *run, const struct mv_set *set, unsigned varian
 	rec = mv_stream_next((const struct mv_stream *)(set + 1), variant - 1, &payload);
 	if (rec && rec->kind == MV_REC_ENTER) {
 		v->leader_call.nr = rec->nr;
-		__builtin_memcpy(v->leader_call.args, rec->args, sizeof(rec->args));
+		__builtin_memcpy(v->leader_call.args, mv_record_args(rec), sizeof(rec->args));
 	}
 	mv_text(v->text, sizeof(v->text), (const char *const[]){ text, NULL });
 	mv_verdict_end(run);

@@ -190,6 +190,44 @@ void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step)
 		mv_retry(t, step);
 }
 
+void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w)
+{
+	struct mv_word *word = t->variant ? mv_follow_waits(t) : mv_lead_waits(t);
+
+	*w = (struct mv_wait){ 0 };
+	if (!word)
+		return;
+	w->word = &word->value;
+	w->sleepers = &word->sleepers;
+	w->value = __atomic_load_n(&word->value, __ATOMIC_SEQ_CST);
+}
+
+static struct mv_word *changed_word(const struct mv_thread *t, unsigned where)
+{
+	struct mv_procset *ps = t->process->procset;
+
+	if (where == MV_CHANGED_STREAM)
+		return t->variant ? mv_stream_consume_word(t->stream, t->variant - 1) : mv_stream_commit_word(t->stream);
+	return t->variant ? &ps->turns[t->variant].moves : &ps->unlocks;
+}
+
+unsigned mv_thread_wakes(struct mv_thread *t, uint32_t *words[MV_WAKES_MAX])
+{
+	unsigned n = 0;
+
+	for (unsigned where = MV_CHANGED_STREAM; where <= MV_CHANGED_PROCSET; where <<= 1) {
+		struct mv_word *word;
+
+		if (!(t->changed & where))
+			continue;
+		word = changed_word(t, where);
+		if (mv_word_wanted(word))
+			words[n++] = &word->value;
+	}
+	t->changed = 0;
+	return n;
+}
+
 void mv_thread_exec(struct mv_thread *t, struct mv_step *step)
 {
 	struct mv_process *p = t->process;

@@ -1,7 +1,8 @@
 /*
  * Streams.  Positions (sequence numbers, byte positions) only ever grow; an index is a position masked by the ring's
- * size.  head and the wake words are stored with release after what they announce and loaded with acquire, and the same
- * holds for the consumers' cursors in the other direction.
+ * size.  A record's seq is stored with release after the rest of it and loaded with acquire, and the same holds for the
+ * consumers' cursors in the other direction.  The producer does not write to a record that somebody has yet to read, so
+ * until the next one is there its place bears the number of the one before it.
  *
  * Peers may be compromised: whatever another process writes while the run goes on (positions, records) can make a
  * reader see a full ring, an empty ring or MV_REC_BROKEN, but never leave the ring.  The geometry is trusted: it is
@@ -17,6 +18,7 @@
 struct cursor {
 	uint64_t tail;		/* sequence number of the last record consumed, or LEFT */
 	uint64_t bytes;		/* that record's payload_end */
+	struct mv_word moves;	/* of the two, and of the consumer's ack */
 } LINE;
 
 struct mv_stream {
@@ -24,21 +26,21 @@ struct mv_stream {
 	uint32_t nrecords, consumers;
 	uint64_t nbytes;
 
-	/* Written by the producer, polled by consumers. */
+	/* The producer's own, but for sleepers; consumers look at the word when they are about to sleep. */
 	LINE uint64_t head;
-	uint32_t commit_word;
-
-	/* The producer's own. */
-	LINE uint64_t byte_pos;		/* where the next payload goes */
+	struct mv_word commits;
+	uint64_t byte_pos;		/* where the next payload goes */
 	uint64_t seen_tail, seen_bytes;	/* the slowest consumer's cursor when last looked at */
 	uint64_t reserved_end;		/* of the reservation: payload_end ... */
+	uint64_t refused_end;		/* of the last reservation for which there was no room: payload_end */
 	uint32_t reserved_off, reserved_len;	/* ... and what record has to say */
 	bool reserved;
+	LINE struct mv_record draft;	/* of the reservation; a consumer that polls the ring would slow its writing down */
 
 	/* Written by consumers, polled by the producer: one line tells it whether all have arrived. */
 	LINE uint64_t acks[CONSUMERS_MAX];
 
-	LINE uint32_t consume_word;
+	/* Written by one consumer each, polled by the producer when the ring seems full. */
 	struct cursor cursors[CONSUMERS_MAX];
 	/* records[nrecords], bytes[nbytes] */
 };
@@ -76,11 +78,6 @@ static void store(uint64_t *p, uint64_t value)
 	__atomic_store_n(p, value, __ATOMIC_RELEASE);
 }
 
-static void bump(uint32_t *word)
-{
-	__atomic_fetch_add(word, 1, __ATOMIC_RELEASE);
-}
-
 size_t mv_stream_size(unsigned records, size_t bytes)
 {
 	return sizeof(struct mv_stream) + records_size(records) + bytes;
@@ -92,6 +89,8 @@ void mv_stream_init(struct mv_stream *s, unsigned records, size_t bytes, unsigne
 	s->nrecords = records;
 	s->nbytes = bytes;
 	s->consumers = consumers;
+	for (uint64_t seq = 1; seq <= records; seq++)
+		record_at(s, seq)->seq = 0;
 }
 
 size_t mv_stream_payload_max(const struct mv_stream *s)
@@ -140,15 +139,17 @@ struct mv_record *mv_stream_reserve(struct mv_stream *s, size_t payload_len, voi
 	end = start + ((payload_len + PAYLOAD_ALIGN - 1) & ~(uint64_t)(PAYLOAD_ALIGN - 1));
 	if (!fits(s, end)) {
 		look(s);
-		if (!fits(s, end))
+		if (!fits(s, end)) {
+			s->refused_end = end;
 			return NULL;
+		}
 	}
 	s->reserved = true;
 	s->reserved_off = (uint32_t)(start & (s->nbytes - 1));
 	s->reserved_len = (uint32_t)payload_len;
 	s->reserved_end = end;
-	r = record_at(s, s->head + 1);
-	__builtin_memset(r, 0, sizeof(*r));
+	r = &s->draft;
+	__builtin_memset(r, 0, offsetof(struct mv_record, args));
 	r->payload_len = s->reserved_len;
 	if (payload)
 		*payload = bytes_of(s) + s->reserved_off;
@@ -157,18 +158,22 @@ struct mv_record *mv_stream_reserve(struct mv_stream *s, size_t payload_len, voi
 
 uint64_t mv_stream_commit(struct mv_stream *s)
 {
-	struct mv_record *r = record_at(s, s->head + 1);
+	struct mv_record *draft = &s->draft, *r = record_at(s, s->head + 1);
 
 	if (!s->reserved)
 		return s->head;
 	s->reserved = false;
-	if (r->payload_len > s->reserved_len)
-		r->payload_len = s->reserved_len;
-	r->payload_off = s->reserved_off;
-	r->payload_end = s->reserved_end;
+	if (draft->payload_len > s->reserved_len)
+		draft->payload_len = s->reserved_len;
+	draft->payload_off = s->reserved_off;
+	draft->payload_end = s->reserved_end;
+	if (draft->flags & MV_REC_ARGS)
+		__builtin_memcpy(r->args, draft->args, sizeof(*r) - offsetof(struct mv_record, args));
+	__builtin_memcpy(r, draft, offsetof(struct mv_record, seq));
 	s->byte_pos = s->reserved_end;
 	store(&s->head, s->head + 1);
-	bump(&s->commit_word);
+	store(&r->seq, s->head);
+	mv_word_bump(&s->commits);
 	return s->head;
 }
 
@@ -192,6 +197,19 @@ uint64_t mv_stream_head(const struct mv_stream *s)
 
 /* ---- consumer ---- */
 
+static const uint64_t no_args[MV_NARGS];
+
+const uint64_t *mv_record_args(const struct mv_record *rec)
+{
+	return rec->flags & MV_REC_ARGS ? rec->args : no_args;
+}
+
+/* What the place of record seq bears until that is there. */
+static uint64_t before(const struct mv_stream *s, uint64_t seq)
+{
+	return seq > s->nrecords ? seq - s->nrecords : 0;
+}
+
 const void *mv_stream_payload(const struct mv_stream *s, const struct mv_record *copy)
 {
 	/* One load each: copy may after all be the record in the ring, as it is in mv_stream_next(). */
@@ -205,17 +223,17 @@ const void *mv_stream_payload(const struct mv_stream *s, const struct mv_record 
 
 const struct mv_record *mv_stream_next(const struct mv_stream *s, unsigned consumer, const void **payload)
 {
-	uint64_t tail = load(&s->cursors[consumer].tail), head = load(&s->head);
-	const struct mv_record *r;
+	uint64_t tail = load(&s->cursors[consumer].tail), seq;
+	const struct mv_record *r = record_at(s, tail + 1);
 	const void *bytes;
 
 	if (payload)
 		*payload = NULL;
-	if (tail == LEFT || tail == head)
+	if (tail == LEFT)
 		return NULL;
-	if (head - tail > s->nrecords)
-		return &broken;
-	r = record_at(s, tail + 1);
+	seq = load(&r->seq);
+	if (seq != tail + 1)
+		return seq == before(s, tail + 1) ? NULL : &broken;
 	bytes = mv_stream_payload(s, r);
 	if (!bytes)
 		return &broken;
@@ -224,16 +242,29 @@ const struct mv_record *mv_stream_next(const struct mv_stream *s, unsigned consu
 	return r;
 }
 
-void mv_stream_consume(struct mv_stream *s, unsigned consumer)
+static void pass(struct mv_stream *s, unsigned consumer, bool agree)
 {
 	struct cursor *c = &s->cursors[consumer];
 	uint64_t tail = load(&c->tail);
+	const struct mv_record *r = record_at(s, tail + 1);
 
-	if (tail == LEFT || load(&s->head) - tail - 1 >= s->nrecords)
+	if (tail == LEFT || load(&r->seq) != tail + 1)
 		return;		/* nothing to consume */
-	store(&c->bytes, record_at(s, tail + 1)->payload_end);
+	if (agree)
+		store(&s->acks[consumer], tail + 1);
+	store(&c->bytes, r->payload_end);
 	store(&c->tail, tail + 1);
-	bump(&s->consume_word);
+	mv_word_bump(&c->moves);
+}
+
+void mv_stream_consume(struct mv_stream *s, unsigned consumer)
+{
+	pass(s, consumer, false);
+}
+
+void mv_stream_agree(struct mv_stream *s, unsigned consumer)
+{
+	pass(s, consumer, true);
 }
 
 uint64_t mv_stream_tail(const struct mv_stream *s, unsigned consumer)
@@ -244,7 +275,7 @@ uint64_t mv_stream_tail(const struct mv_stream *s, unsigned consumer)
 void mv_stream_ack(struct mv_stream *s, unsigned consumer, uint64_t seq)
 {
 	store(&s->acks[consumer], seq);
-	bump(&s->consume_word);
+	mv_word_bump(&s->cursors[consumer].moves);
 }
 
 void mv_stream_leave(struct mv_stream *s, unsigned consumer)
@@ -255,12 +286,23 @@ void mv_stream_leave(struct mv_stream *s, unsigned consumer)
 
 /* ---- waiting ---- */
 
-uint32_t *mv_stream_commit_word(struct mv_stream *s)
+struct mv_word *mv_stream_commit_word(struct mv_stream *s)
 {
-	return &s->commit_word;
+	return &s->commits;
 }
 
-uint32_t *mv_stream_consume_word(struct mv_stream *s)
+struct mv_word *mv_stream_consume_word(struct mv_stream *s, unsigned consumer)
 {
-	return &s->consume_word;
+	return &s->cursors[consumer].moves;
+}
+
+int mv_stream_blocker(const struct mv_stream *s)
+{
+	for (unsigned i = 0; i < consumers_of(s); i++) {
+		uint64_t tail = load(&s->cursors[i].tail), bytes = load(&s->cursors[i].bytes);
+
+		if (tail != LEFT && (s->head - tail >= s->nrecords || s->refused_end - bytes > s->nbytes))
+			return (int)i;
+	}
+	return -1;
 }

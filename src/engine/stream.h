@@ -2,7 +2,8 @@
  * Streams: one ring per thread set, written by the leader's thread, read by its twins (design.md section 7).
  *
  * A stream lives in the arena and holds no pointers: it may be mapped at a different address by every process.  One
- * producer, up to MV_VARIANTS_MAX - 1 consumers.  Nothing here waits; every function says "not now" instead.
+ * producer, up to MV_VARIANTS_MAX - 1 consumers.  Nothing here waits; every function says "not now" instead.  A record
+ * is there when it bears its sequence number: a consumer that polls touches no line but the one it is waiting for.
  *
  * Layout: header, one cache line per cursor, records[ring_records], bytes[ring_bytes].  A record's payload is in one
  * piece.
@@ -29,28 +30,58 @@ enum {
 	MV_REC_INTERRUPTED = 1 << 1,	/* RESULT: interrupted, result is an ERESTART code; SIGNAL follows */
 	MV_REC_SIGNAL_FOLLOWS = 1 << 2,	/* RESULT: a SIGNAL to be delivered at this call's return follows */
 	MV_REC_LOCKSTEP = 1 << 3,	/* ENTER: the leader waits for all acks */
+	MV_REC_ARGS = 1 << 4,		/* args and hash are there */
 	MV_REC_HOLD = 1 << 5,		/* RESULT: the leader goes on when all have acted on it */
 };
 
+/* Two cache lines; most records need only the first, and then nobody touches the second. */
 struct mv_record {
 	uint8_t kind;			/* enum mv_record_kind */
 	uint8_t flags;			/* MV_REC_* */
-	uint16_t sub;			/* DATA: element of a vector operand, or 0xffff */
+	uint16_t pad;
 	uint32_t nr;
-	uint64_t args[MV_NARGS];	/* ENTER: normalised; DATA: args[0] = argument index, args[1] = offset */
 	int64_t result;
-	uint64_t ticket;		/* position in the process's order, 0 = none */
-	uint64_t extra;			/* RESULT: exported descriptor, or the child's stream */
+	uint64_t ticket;		/* position in the process's order, 0 = none; DATA: which output */
+	uint64_t extra;			/* RESULT: exported descriptor, or the child's stream; DATA: offset in the output */
 	uint64_t input_len;		/* ENTER: bytes gathered in all */
-	uint64_t hash[2];
 	uint32_t payload_len;		/* set by mv_stream_reserve(); may be made smaller before the commit */
 	uint32_t payload_off;		/* set by the stream: offset into bytes[] */
 	uint64_t payload_end;		/* set by the stream: producer's byte position after this record */
-	uint64_t pad;
+	uint64_t seq;			/* set by the stream when all else is there: the record's sequence number */
+
+	uint64_t args[MV_NARGS];	/* ENTER: normalised; read by mv_record_args() */
+	uint64_t hash[2];		/* ENTER: of the input, if it is too long to be the payload */
 };
-_Static_assert(sizeof(struct mv_record) == 128, "record size is part of the layout");
+_Static_assert(sizeof(struct mv_record) == 128 && offsetof(struct mv_record, args) == 64, "the layout is two lines");
 
 struct mv_stream;
+
+/*
+ * A word to wait for (FUTEX_WAIT, shared) and how many do so.  Whoever makes something true that others may wait for
+ * changes the word by mv_word_bump() and looks at sleepers afterwards; whoever waits increments sleepers, looks at the
+ * word once more and sleeps while it has not changed.
+ *
+ * All four are sequentially consistent, so they have one order in which everybody sees them.  Either the waiter's last
+ * look comes after the bump, and it does not sleep; or it comes before, then so does the increment, and the look at
+ * sleepers after the bump finds it.  On x86 the bump is one locked instruction, a full barrier that has to be paid to
+ * the word alone, and both looks are plain loads.
+ *
+ * Words are in memory that other processes write: what stands there costs a wake-up or a delay, never more.
+ */
+struct mv_word {
+	uint32_t value;
+	uint32_t sleepers;
+};
+
+static inline void mv_word_bump(struct mv_word *w)
+{
+	__atomic_fetch_add(&w->value, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline bool mv_word_wanted(const struct mv_word *w)
+{
+	return __atomic_load_n(&w->sleepers, __ATOMIC_SEQ_CST);
+}
 
 /* Bytes of arena a stream takes.  records and bytes (64 .. 2^31) are powers of two; consumers < MV_VARIANTS_MAX. */
 size_t mv_stream_size(unsigned records, size_t bytes);
@@ -64,7 +95,8 @@ size_t mv_stream_payload_max(const struct mv_stream *s);
 /*
  * Room for a record with payload_len bytes of payload.  Returns the zeroed record and its payload area, or NULL when
  * the ring is full, or payload_len exceeds mv_stream_payload_max().  Nothing is visible before mv_stream_commit(); a
- * reservation may be dropped by reserving again.  payload (which may be NULL) is set to 16-byte aligned memory.
+ * reservation may be dropped by reserving again.  payload (which may be NULL) is set to 16-byte aligned memory.  args
+ * and hash are not zeroed: write them and set MV_REC_ARGS, or leave them alone.
  */
 struct mv_record *mv_stream_reserve(struct mv_stream *s, size_t payload_len, void **payload);
 /* Publish the reserved record; returns its sequence number (the first is 1). */
@@ -86,8 +118,12 @@ uint64_t mv_stream_head(const struct mv_stream *s);
 const struct mv_record *mv_stream_next(const struct mv_stream *s, unsigned consumer, const void **payload);
 /* The payload that a private copy of a record speaks of, NULL if it is not inside the ring. */
 const void *mv_stream_payload(const struct mv_stream *s, const struct mv_record *copy);
+/* The args of a record, zeros if it has none. */
+const uint64_t *mv_record_args(const struct mv_record *rec);
 /* Done with that record. */
 void mv_stream_consume(struct mv_stream *s, unsigned consumer);
+/* The same, and tell the producer first that this consumer has arrived at that record and agrees. */
+void mv_stream_agree(struct mv_stream *s, unsigned consumer);
 /* Sequence number of the record that mv_stream_next() returns or would return; 0 after mv_stream_leave(). */
 uint64_t mv_stream_tail(const struct mv_stream *s, unsigned consumer);
 /* Tell the producer: this consumer has arrived at seq and agrees. */
@@ -97,8 +133,14 @@ void mv_stream_leave(struct mv_stream *s, unsigned consumer);
 
 /* ---- waiting (for front-ends that wait in the process) ---- */
 
-/* A word that changes with every commit (for consumers) resp. every consume, ack and leave (for the producer). */
-uint32_t *mv_stream_commit_word(struct mv_stream *s);
-uint32_t *mv_stream_consume_word(struct mv_stream *s);
+/* Changes with every commit. */
+struct mv_word *mv_stream_commit_word(struct mv_stream *s);
+/* Changes with every consume, ack and leave of that consumer. */
+struct mv_word *mv_stream_consume_word(struct mv_stream *s, unsigned consumer);
+/*
+ * A consumer that still keeps the producer from making the reservation that was refused last, or -1.  It must be one that
+ * does: another's word may not change again.
+ */
+int mv_stream_blocker(const struct mv_stream *s);
 
 #endif

@@ -30,6 +30,10 @@ if command -v python3 >/dev/null; then
 	done
 fi
 
+# As many variants as there can be: each is handed the leader's files through a descriptor of its own.
+timeout -s KILL 60 "$mvarmor" run -n 8 -- sh -c 'exit 8'
+[ $? = 8 ] || fail "8 variants"
+
 "$mvarmor" run -- ./nonesuch 2>err
 [ $? = 127 ] || fail "a program that is not there"
 touch plain

@@ -171,6 +171,26 @@ def loop_in_one():
 
 
 @case
+def stall_is_told():
+    """--log stall says of every thread where it stands, long before the deadline ends the run."""
+    for seed in range(1, 13):
+        process = start([program("loop_in_one")], "--deadline", "6000", "--seed", str(seed), "--log", "stall")
+        time.sleep(5)
+        process.kill()
+        process.wait()
+        with open(LOG) as f:
+            told = f.read()
+        if not told:
+            continue
+        for pattern in (r"stall: host thread \d+ of variant 1 has had work for 3 s and made no step; of 2 threads",
+                        r"stall: variant 0: thread \d+ ", r"stall: variant 1: .*: running; between calls, .* next call; "):
+            if not re.search(pattern, told):
+                raise Wrong(f"{pattern} is not in {told}")
+        return
+    raise Wrong("no seed from 1 to 12 made the follower loop, or the log said nothing of it")
+
+
+@case
 def child_prints_address():
     run([program("child_prints_address")], policy="leak").must(86, r"divergence: write\(1, \.\.\.\): " + BYTES, out="")
 
@@ -398,8 +418,8 @@ def wait_for(what, condition, seconds=15):
     raise Wrong(f"{what}: not within {seconds} s")
 
 
-def sleepers(process, foreign, count=1):
-    found = [p for p, (name, other, _) in below(process.pid).items() if name == "sleep" and other == foreign]
+def sleepers(process, foreign, count=1, name="sleep"):
+    found = [p for p, (n, other, _) in below(process.pid).items() if n == name and other == foreign]
     return found if len(found) >= count else None
 
 
@@ -415,6 +435,26 @@ def kill_follower():
         r.must((86, 125))
         if not re.search(r"variant \d.*(SIGKILL|killed)", r.log):
             raise Wrong(f"the report does not say that a variant was killed: {r.log[:800]}")
+
+
+@case
+def stop_follower():
+    """A SIGSTOP from outside means nothing to a follower, not even while it waits for a file of the leader's."""
+    for _ in range(3):
+        process = start([program("map_file")])
+        victim = wait_for("follower", lambda p=process: sleepers(p, True, name="map_file"))[0]
+        end = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < end:
+            try:
+                os.kill(victim, signal.SIGSTOP)
+                time.sleep(0.0001)
+                os.kill(victim, signal.SIGCONT)
+            except ProcessLookupError:
+                break
+        try:
+            Ended(process, 20).must(0, out="failed: 0\n")
+        except subprocess.TimeoutExpired:
+            raise Wrong("no end: somebody waits for ever") from None
 
 
 @case

@@ -8,7 +8,6 @@
 
 #define SEEDS 2000
 #define MIB ((uint64_t)1 << 20)
-#define GIB ((uint64_t)1 << 30)
 #define STRIPE ((uint64_t)1 << MV_STRIPE_SHIFT)
 
 static void make(struct mv_layout *l, enum mv_layout_mode mode, unsigned n, uint64_t number)
@@ -55,7 +54,7 @@ static void disjoint(void **state)
 				check_area(&l[i], &l[i].anon, base + w / 4, base + w - w / 16);
 				check_area(&l[i], &l[i].stack, base + w - w / 16, base + w);
 				assert_true(l[i].anon.end - l[i].anon.start >= w / 2);
-				assert_int_equal(l[i].anon.end % GIB, l[0].anon.end % GIB);
+				assert_int_equal(l[i].anon.end % w, l[0].anon.end % w);
 				assert_int_equal(l[i].anon.end - l[i].anon.start, l[0].anon.end - l[0].anon.start);
 				assert_int_equal(l[i].files.end - l[i].files.start,
 						 l[0].files.end - l[0].files.start);
@@ -103,8 +102,8 @@ static void dealt_at_random(void **state)
 		slices[l.slice >> MV_SLICE_SHIFT]++;
 		windows[l.window != 0]++;
 		stripes[l.stripe]++;
-		moved += l.anon.end % GIB != last;
-		last = l.anon.end % GIB;
+		moved += l.anon.end % l.window_size != last;
+		last = l.anon.end % l.window_size;
 	}
 	for (unsigned i = 0; i < 16; i++)
 		used += slices[i] > 0;

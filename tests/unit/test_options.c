@@ -171,13 +171,13 @@ static void test_bad_options(void **state)
 	bad(WORDS("--frontend=ptrase"), "--frontend: unknown frontend 'ptrase': did you mean ptrace? (known: auto, ptrace)");
 	bad(WORDS("--layout", "Same"), "--layout: unknown layout 'Same': did you mean same? (known: same, aslr, disjoint)");
 	bad(WORDS("--log", "calls,foo,boot"),
-	    "--log: unknown domain 'foo' (known: notice, calls, process, signal, boot, all, none)");
+	    "--log: unknown domain 'foo' (known: notice, calls, process, signal, boot, stall, all, none)");
 }
 
 static void test_log_domains(void **state)
 {
 	static const struct { const char *list; unsigned domains; } good[] = {
-		{ "notice", MV_LOG_NOTICE }, { "none", 0 }, { "all", MV_LOG_ALL }, { "calls", MV_LOG_NOTICE | MV_LOG_CALLS },
+		{ "notice", MV_LOG_NOTICE }, { "none", 0 }, { "stall", MV_LOG_NOTICE | MV_LOG_STALL }, { "all", MV_LOG_ALL }, { "calls", MV_LOG_NOTICE | MV_LOG_CALLS },
 		{ "none,calls", MV_LOG_CALLS }, { "all,none", 0 }, { "signal,process", MV_LOG_NOTICE | MV_LOG_SIGNAL | MV_LOG_PROCESS },
 	};
 	static const char *const wrong[] = { "", ",", "calls,", "call", "callsx", "CALLS" };

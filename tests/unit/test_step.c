@@ -719,6 +719,44 @@ static void faults_in_one(void **state)
 	}
 }
 
+/* ---- what a log says ---- */
+
+static void standing(void **state)
+{
+	struct sim_options o = sim_defaults;
+	struct mv_standing st;
+	struct mv_step step;
+	struct sim *s;
+
+	(void)state;
+	o.level = MV_LEVEL_LOCKSTEP;
+	o.variants = 3;
+	s = sim_new(&o);
+	mv_thread_standing(s->t[0], &st);
+	assert_string_equal(st.state, "between calls");
+	assert_int_equal(st.written, 0);
+	step = sim_enter(s->t[0], CALL(__NR_getpid));
+	sim_expect(&step, MV_PARK);
+	mv_thread_standing(s->t[0], &st);
+	assert_string_equal(st.state, "wait for all to arrive");
+	assert_string_equal(st.next, "none");
+	assert_int_equal(st.call.nr, __NR_getpid);
+	assert_int_equal(st.written, 1);
+	assert_int_equal(st.consumed, 0);
+	mv_thread_standing(s->t[2], &st);
+	assert_string_equal(st.next, "call");
+	assert_int_equal(st.consumed, 0);
+	step = sim_enter(s->t[2], CALL(__NR_getpid));
+	sim_expect(&step, MV_PARK);
+	mv_thread_standing(s->t[2], &st);
+	assert_string_equal(st.state, "fetch the result");
+	assert_string_equal(st.next, "none");
+	assert_int_equal(st.consumed, 1);
+	mv_thread_standing(s->t[0], &st);
+	assert_int_equal(st.consumed, 0);	/* the slowest counts */
+	sim_free(s);
+}
+
 /* ---- signals ---- */
 
 static void signal_at_a_boundary(void **state)
@@ -736,6 +774,7 @@ static void signal_at_a_boundary(void **state)
 	step = sim_enter(s->t[1], CALL(__NR_getpid));
 	sim_expect_done(&step, 5);
 	assert_false(mv_pending_signal(s->t[1], &step));	/* not anywhere: at the boundary */
+	assert_false(mv_signal_waits(s->t[1]));
 	step = sim_enter(s->t[1], CALL(__NR_getgid));
 	sim_expect_signal(&step, MV_SIGNAL, 10);
 	assert_false(mv_thread_in_call(s->t[1]));
@@ -755,7 +794,11 @@ static void signal_somewhere(void **state)
 	step = sim_signal(s->t[0], 14, MV_SIGNAL_ASYNC, 0);
 	sim_expect_signal(&step, MV_DONE, 14);
 	assert_false(mv_pending_signal(s->t[1], &step));	/* the call comes first */
+	assert_false(mv_signal_waits(s->t[1]));
 	follows(s, CALL(__NR_getpid), 5);
+	assert_true(mv_signal_waits(s->t[1]));
+	assert_true(mv_signal_waits(s->t[1]));			/* looking does not take it */
+	assert_false(mv_signal_waits(s->t[0]));
 	assert_true(mv_pending_signal(s->t[1], &step));
 	sim_expect_signal(&step, MV_SIGNAL, 14);
 	assert_false(mv_pending_signal(s->t[1], &step));
@@ -764,6 +807,30 @@ static void signal_somewhere(void **state)
 	step = sim_signal(s->t[0], 15, MV_SIGNAL_ASYNC, 0);
 	step = sim_enter(s->t[1], CALL(__NR_getpid));
 	sim_expect_signal(&step, MV_SIGNAL, 15);
+	sim_free(s);
+}
+
+/* What was announced has gone to another thread: the call returns without it. */
+static void signal_gone_elsewhere(void **state)
+{
+	struct sim *s = sim_new(NULL);
+	struct mv_step step;
+
+	(void)state;
+	step = sim_enter(s->t[0], CALL(__NR_kill, 5, 10));
+	sim_expect_run(&step, __NR_kill);
+	mv_signal_follows(s->t[0]);
+	step = sim_exit(s->t[0], 0);
+	sim_expect_done(&step, 0);
+	step = sim_enter(s->t[1], CALL(__NR_kill, 5, 10));
+	sim_expect(&step, MV_PARK);
+	step = sim_signal(s->t[0], 0, MV_SIGNAL_AT_RETURN, 0);
+	sim_expect_signal(&step, MV_DONE, 0);
+	step = sim_retry(s->t[1]);
+	sim_expect_done(&step, 0);
+	sim_expect_signal(&step, MV_DONE, 0);
+	leads(s, CALL(__NR_getpid), 5);
+	follows(s, CALL(__NR_getpid), 5);
 	sim_free(s);
 }
 
@@ -1582,8 +1649,10 @@ int main(void)
 		cmocka_unit_test(unwritable_output),
 		cmocka_unit_test(absent),
 		cmocka_unit_test(faults_in_one),
+		cmocka_unit_test(standing),
 		cmocka_unit_test(signal_at_a_boundary),
 		cmocka_unit_test(signal_somewhere),
+		cmocka_unit_test(signal_gone_elsewhere),
 		cmocka_unit_test(signal_at_return),
 		cmocka_unit_test(signal_in_a_call),
 		cmocka_unit_test(interrupted_sleep),

@@ -84,16 +84,16 @@ static void invisible_before_commit(void **state)
 {
 	struct mv_stream *s = make(1);
 	void *payload;
-	uint32_t before = *mv_stream_commit_word(s);
+	uint32_t before = mv_stream_commit_word(s)->value;
 
 	(void)state;
 	assert_non_null(mv_stream_reserve(s, 64, &payload));
 	assert_non_null(mv_stream_reserve(s, 10, &payload));	/* drops the first */
 	memset(payload, 7, 10);
 	assert_null(mv_stream_next(s, 0, NULL));
-	assert_int_equal(*mv_stream_commit_word(s), before);
+	assert_int_equal(mv_stream_commit_word(s)->value, before);
 	assert_int_equal(mv_stream_commit(s), 1);
-	assert_int_not_equal(*mv_stream_commit_word(s), before);
+	assert_int_not_equal(mv_stream_commit_word(s)->value, before);
 	assert_int_equal(mv_stream_commit(s), 1);
 	assert_int_equal(mv_stream_head(s), 1);
 	drop(s);
@@ -214,9 +214,9 @@ static void leave(void **state)
 	}
 	assert_false(put(s, 99, 0));
 	assert_false(mv_stream_acked(s, 1));
-	before = *mv_stream_consume_word(s);
+	before = mv_stream_consume_word(s, 1)->value;
 	mv_stream_leave(s, 1);
-	assert_int_not_equal(*mv_stream_consume_word(s), before);
+	assert_int_not_equal(mv_stream_consume_word(s, 1)->value, before);
 	assert_null(mv_stream_next(s, 1, NULL));
 	mv_stream_consume(s, 1);
 	assert_int_equal(mv_stream_tail(s, 1), 0);
@@ -246,12 +246,12 @@ static void nobody(void **state)
 static void acks(void **state)
 {
 	struct mv_stream *s = make(3);
-	uint32_t before = *mv_stream_consume_word(s);
+	uint32_t before = mv_stream_consume_word(s, 0)->value;
 
 	(void)state;
 	assert_int_equal(mv_stream_late(s, 1), 0);
 	mv_stream_ack(s, 0, 1);
-	assert_int_not_equal(*mv_stream_consume_word(s), before);
+	assert_int_not_equal(mv_stream_consume_word(s, 0)->value, before);
 	assert_int_equal(mv_stream_late(s, 1), 1);
 	mv_stream_ack(s, 2, 5);
 	assert_false(mv_stream_acked(s, 1));
@@ -261,11 +261,101 @@ static void acks(void **state)
 	mv_stream_ack(s, 0, 6);
 	assert_true(mv_stream_acked(s, 5));
 	assert_int_equal(mv_stream_late(s, 6), 2);
-	before = *mv_stream_consume_word(s);
+	before = mv_stream_consume_word(s, 0)->value;
 	put(s, 0, 0);
 	mv_stream_consume(s, 0);
-	assert_int_not_equal(*mv_stream_consume_word(s), before);
+	assert_int_not_equal(mv_stream_consume_word(s, 0)->value, before);
+	assert_int_equal(mv_stream_consume_word(s, 1)->value, mv_stream_consume_word(s, 2)->value);
 	drop(s);
+}
+
+static void agree(void **state)
+{
+	struct mv_stream *s = make(2);
+	uint32_t before = mv_stream_consume_word(s, 1)->value;
+
+	(void)state;
+	mv_stream_agree(s, 1);			/* to nothing */
+	assert_int_equal(mv_stream_late(s, 1), 0);
+	assert_int_equal(mv_stream_consume_word(s, 1)->value, before);
+	put(s, 1, 0);
+	mv_stream_agree(s, 0);
+	assert_int_equal(mv_stream_tail(s, 0), 2);
+	assert_int_equal(mv_stream_late(s, 1), 1);
+	mv_stream_agree(s, 1);
+	assert_int_not_equal(mv_stream_consume_word(s, 1)->value, before);
+	assert_true(mv_stream_acked(s, 1));
+	assert_false(mv_stream_acked(s, 2));
+	drop(s);
+}
+
+/* Only who keeps a refused reservation from being made is worth waiting for. */
+static void blocker(void **state)
+{
+	struct mv_stream *s = make(3);
+
+	(void)state;
+	assert_int_equal(mv_stream_blocker(s), -1);
+	for (uint32_t i = 0; i < RECORDS; i++)
+		assert_true(put(s, i, 0));
+	assert_false(put(s, 99, 0));
+	assert_int_equal(mv_stream_blocker(s), 0);
+	get(s, 0, 0, 0);
+	assert_int_equal(mv_stream_blocker(s), 1);
+	mv_stream_leave(s, 1);
+	assert_int_equal(mv_stream_blocker(s), 2);
+	get(s, 2, 0, 0);
+	assert_int_equal(mv_stream_blocker(s), -1);	/* room for one, though both are behind */
+	for (uint32_t i = 1; i < RECORDS; i++) {
+		get(s, 0, i, 0);
+		get(s, 2, i, 0);
+	}
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(put(s, i, 64));
+	get(s, 0, 0, 64);
+	assert_false(put(s, 99, 64));			/* room for records, but not for bytes */
+	assert_int_equal(mv_stream_blocker(s), 2);
+	get(s, 2, 0, 64);
+	assert_int_equal(mv_stream_blocker(s), -1);
+	assert_true(put(s, 4, 64));
+	drop(s);
+}
+
+/* Args of an earlier lap are not those of a record that has none. */
+static void args(void **state)
+{
+	struct mv_stream *s = make(1);
+	struct mv_record *r;
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * RECORDS; i++) {
+		bool with = i < RECORDS;
+
+		r = mv_stream_reserve(s, 0, NULL);
+		if (with) {
+			r->flags = MV_REC_ARGS;
+			for (unsigned a = 0; a < MV_NARGS; a++)
+				r->args[a] = i + a + 1;
+		}
+		mv_stream_commit(s);
+		for (unsigned a = 0; a < MV_NARGS; a++)
+			assert_int_equal(mv_record_args(mv_stream_next(s, 0, NULL))[a], with ? i + a + 1 : 0);
+		mv_stream_consume(s, 0);
+	}
+	drop(s);
+}
+
+static void wanted(void **state)
+{
+	struct mv_word w = { UINT32_MAX, 0 };
+
+	(void)state;
+	assert_false(mv_word_wanted(&w));
+	w.sleepers = 3;
+	mv_word_bump(&w);
+	assert_int_equal(w.value, 0);
+	assert_int_equal(w.sleepers, 3);
+	assert_true(mv_word_wanted(&w));
 }
 
 /* A record that another process scribbled over is reported, and its neighbours are not lost. */
@@ -297,24 +387,29 @@ static void damaged_record(void **state)
 	drop(s);
 }
 
-/* A producer that pretends to have overtaken a reader, or to have gone back, is found out. */
-static void damaged_head(void **state)
+/* A producer that overtakes a reader or writes numbers that are none is found out. */
+static void damaged_number(void **state)
 {
 	struct mv_stream *s = make(1);
-	uint64_t *head = (uint64_t *)mv_stream_commit_word(s) - 1;
+	struct mv_record *r;
 
 	(void)state;
 	put(s, 1, 0);
 	put(s, 2, 0);
-	assert_int_equal(*head, 2);
 	get(s, 0, 1, 0);
-	*head = 1 + RECORDS + 1;
+	r = (struct mv_record *)mv_stream_next(s, 0, NULL);
+	assert_int_equal(r->seq, 2);
+	r->seq = 2 + RECORDS;
 	assert_int_equal(mv_stream_next(s, 0, NULL)->kind, MV_REC_BROKEN);
 	mv_stream_consume(s, 0);
 	assert_int_equal(mv_stream_tail(s, 0), 2);
-	*head = 0;
+	r->seq = 1;
 	assert_int_equal(mv_stream_next(s, 0, NULL)->kind, MV_REC_BROKEN);
-	*head = 2;
+	r->seq = 0;		/* not there yet */
+	assert_null(mv_stream_next(s, 0, NULL));
+	mv_stream_consume(s, 0);
+	assert_int_equal(mv_stream_tail(s, 0), 2);
+	r->seq = 2;
 	get(s, 0, 2, 0);
 	drop(s);
 }
@@ -376,8 +471,12 @@ int main(void)
 		cmocka_unit_test(leave),
 		cmocka_unit_test(nobody),
 		cmocka_unit_test(acks),
+		cmocka_unit_test(agree),
+		cmocka_unit_test(blocker),
+		cmocka_unit_test(args),
+		cmocka_unit_test(wanted),
 		cmocka_unit_test(damaged_record),
-		cmocka_unit_test(damaged_head),
+		cmocka_unit_test(damaged_number),
 		cmocka_unit_test(scribbled),
 	};
 

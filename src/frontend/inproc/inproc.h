@@ -70,7 +70,7 @@ void in_on_gone(struct pt_task *t, int sig);
 
 /* service.c */
 void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r);
-void in_on_seccomp(struct pt_task *t, unsigned data);
+void in_on_seccomp(struct pt_task *t);
 void in_on_exit(struct pt_task *t);
 void in_on_clone(struct pt_task *t, pid_t child);
 void in_on_exec(struct pt_task *t);

@@ -288,9 +288,11 @@ static void serve(struct pt_task *t)
 	}
 }
 
-void in_on_seccomp(struct pt_task *t, unsigned data)
+void in_on_seccomp(struct pt_task *t)
 {
-	if (!pt_get_regs(t))
+	unsigned long data = 0;
+
+	if (ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &data) || !pt_get_regs(t))
 		return;
 	t->at = PT_AT_ENTRY;
 	if (data & IN_32BIT)

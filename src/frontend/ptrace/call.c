@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
 #include "base/log.h"
@@ -18,11 +19,6 @@
 
 #define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 #define HARMLESS SYS_getpid
-
-static struct mv_call call_of(const struct user_regs_struct *r)
-{
-	return (struct mv_call){ .nr = (uint32_t)r->orig_rax, .args = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
-}
 
 static void put_args(struct user_regs_struct *r, const uint64_t args[MV_NARGS])
 {
@@ -34,21 +30,59 @@ static void put_args(struct user_regs_struct *r, const uint64_t args[MV_NARGS])
 	r->r9 = args[5];
 }
 
-static bool same_call(const struct user_regs_struct *r, const struct mv_call *c)
+static bool same_call(const struct mv_call *a, const struct mv_call *b)
 {
-	struct mv_call now = call_of(r);
-
-	return now.nr == c->nr && !memcmp(now.args, c->args, sizeof(now.args));
+	return a->nr == b->nr && !memcmp(a->args, b->args, sizeof(a->args));
 }
 
 static void log_call(const struct pt_task *t, const char *what, int64_t result)
 {
-	const struct user_regs_struct *r = &t->own;
-	struct mv_call c = call_of(r);
+	const uint64_t *a = t->call.args;
 
 	if (mv_log_on(MV_LOG_CALLS))
-		mv_log(MV_LOG_CALLS, "variant %u: %d: %s(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx) %s %ld", t->variant, t->tid,
-		       mv_call_name(&c), r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9, what, result);
+		mv_log(MV_LOG_CALLS, "variant %u: %d: %s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx) %s %ld", t->variant, t->tid,
+		       mv_call_name(&t->call), a[0], a[1], a[2], a[3], a[4], a[5], what, result);
+}
+
+/* ---- registers ---- */
+
+/* Read all of them at a call's stop; they are the program's own unless others have been put there. */
+static bool need_regs(struct pt_task *t)
+{
+	if (!t->have_regs && !pt_get_regs(t))
+		return false;
+	if (!t->have_own && !t->replaced) {
+		t->own = t->regs;
+		t->own.orig_rax = t->call.nr;
+		t->have_own = true;
+	}
+	return true;
+}
+
+/* In regs: the program's own registers, with the call's result. */
+static void give_result(struct pt_task *t, int64_t result)
+{
+	t->regs = t->own;
+	t->regs.rax = (uint64_t)result;
+	t->replaced = false;
+}
+
+/* The call is not to be made, or over: the program gets this result, and the kernel takes it for no call any more. */
+static bool end_call(struct pt_task *t, int64_t result)
+{
+	struct user_regs_struct now;
+
+	if (!t->replaced)
+		return pt_set_reg(t, offsetof(struct user_regs_struct, rax), (uint64_t)result) &&
+		       pt_set_reg(t, offsetof(struct user_regs_struct, orig_rax), (uint64_t)-1);
+	if (!need_regs(t))
+		return false;
+	now = t->regs;
+	give_result(t, result);
+	t->regs.rcx = now.rcx;
+	t->regs.r11 = now.r11;
+	t->regs.orig_rax = (uint64_t)-1;
+	return pt_set_regs(t);
 }
 
 /* ---- carrying out a step ---- */
@@ -75,9 +109,18 @@ static void run_here(struct pt_task *t, const struct mv_step *step)
 			return;
 		}
 	}
-	if (!same_call(&t->regs, &step->call)) {
+	if (pt_answer(t, &step->call)) {
+		struct mv_step next = { 0 };
+
+		mv_exit(t->thread, 0, &next);
+		pt_apply(t, &next);
+		return;
+	}
+	if (!same_call(&t->now, &step->call)) {
 		/* A restarted call keeps its own number: the kernel knows how much of it is left. */
-		if (!(t->regs.orig_rax == SYS_restart_syscall && same_call(&t->own, &step->call))) {
+		if (!(t->now.nr == SYS_restart_syscall && same_call(&t->call, &step->call))) {
+			if (!need_regs(t))
+				return;
 			t->regs.orig_rax = step->call.nr;
 			put_args(&t->regs, step->call.args);
 			t->replaced = true;
@@ -86,6 +129,17 @@ static void run_here(struct pt_task *t, const struct mv_step *step)
 		}
 	}
 	pt_resume(t, PTRACE_SYSCALL, 0);
+}
+
+/* Let it make the call that only our filter knows. */
+static bool cookie_call(struct pt_task *t)
+{
+	if (!need_regs(t))
+		return false;
+	t->regs.orig_rax = PT_IMPORT_NR;
+	t->regs.r9 = t->pt->cookie;
+	t->replaced = true;
+	return pt_set_regs(t);
 }
 
 static void import_here(struct pt_task *t, const struct mv_step *step)
@@ -97,15 +151,13 @@ static void import_here(struct pt_task *t, const struct mv_step *step)
 		pt_fail(t->pt, -file, "cannot hand the leader's file %d to variant %u", step->fd, t->variant);
 		return;
 	}
-	t->regs.orig_rax = PT_IMPORT_NR;
-	t->regs.r9 = t->pt->cookie;
-	t->replaced = true;
 	/* No signal may get it out of the wait for its file; the mask is put back at the exit. */
-	if (pt_set_regs(t) && !ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask)) {
+	if (cookie_call(t) && !ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask)) {
 		t->importing = true;
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all);
+		t->next = *step;
 		pt_resume(t, PTRACE_SYSCALL, 0);
-		if (!pt_import_serve(t, step, file) && !kill(t->tid, 0))
+		if (pt_import_serve(t, step, file) == PT_IMPORT_FAILED)
 			pt_fail(t->pt, 0, "variant %u did not take the leader's file %d", t->variant, step->fd);
 	}
 	close(file);
@@ -114,6 +166,8 @@ static void import_here(struct pt_task *t, const struct mv_step *step)
 /* The thread has left the kernel but must make another call: send it through the same instruction again. */
 static void run_again(struct pt_task *t, const struct mv_step *step)
 {
+	if (!need_regs(t))
+		return;
 	t->next = *step;
 	t->injected = true;
 	t->replaced = true;
@@ -123,29 +177,22 @@ static void run_again(struct pt_task *t, const struct mv_step *step)
 		pt_resume(t, PTRACE_CONT, 0);
 }
 
-/* Put the program's own registers back, with the call's result. */
-static void give_result(struct pt_task *t, int64_t result)
-{
-	t->regs = t->own;
-	t->regs.rax = (uint64_t)result;
-	t->replaced = false;
-}
-
 /* Where the signal mask is that the call puts in place while it waits; 0 for calls without one. */
 static uint64_t temporary_mask(struct pt_task *t)
 {
+	const uint64_t *args = t->call.args;
 	uint64_t p = 0;
 
-	switch (t->own.orig_rax) {
+	switch (t->call.nr) {
 	case SYS_rt_sigsuspend:
-		return t->own.rdi;
+		return args[0];
 	case SYS_ppoll:
-		return t->own.r10;
+		return args[3];
 	case SYS_epoll_pwait:
 	case SYS_epoll_pwait2:
-		return t->own.r8;
+		return args[4];
 	case SYS_pselect6:
-		return t->own.r9 && pt_peek(t, t->own.r9, &p, sizeof(p)) == sizeof(p) ? p : 0;
+		return args[5] && pt_peek(t, args[5], &p, sizeof(p)) == sizeof(p) ? p : 0;
 	default:
 		return 0;
 	}
@@ -161,6 +208,8 @@ static bool suspend_for(struct pt_task *t, const struct mv_step *step)
 
 	if (!mask)
 		return false;
+	if (!need_regs(t))
+		return true;
 	t->regs = t->own;
 	t->regs.orig_rax = SYS_rt_sigsuspend;
 	t->regs.rdi = mask;
@@ -181,9 +230,7 @@ static void done_at_entry(struct pt_task *t, struct mv_step *step)
 	if (step->sig && step->result == -EINTR && suspend_for(t, step))
 		return;
 	log_call(t, "skipped =", step->result);
-	give_result(t, step->result);
-	t->regs.orig_rax = (uint64_t)-1;
-	if (!pt_set_regs(t))
+	if (!end_call(t, step->result))
 		return;
 	if (step->sig)
 		pt_inject(t, step->sig, step->siginfo);
@@ -193,20 +240,12 @@ static void done_at_entry(struct pt_task *t, struct mv_step *step)
 
 static void done_at_exit(struct pt_task *t, struct mv_step *step)
 {
-	bool change = t->replaced || (int64_t)t->regs.rax != step->result;
+	bool change = t->replaced || t->result != step->result;
 
 	log_call(t, "=", step->result);
 	/* rt_sigreturn has restored all registers: they are none of a call. */
-	if (change && t->own.orig_rax != SYS_rt_sigreturn) {
-		struct user_regs_struct now = t->regs;
-
-		give_result(t, step->result);
-		t->regs.rcx = now.rcx;
-		t->regs.r11 = now.r11;
-		t->regs.orig_rax = (uint64_t)-1;
-		if (!pt_set_regs(t))
-			return;
-	}
+	if (change && t->call.nr != SYS_rt_sigreturn && !end_call(t, step->result))
+		return;
 	if (step->sig)
 		pt_inject(t, step->sig, step->siginfo);
 	else
@@ -216,11 +255,11 @@ static void done_at_exit(struct pt_task *t, struct mv_step *step)
 /* The call has not happened: the program will make it again after the signal's handler. */
 static void roll_back(struct pt_task *t)
 {
-	t->regs = t->own;
-	t->regs.rax = t->own.orig_rax;
+	if (!need_regs(t))
+		return;
+	give_result(t, t->call.nr);
 	t->regs.orig_rax = (uint64_t)-1;
 	t->regs.rip -= 2;
-	t->replaced = false;
 	pt_set_regs(t);
 }
 
@@ -230,23 +269,23 @@ static void roll_back(struct pt_task *t)
  */
 static void interrupt(struct pt_task *t, struct mv_step *step)
 {
+	int64_t result = step->result == -516 ? -514 : step->result;
+
 	if (t->at == PT_AT_ENTRY && suspend_for(t, step))
 		return;
-	give_result(t, step->result == -516 ? -514 : step->result);
+	if (!need_regs(t))
+		return;
+	give_result(t, result);
 	if (t->at == PT_AT_ENTRY) {
 		/* Skip it first; only at its exit the kernel believes in an interrupted call. */
-		struct user_regs_struct later = t->regs;
-
 		t->regs.orig_rax = (uint64_t)-1;
 		if (!pt_set_regs(t))
 			return;
-		t->regs = later;
 		t->next = *step;
-		t->interrupted = (int64_t)later.rax;
+		t->interrupted = result;
 		pt_resume(t, PTRACE_SYSCALL, 0);
 		return;
 	}
-	t->regs.orig_rax = t->own.orig_rax;
 	if (pt_set_regs(t))
 		pt_inject(t, step->sig, step->siginfo);
 }
@@ -410,14 +449,18 @@ void pt_retry_parked(struct pt *pt)
 void pt_on_entry(struct pt_task *t)
 {
 	struct mv_step step = { 0 };
-	struct mv_call call;
+	uint64_t message;
 
-	if (!pt_get_regs(t))
+	if (!pt_get_call(t, &message))
 		return;
+	if (message & 1) {
+		mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
+		return;
+	}
 	t->at = PT_AT_ENTRY;
-	t->return_ip = 0;
 	if (t->injected) {
 		t->injected = false;
+		t->return_ip = 0;
 		step = t->next;
 		pt_apply(t, &step);
 		return;
@@ -428,27 +471,21 @@ void pt_on_entry(struct pt_task *t)
 		pt_resume(t, PTRACE_SYSCALL, 0);
 		return;
 	}
-	call = call_of(&t->regs);
-	if (call.nr == SYS_restart_syscall && t->own.orig_rax != SYS_restart_syscall) {
-		/* The rest of a call whose interruption was published: to the engine, that call again. */
-		call = call_of(&t->own);
-	} else {
-		t->own = t->regs;
+	/* The rest of a call whose interruption was published is to the engine that call again. */
+	if (t->now.nr != SYS_restart_syscall || t->call.nr == SYS_restart_syscall) {
+		t->call = t->now;
+		t->have_own = false;
 		t->replaced = false;
 	}
 	t->interrupted = 0;
+	if (t->return_ip) {
+		pt_publish_no_signal(t, PT_AT_BOUNDARY);
+		return;
+	}
 	if (t->held && pt_publish_held(t, PT_AT_BOUNDARY))
 		return;
-	mv_enter(t->thread, &call, &step);
+	mv_enter(t->thread, &t->call, &step);
 	pt_apply(t, &step);
-}
-
-void pt_on_seccomp(struct pt_task *t, unsigned data)
-{
-	if (data & 1)
-		mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
-	else
-		pt_on_entry(t);
 }
 
 bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind)
@@ -477,13 +514,20 @@ void pt_on_exit(struct pt_task *t)
 	struct mv_step step = { 0 };
 	int64_t result;
 
-	if (!pt_get_regs(t))
+	if (!pt_get_result(t))
 		return;
 	t->at = PT_AT_EXIT;
-	result = (int64_t)t->regs.rax;
+	result = t->result;
 	if (t->importing) {
+		struct mv_step import = t->next;
+
 		t->importing = false;
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
+		if (RESTARTS(result)) {
+			run_again(t, &import);	/* a stop has got it out of the wait for its file */
+			return;
+		}
+		pt_import_done(t, &import);
 	}
 	if (t->variant && t->interrupted && t->suspended) {
 		/* The signal is there already; the arguments are the program's again. */
@@ -496,8 +540,7 @@ void pt_on_exit(struct pt_task *t)
 	}
 	if (t->variant && t->interrupted) {
 		/* The second half of interrupt(). */
-		t->regs.orig_rax = t->own.orig_rax;
-		t->regs.rax = (uint64_t)t->interrupted;
+		give_result(t, t->interrupted);
 		t->interrupted = 0;
 		if (pt_set_regs(t))
 			pt_inject(t, t->next.sig, t->next.siginfo);
@@ -507,7 +550,7 @@ void pt_on_exit(struct pt_task *t)
 		pt_resume(t, PTRACE_CONT, 0);
 		return;
 	}
-	if (t->own.orig_rax == SYS_rt_sigreturn)
+	if (t->call.nr == SYS_rt_sigreturn)
 		result = 0;
 	if (RESTARTS(result)) {
 		t->interrupted = result;
@@ -521,7 +564,9 @@ void pt_on_exit(struct pt_task *t)
 	if (!t->variant && result == -EINTR && pt_woken_for_nothing(t)) {
 		/* Natively this signal would not have woken it; only a traced thread wakes up for what it ignores. */
 		t->interrupted = result;
-		t->regs.rax = t->own.orig_rax;
+		if (!need_regs(t))
+			return;
+		t->regs.rax = t->call.nr;
 		t->regs.rip -= 2;
 		if (pt_set_regs(t))
 			pt_resume(t, PTRACE_CONT, 0);
@@ -529,10 +574,18 @@ void pt_on_exit(struct pt_task *t)
 	}
 	if (!t->variant && pt_signal_due(t)) {
 		mv_signal_follows(t->thread);
-		t->return_ip = t->regs.rip;
+		t->return_ip = t->ip;
 	}
 	mv_exit(t->thread, result, &step);
 	pt_apply(t, &step);
+}
+
+/* A new thread that was killed before the event of its creation has been reaped already. */
+static bool reaped(pid_t child)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)child, &info, WEXITED | WSTOPPED | WNOWAIT | WNOHANG | __WALL) && errno == ECHILD;
 }
 
 void pt_on_clone(struct pt_task *t, pid_t child)
@@ -540,12 +593,13 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 	struct pt *pt = t->pt;
 	struct mv_step step = { 0 };
 	uint32_t tid = t->variant ? t->child_tid : (uint32_t)child;
+	bool gone = reaped(child);
 	struct pt_task *c;
 
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;
 	t->child_tid = 0;
-	if (t->variant && (uint32_t)pt_namespace_tid(child) != tid) {
+	if (t->variant && !gone && (uint32_t)pt_namespace_tid(child) != tid) {
 		pt_fail(pt, 0, "variant %u: a new process did not get the leader's number %u", t->variant, tid);
 		return;
 	}
@@ -563,7 +617,9 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 	c->started = pt_stray_take(pt, child);
 	if (pt_doomed(pt, t->variant, tid))
 		pt_process_kill(c->process);
-	if (c->started)
+	if (gone)
+		pt_on_end(c, SIGKILL);
+	else if (c->started)
 		pt_resume(c, PTRACE_CONT, 0);
 	pt_apply(t, &step);
 }
@@ -574,6 +630,7 @@ void pt_on_exec(struct pt_task *t)
 
 	t->at = PT_AT_EXEC;
 	t->interrupted = 0;
+	t->interrupting = false;	/* the boot takes the stop for one of its own */
 	t->return_ip = 0;
 	mv_thread_exec(t->thread, &step);
 	if (step.action == MV_STOP)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "pt.h"
 
@@ -72,14 +74,21 @@ int pt_import_source(struct pt_task *t, const struct mv_step *step)
 	HASH_FIND(hh, pt->exports, &step->handle, sizeof(step->handle), e);
 	if (!e)
 		return -ENOENT;
-	if (--e->left) {
-		fd = fcntl(e->fd, F_DUPFD_CLOEXEC, 3);
-		return fd < 0 ? -errno : fd;
-	}
-	fd = e->fd;
+	fd = fcntl(e->fd, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? -errno : fd;
+}
+
+void pt_import_done(struct pt_task *t, const struct mv_step *step)
+{
+	struct pt *pt = t->pt;
+	struct pt_export *e;
+
+	HASH_FIND(hh, pt->exports, &step->handle, sizeof(step->handle), e);
+	if (!e || --e->left)
+		return;
 	HASH_DEL(pt->exports, e);
+	close(e->fd);
 	free(e);
-	return fd;
 }
 
 /* Our own timer must not get between. */
@@ -103,17 +112,42 @@ int pt_poll(struct pollfd *p, int ms)
 	return n;
 }
 
-bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
+/* Has the thread stopped elsewhere, or died?  What the kernel has to tell of it is left for the loop. */
+static bool turned_away(pid_t tid)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)tid, &info, WEXITED | WSTOPPED | WNOWAIT | WNOHANG | __WALL) || info.si_pid;
+}
+
+/* The thread is on its way to the wait for its file.  What no mask keeps off can hold it up there: a stop, its death. */
+static enum pt_import arrives(struct pt_task *t, struct seccomp_notif *req)
+{
+	struct pollfd p = { .fd = t->pt->variants[t->variant].listener, .events = POLLIN };
+	long deadline = (long)t->pt->session->options->deadline_ms;
+	struct timespec start;
+
+	pt_now(&start);
+	for (;;) {
+		if (poll(&p, 1, 10) == 1 && p.revents & POLLIN && !pt_ioctl(p.fd, SECCOMP_IOCTL_NOTIF_RECV, req))
+			return PT_IMPORT_SERVED;
+		if (turned_away(t->tid))
+			return PT_IMPORT_TURNED_AWAY;
+		if (deadline && pt_ms_since(&start) >= deadline)
+			return PT_IMPORT_FAILED;
+	}
+}
+
+enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
 {
 	int listener = t->pt->variants[t->variant].listener;
 	struct seccomp_notif req = { 0 };
 	struct seccomp_notif_addfd add = { 0 };
 	struct seccomp_notif_resp resp = { 0 };
-	struct pollfd p = { .fd = listener, .events = POLLIN };
+	enum pt_import arrival = arrives(t, &req);
 
-	/* The thread is on its way; only its death could keep it from arriving. */
-	if (pt_poll(&p, 5000) != 1 || pt_ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &req))
-		return false;
+	if (arrival != PT_IMPORT_SERVED)
+		return arrival;
 	add.id = req.id;
 	add.flags = SECCOMP_ADDFD_FLAG_SETFD;
 	add.srcfd = (uint32_t)file;
@@ -124,7 +158,9 @@ bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
 		resp.error = -errno;
 	else
 		resp.val = step->fd;
-	return !pt_ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
+	if (!pt_ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp))
+		return PT_IMPORT_SERVED;
+	return errno == ENOENT ? PT_IMPORT_TURNED_AWAY : PT_IMPORT_FAILED;
 }
 
 void pt_exports_free(struct pt *pt)

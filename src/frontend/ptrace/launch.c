@@ -115,6 +115,9 @@ _Noreturn void pt_launch_child(struct pt *pt, unsigned variant, int sock)
 		_exit(CHILD_NO_PERSONALITY);
 	if (variant && !replace_inherited())
 		_exit(CHILD_NO_PLACEHOLDER);
+	/* Those of the variants before: find_listener() takes the first it finds. */
+	for (unsigned v = 1; v < variant; v++)
+		close(pt->variants[v].listener);
 	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV))
 		_exit(CHILD_NO_TSC);
 	/* What find_listener() looks for is this variant's. */

@@ -64,8 +64,9 @@ static void on_forwarded(int sig, siginfo_t *info, void *context)
 	setitimer(ITIMER_REAL, &soon, NULL);
 }
 
-static void catch_signals(struct sigaction saved[NFORWARDED + 1])
+static void catch_signals(struct sigaction saved[NFORWARDED + 2])
 {
+	struct sigaction child;
 	struct sigaction forward = { .sa_sigaction = on_forwarded, .sa_flags = SA_SIGINFO };
 	struct sigaction tick = { .sa_handler = on_tick };
 
@@ -75,9 +76,14 @@ static void catch_signals(struct sigaction saved[NFORWARDED + 1])
 			sigaction(forwarded[i], &forward, NULL);
 	}
 	sigaction(SIGALRM, &tick, &saved[NFORWARDED]);
+	/* The loop waits for stops: a signal for each of them is only work for the kernel. */
+	sigaction(SIGCHLD, NULL, &saved[NFORWARDED + 1]);
+	child = saved[NFORWARDED + 1];
+	child.sa_flags |= SA_NOCLDSTOP;
+	sigaction(SIGCHLD, &child, NULL);
 }
 
-static void restore_signals(const struct sigaction saved[NFORWARDED + 1])
+static void restore_signals(const struct sigaction saved[NFORWARDED + 2])
 {
 	struct itimerval off = { 0 };
 
@@ -85,6 +91,7 @@ static void restore_signals(const struct sigaction saved[NFORWARDED + 1])
 	for (size_t i = 0; i < NFORWARDED; i++)
 		sigaction(forwarded[i], &saved[i], NULL);
 	sigaction(SIGALRM, &saved[NFORWARDED], NULL);
+	sigaction(SIGCHLD, &saved[NFORWARDED + 1], NULL);
 }
 
 /* To the program's first process, or to all that are left when that is gone. */
@@ -149,7 +156,7 @@ static void killed_from_outside(struct pt *pt, unsigned variant, pid_t tgid, int
 	mv_run_fail(pt->run, MV_VERDICT_FAILURE, text);
 }
 
-static void on_end(struct pt_task *t, int status)
+void pt_on_end(struct pt_task *t, int status)
 {
 	struct pt *pt = t->pt;
 	bool killed = WIFSIGNALED(status), last = t->process->threads == 1, expected = t->process->expected_death;
@@ -195,22 +202,27 @@ static struct pt_task *exec_task(struct pt *pt, struct pt_task *t, pid_t former)
 	return self;
 }
 
-static void on_event(struct pt_task *t, int event, int sig)
+static pid_t event_tid(const struct pt_task *t)
 {
 	unsigned long message = 0;
 
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &message);
+	return (pid_t)message;
+}
+
+static void on_event(struct pt_task *t, int event, int sig)
+{
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP:
-		t->pt->mode->on_seccomp(t, (unsigned)message);
+		t->pt->mode->on_seccomp(t);
 		break;
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		t->pt->mode->on_clone(t, (pid_t)message);
+		t->pt->mode->on_clone(t, event_tid(t));
 		break;
 	case PTRACE_EVENT_EXEC:
-		t->pt->mode->on_exec(exec_task(t->pt, t, (pid_t)message));
+		t->pt->mode->on_exec(exec_task(t->pt, t, event_tid(t)));
 		break;
 	case PTRACE_EVENT_STOP:
 		t->pt->mode->on_stop(t, sig);
@@ -226,7 +238,7 @@ static void dispatch(struct pt *pt, pid_t tid, int status)
 
 	if (!WIFSTOPPED(status)) {
 		if (t)
-			on_end(t, status);
+			pt_on_end(t, status);
 		else
 			pt_stray_take(pt, tid);
 		return;
@@ -252,6 +264,7 @@ static void loop(struct pt *pt)
 		int status;
 		pid_t tid = waitpid(-1, &status, __WALL);
 
+		pt_forget_pages(pt);
 		if (tid > 0) {
 			dispatch(pt, tid, status);
 			pt->moved = true;
@@ -318,7 +331,7 @@ static int start(struct pt *pt)
 int pt_run(struct pt *pt)
 {
 	const struct mv_run_options *o = pt->session->options;
-	struct sigaction saved[NFORWARDED + 1];
+	struct sigaction saved[NFORWARDED + 2];
 	int result;
 
 	for (unsigned v = 0; v < pt->nvariants; v++)
@@ -331,7 +344,7 @@ int pt_run(struct pt *pt)
 	nsent = 0;
 	catch_signals(saved);
 	result = start(pt);
-	pt_tick_start(pt);
+	pt_tick_fast(pt);
 	if (!result) {
 		/*
 		 * The variants may not read the time stamp counter, and switching between a thread that may and one that may
@@ -349,7 +362,7 @@ int pt_run(struct pt *pt)
 }
 
 static const struct pt_mode engine_here = {
-	.filter = pt_filter, .first = pt_first, .on_seccomp = pt_on_seccomp, .on_exit = pt_on_exit, .on_clone = pt_on_clone,
+	.filter = pt_filter, .first = pt_first, .on_seccomp = pt_on_entry, .on_exit = pt_on_exit, .on_clone = pt_on_clone,
 	.on_exec = pt_on_exec, .on_signal = pt_on_signal, .on_stop = pt_on_stop, .on_gone = pt_on_gone,
 	.retry = pt_retry_parked, .tick = pt_tick, .progress = pt_progress, .absent = pt_absent, .look = pt_look,
 };
@@ -359,6 +372,7 @@ static int run(struct mv_session *session, struct mv_error *err)
 	struct pt pt = { .mode = &engine_here, .session = session, .run = session->run,
 			 .nvariants = session->options->variants, .err = err };
 
+	pt_answer_start(&pt);
 	pt_affinity_start(&pt);
 	return pt_run(&pt);
 }

@@ -173,17 +173,28 @@ int pt_namespace_start(struct pt *pt, unsigned variant, struct mv_error *err)
 	return pt_launch_finish(pt, variant, launch[0], err);
 }
 
+static bool answers(int control, long deadline)
+{
+	struct pollfd p = { .fd = control, .events = POLLIN };
+	struct timespec start;
+
+	pt_now(&start);
+	while (poll(&p, 1, 100) != 1)
+		if (deadline && pt_ms_since(&start) >= deadline)
+			return false;
+	return true;
+}
+
 bool pt_namespace_next(struct pt *pt, unsigned variant, uint32_t pid)
 {
 	int control = pt->variants[variant].control;
 	char ok = 0;
-
 	ssize_t n;
 
 	/* Our own timer must not get between. */
 	while ((n = write(control, &pid, sizeof(pid))) < 0 && errno == EINTR)
 		;
-	if (n != sizeof(pid))
+	if (n != sizeof(pid) || !answers(control, (long)pt->session->options->deadline_ms))
 		return false;
 	while ((n = read(control, &ok, 1)) < 0 && errno == EINTR)
 		;

@@ -27,7 +27,7 @@ struct pt_mode {
 	bool (*filter)(struct pt *pt, unsigned variant);
 	/* A variant's first process has executed the program: make it ready to run.  0 or -errno with *err filled. */
 	int (*first)(struct pt_task *t, struct mv_error *err);
-	void (*on_seccomp)(struct pt_task *t, unsigned data);
+	void (*on_seccomp)(struct pt_task *t);
 	void (*on_exit)(struct pt_task *t);		/* the exit stop of a system call */
 	void (*on_clone)(struct pt_task *t, pid_t child);
 	void (*on_exec)(struct pt_task *t);
@@ -83,7 +83,7 @@ struct pt_task {
 	bool started;		/* its first stop was seen */
 	bool parked;
 	bool injected;		/* the next system-call entry is ours: carry out next */
-	bool replaced;		/* registers of the running call are not the program's */
+	bool replaced;		/* registers of the running call are not the program's: own has those */
 	bool importing;		/* in our own call for an open file; mask is the program's */
 	uint64_t mask;
 	bool suspended;		/* follower: really waits under a temporary mask for a queued signal */
@@ -92,8 +92,14 @@ struct pt_task {
 	unsigned execs;
 	int64_t interrupted;	/* leader: ERESTART code its running call ended with, 0 = none */
 	uint64_t return_ip;	/* leader: where its last call returned to, when a signal follows; else 0 */
+	struct mv_call call;	/* the call it is in or was in last, as the program made it */
+	struct mv_call now;	/* at a call's entry: what the kernel is about to execute */
+	uint64_t ip;		/* at a call's stops: where the thread goes on */
+	int64_t result;		/* at a call's exit: the kernel's */
+	/* Reading and writing all registers costs as much as the rest of a stop's requests: most calls do without. */
+	bool have_regs, have_own;
 	struct user_regs_struct regs;	/* at the stop */
-	struct user_regs_struct own;	/* the program's registers at the call's entry */
+	struct user_regs_struct own;	/* the program's registers in the call, but for rax */
 	struct mv_step next;	/* with injected: what to run at the next entry */
 	struct pt_held *held, **held_tail;
 	siginfo_t *requeued;	/* by number: what was known of signals sent back to the kernel; may be NULL */
@@ -104,6 +110,11 @@ struct pt_task {
 	struct timespec seen;
 	bool waiting;
 	bool waited;			/* leader: waited for a twin at the last tick too */
+	struct {			/* stall.c */
+		enum { PT_GETS_ON, PT_STANDS, PT_STANDS_TOLD } state;
+		uint64_t moves;
+		struct timespec since;
+	} stall;
 };
 
 struct pt_export {
@@ -123,6 +134,13 @@ struct pt_doomed {
 struct pt_stray {
 	UT_hash_handle hh;
 	pid_t tid;
+};
+
+/* A page of a variant's memory, as it was found at the stop at hand. */
+struct pt_page {
+	const struct pt_task *of;
+	uint64_t addr;
+	uint8_t bytes[4096];
 };
 
 /* One variant's own world. */
@@ -150,28 +168,42 @@ struct pt {
 	uint64_t secret[4];		/* for bytes that all variants share */
 	uint64_t cookie;		/* marks our own import calls for the filter */
 	uint32_t root_tid;
+	bool same_time;			/* variants have our clocks */
 	bool moved;			/* something may have become possible for parked threads */
 	bool root_gone;
 	bool ticking_fast;
 	/* affinity.c */
 	cpu_set_t cpus;			/* what the run may use */
 	bool gathered, spread;		/* on one CPU now; never again */
-	unsigned stops;			/* since the last tick */
+	unsigned stops;			/* since counted */
+	struct timespec counted;
+	unsigned windows;		/* how often they were counted */
 	unsigned notices;		/* said once */
+	struct pt_page pages[4];
+	unsigned npages;		/* how many were read since they were last forgotten */
 	struct mv_error *err;
 	bool failed;			/* err is filled */
 };
 
 /* tracee.c: memory and state of a stopped thread */
+/*
+ * Operands are many small pieces that lie together (the strings of an execve), and reading a page costs as much as reading a
+ * word: small pieces are taken from pages that are kept until something may have changed them.
+ */
+void pt_forget_pages(struct pt *pt);
 size_t pt_peek(void *task, uint64_t addr, void *dst, size_t len);
 bool pt_peek_str(struct pt_task *t, uint64_t addr, char *dst, size_t size);	/* "" and false after a fault */
 size_t pt_poke(void *task, uint64_t addr, const void *src, size_t len);
 void pt_now(struct timespec *now);	/* the monotonic clock; the loop must not read it otherwise */
+long pt_ms_since(const struct timespec *then);
 void *pt_alloc(size_t size);
 void pt_free(void *p, size_t size);
 bool pt_get_regs(struct pt_task *t);
 bool pt_set_regs(struct pt_task *t);
-/* Let it run on: request is PTRACE_CONT or PTRACE_SYSCALL. */
+bool pt_set_reg(struct pt_task *t, size_t offset, uint64_t value);	/* one, by its offset in struct user_regs_struct */
+bool pt_get_call(struct pt_task *t, uint64_t *message);	/* at an entry: now, ip; the filter's message */
+bool pt_get_result(struct pt_task *t);			/* at an exit: result, ip */
+/* Let it run on, PTRACE_CONT outside of calls or PTRACE_SYSCALL to its call's exit. */
 void pt_resume(struct pt_task *t, int request, int sig);
 struct pt_sigsets { uint64_t pending, blocked, ignored, caught; };
 bool pt_sigsets(pid_t tid, struct pt_sigsets *out);
@@ -201,13 +233,24 @@ void pt_process_kill(struct pt_process *p);
 int pt_export(void *task, int fd, uint64_t *handle);
 /* The file behind an import step for task t: a descriptor of ours to be closed by the caller, or -errno. */
 int pt_import_source(struct pt_task *t, const struct mv_step *step);
-/* t has just been resumed into the notification: give it file at step->fd.  False when that failed. */
-bool pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
+enum pt_import {
+	PT_IMPORT_SERVED,
+	PT_IMPORT_TURNED_AWAY,	/* it has stopped somewhere else, or died: the loop will hear of it */
+	PT_IMPORT_FAILED,
+};
+/* t has just been resumed into the notification: give it file at step->fd. */
+enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
+/* It has got its file: the export is one import nearer to its end. */
+void pt_import_done(struct pt_task *t, const struct mv_step *step);
 void pt_exports_free(struct pt *pt);
 /* As ioctl() and poll() of one descriptor; our own timer does not get between. */
 int pt_ioctl(int fd, unsigned long request, void *arg);
 struct pollfd;
 int pt_poll(struct pollfd *p, int ms);
+
+/* answer.c: true if the supervisor has done what the call does; its result is 0 then, and it must not be made */
+void pt_answer_start(struct pt *pt);
+bool pt_answer(struct pt_task *t, const struct mv_call *call);
 
 /* launch.c */
 int pt_launch(struct pt *pt, unsigned variant, struct mv_error *err);
@@ -226,7 +269,6 @@ bool pt_namespace_next(struct pt *pt, unsigned variant, uint32_t pid);
 
 /* call.c */
 void pt_on_entry(struct pt_task *t);
-void pt_on_seccomp(struct pt_task *t, unsigned data);
 void pt_on_gone(struct pt_task *t, int sig);
 void pt_on_exit(struct pt_task *t);
 void pt_on_clone(struct pt_task *t, pid_t child);
@@ -254,6 +296,10 @@ void pt_hold(struct pt_task *t, const siginfo_t *info);
 bool pt_take_held(struct pt_task *t, uint64_t blocked, siginfo_t *info);
 /* The stop of a signal that pt_queue() has sent, or that was sent back to the kernel: puts the right siginfo in. */
 bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info);
+/* Follower: stop it if it runs outside of calls while a signal is the next thing in its stream. */
+void pt_nudge(struct pt_task *t);
+/* Publish that the signal announced for the last call's return did not come to this thread. */
+void pt_publish_no_signal(struct pt_task *t, enum pt_at at);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */
 bool pt_publish_held(struct pt_task *t, enum pt_at at);
 
@@ -261,13 +307,16 @@ bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void pt_absent(struct pt_task *t, const char *text);
 
 /* watch.c: what no stop tells of: signals held too long, followers that do not come */
-void pt_tick_start(struct pt *pt);
-void pt_tick_fast(struct pt *pt);	/* a signal is held */
+void pt_tick_fast(struct pt *pt);	/* a signal is held, or the run begins */
 void pt_tick(struct pt *pt);
 #define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's */
 
+/* stall.c: threads that have work and do not get on, for the log */
+void pt_stall_tick(struct pt *pt);
+
 /* affinity.c: all on one CPU while that is faster */
-void pt_affinity_start(struct pt *pt);
+void pt_affinity_start(struct pt *pt);	/* before anything is launched */
+bool pt_affinity_settled(const struct pt *pt);	/* false: tick fast */
 void pt_affinity_tick(struct pt *pt);
 void pt_affinity_call(struct pt_task *t, int64_t result);	/* a call of the leader is over */
 
@@ -281,6 +330,7 @@ void pt_kill_all(struct pt *pt);
 int pt_run(struct pt *pt);	/* with mode, session, run, nvariants and err set: 0 or -errno */
 /* What the program inherits: enum mv_fdkind of descriptor fd of ours, 0 if it is closed or close-on-exec. */
 unsigned pt_inherited_kind(int fd);
+void pt_on_end(struct pt_task *t, int status);
 void pt_fail(struct pt *pt, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #define PT_IMPORT_NR 0x3ffffff0u	/* no system call; our filter turns it into a notification */

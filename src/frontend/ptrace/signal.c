@@ -29,7 +29,8 @@ void pt_queue(struct pt_task *t, int sig, const void *siginfo)
 
 void pt_inject(struct pt_task *t, int sig, const void *siginfo)
 {
-	pt_queue(t, sig, siginfo);
+	if (sig)
+		pt_queue(t, sig, siginfo);
 	pt_resume(t, PTRACE_CONT, 0);
 }
 
@@ -83,6 +84,13 @@ static void publish(struct pt_task *t, enum pt_at at, enum mv_signal_when when, 
 	t->at = at;
 	mv_signal(t->thread, t->inject.si_signo, &t->inject, when, result, &step);
 	pt_apply(t, &step);
+}
+
+void pt_publish_no_signal(struct pt_task *t, enum pt_at at)
+{
+	t->return_ip = 0;
+	memset(&t->inject, 0, sizeof(t->inject));
+	publish(t, at, MV_SIGNAL_AT_RETURN, 0);
 }
 
 void pt_hold(struct pt_task *t, const siginfo_t *info)
@@ -154,16 +162,23 @@ bool pt_publish_held(struct pt_task *t, enum pt_at at)
 	return true;
 }
 
+/* One signal at a time: while one is on its way to the thread, the next has to wait for its delivery. */
+void pt_nudge(struct pt_task *t)
+{
+	if (!t->thread || !t->started || t->at != PT_RUNNING || t->interrupting || t->inject_sig || !mv_signal_waits(t->thread))
+		return;
+	t->interrupting = true;
+	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
+}
+
 /* Let followers that run free of calls know that a signal is there for them. */
 static void nudge_followers(struct pt_task *leader)
 {
 	for (unsigned v = 1; v < leader->pt->nvariants; v++) {
 		struct pt_task *t = pt_task_twin(leader->pt, v, mv_thread_tid(leader->thread));
 
-		if (t && t->at == PT_RUNNING && !mv_thread_in_call(t->thread) && !t->interrupting) {
-			t->interrupting = true;
-			ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
-		}
+		if (t)
+			pt_nudge(t);
 	}
 }
 
@@ -175,6 +190,11 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 	mv_log(MV_LOG_SIGNAL, "leader: %d: signal %d arrives (code %d)", t->tid, info->si_signo, info->si_code);
 	if (effect != PT_EFFECT_DELIVER) {
 		pt_resume(t, PTRACE_CONT, info->si_signo);
+		return;
+	}
+	if (t->inject_sig) {
+		pt_hold(t, info);	/* one that is published already comes first */
+		pt_resume(t, PTRACE_CONT, 0);
 		return;
 	}
 	t->inject = *info;
@@ -229,7 +249,7 @@ void pt_on_signal(struct pt_task *t, int sig)
 		on_leader_signal(t, &info);
 }
 
-static bool writes(uint64_t nr)
+static bool writes(uint32_t nr)
 {
 	switch (nr) {
 	case SYS_write:
@@ -271,11 +291,10 @@ bool pt_woken_for_nothing(struct pt_task *t)
 
 bool pt_signal_due(struct pt_task *t)
 {
-	int64_t result = (int64_t)t->regs.rax;
 	struct pt_sigsets sets;
 	uint64_t due;
 
-	if (writes(t->own.orig_rax) ? result != -EPIPE : result != -EINTR && !mv_signal_point(t->thread))
+	if (writes(t->call.nr) ? t->result != -EPIPE : t->result != -EINTR && !mv_signal_point(t->thread))
 		return false;
 	if (!pt_sigsets(t->tid, &sets))
 		return false;
@@ -292,6 +311,7 @@ void pt_on_stop(struct pt_task *t, int sig)
 
 	if (!t->started) {
 		t->started = true;
+		t->interrupting = false;
 		if (t->thread)
 			pt_resume(t, PTRACE_CONT, 0);
 		return;
@@ -306,10 +326,13 @@ void pt_on_stop(struct pt_task *t, int sig)
 	t->interrupting = false;
 	if (!pt_get_regs(t))
 		return;
-	if (t->variant && t->thread && mv_pending_signal(t->thread, &step)) {
+	if (t->return_ip && !mv_thread_in_call(t->thread)) {
+		pt_publish_no_signal(t, PT_AT_ASYNC);
+	} else if (t->variant && t->thread && !t->inject_sig && mv_pending_signal(t->thread, &step)) {
 		t->at = PT_AT_ASYNC;
 		pt_inject(t, step.sig, step.siginfo);
-	} else if (!t->variant && t->held && !mv_thread_in_call(t->thread) && pt_publish_held(t, PT_AT_ASYNC)) {
+	} else if (!t->variant && !t->inject_sig && t->held && !mv_thread_in_call(t->thread) &&
+		   pt_publish_held(t, PT_AT_ASYNC)) {
 		nudge_followers(t);
 	} else {
 		pt_resume(t, PTRACE_CONT, 0);

@@ -13,13 +13,55 @@
 #include <unistd.h>
 #include "pt.h"
 
-size_t pt_peek(void *task, uint64_t addr, void *dst, size_t len)
+#define PAGE 4096
+#define NPAGES (sizeof(((struct pt *)0)->pages) / sizeof(struct pt_page))
+#define SMALL 512	/* more is read directly */
+
+static size_t read_memory(const struct pt_task *t, uint64_t addr, void *dst, size_t len)
 {
-	struct pt_task *t = task;
 	struct iovec local = { dst, len }, remote = { (void *)addr, len };
 	ssize_t n = process_vm_readv(t->tid, &local, 1, &remote, 1, 0);
 
 	return n < 0 ? 0 : (size_t)n;
+}
+
+void pt_forget_pages(struct pt *pt)
+{
+	pt->npages = 0;
+}
+
+/* NULL if it cannot be read. */
+static const struct pt_page *page_at(const struct pt_task *t, uint64_t addr)
+{
+	struct pt *pt = t->pt;
+	struct pt_page *p;
+
+	for (unsigned i = 0; i < pt->npages && i < NPAGES; i++)
+		if (pt->pages[i].of == t && pt->pages[i].addr == addr)
+			return &pt->pages[i];
+	p = &pt->pages[pt->npages % NPAGES];
+	p->of = NULL;
+	if (read_memory(t, addr, p->bytes, PAGE) != PAGE)
+		return NULL;
+	p->of = t;
+	p->addr = addr;
+	pt->npages++;
+	return p;
+}
+
+size_t pt_peek(void *task, uint64_t addr, void *dst, size_t len)
+{
+	struct pt_task *t = task;
+	uint64_t offset = addr % PAGE;
+	const struct pt_page *p;
+
+	if (len > SMALL || offset + len > PAGE)
+		return read_memory(t, addr, dst, len);
+	p = page_at(t, addr - offset);
+	if (!p)
+		return 0;
+	memcpy(dst, p->bytes + offset, len);
+	return len;
 }
 
 size_t pt_poke(void *task, uint64_t addr, const void *src, size_t len)
@@ -28,6 +70,7 @@ size_t pt_poke(void *task, uint64_t addr, const void *src, size_t len)
 	struct iovec local = { (void *)src, len }, remote = { (void *)addr, len };
 	ssize_t n = process_vm_writev(t->tid, &local, 1, &remote, 1, 0);
 
+	pt_forget_pages(t->pt);
 	return n < 0 ? 0 : (size_t)n;
 }
 
@@ -52,7 +95,8 @@ bool pt_peek_str(struct pt_task *t, uint64_t addr, char *dst, size_t size)
 /* ESRCH is no error here: the thread was killed, and its end will be reported. */
 bool pt_get_regs(struct pt_task *t)
 {
-	return !ptrace(PTRACE_GETREGS, t->tid, 0, &t->regs);
+	t->have_regs = !ptrace(PTRACE_GETREGS, t->tid, 0, &t->regs);
+	return t->have_regs;
 }
 
 bool pt_set_regs(struct pt_task *t)
@@ -60,11 +104,44 @@ bool pt_set_regs(struct pt_task *t)
 	return !ptrace(PTRACE_SETREGS, t->tid, 0, &t->regs);
 }
 
+bool pt_set_reg(struct pt_task *t, size_t offset, uint64_t value)
+{
+	return !ptrace(PTRACE_POKEUSER, t->tid, offset, value);
+}
+
+bool pt_get_call(struct pt_task *t, uint64_t *message)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
+		return false;
+	t->ip = info.instruction_pointer;
+	t->now.nr = (uint32_t)info.seccomp.nr;
+	memcpy(t->now.args, info.seccomp.args, sizeof(t->now.args));
+	*message = info.seccomp.ret_data;
+	return true;
+}
+
+bool pt_get_result(struct pt_task *t)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
+		return false;
+	t->ip = info.instruction_pointer;
+	t->result = info.exit.rval;
+	return true;
+}
+
 void pt_resume(struct pt_task *t, int request, int sig)
 {
 	t->at = PT_RUNNING;
 	t->parked = false;
+	t->have_regs = false;
+	pt_forget_pages(t->pt);
 	ptrace((enum __ptrace_request)request, t->tid, 0, (void *)(long)sig);
+	if (request == PTRACE_CONT)
+		pt_nudge(t);
 }
 
 /* /proc/TID/status, one read. */
@@ -159,6 +236,14 @@ pid_t pt_group_of(pid_t tid)
 void pt_now(struct timespec *now)
 {
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, now);
+}
+
+long pt_ms_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	pt_now(&now);
+	return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
 }
 
 void *pt_alloc(size_t size)

@@ -26,7 +26,7 @@ static void every(unsigned ms)
 	setitimer(ITIMER_REAL, &t, NULL);
 }
 
-void pt_tick_start(struct pt *pt)
+static void tick_slowly(struct pt *pt)
 {
 	pt->ticking_fast = false;
 	every(SLOW_MS);
@@ -37,14 +37,6 @@ void pt_tick_fast(struct pt *pt)
 	if (!pt->ticking_fast)
 		every(PT_HOLD_MS);
 	pt->ticking_fast = true;
-}
-
-static long ms_since(const struct timespec *then)
-{
-	struct timespec now;
-
-	pt_now(&now);
-	return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
 }
 
 /* CPU time of a thread in ms. */
@@ -66,13 +58,26 @@ static uint64_t cpu_time(pid_t tid)
 	return strtoull(text, NULL, 10) / 1000000;
 }
 
+static void stop(struct pt_task *t)
+{
+	if (t->at != PT_RUNNING || t->interrupting)
+		return;
+	t->interrupting = true;
+	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
+}
+
 static bool held_too_long(struct pt_task *t)
 {
-	if (t->at == PT_RUNNING && !t->interrupting && ms_since(&t->held->since) >= PT_HOLD_MS) {
-		t->interrupting = true;
-		ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
-	}
+	if (pt_ms_since(&t->held->since) >= PT_HOLD_MS)
+		stop(t);
 	return true;
+}
+
+/* Its last call was to return with a signal, which has come at once or was taken by another thread. */
+static void look_for_signal(struct pt_task *t)
+{
+	if (!mv_thread_in_call(t->thread))
+		stop(t);
 }
 
 static void check_follower(struct pt_task *t, unsigned deadline)
@@ -97,7 +102,7 @@ static void check_follower(struct pt_task *t, unsigned deadline)
 		pt_now(&t->seen);
 		return;
 	}
-	if (ms_since(&t->seen) < (long)deadline)
+	if (pt_ms_since(&t->seen) < (long)deadline)
 		return;
 	cpu = cpu_time(t->tid);
 	sleeps = cpu == t->last_cpu;
@@ -150,12 +155,14 @@ void pt_tick(struct pt *pt)
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
 		if (t->held)
 			held |= held_too_long(t);
+		else if (t->return_ip)
+			look_for_signal(t);
 		if (t->variant && deadline)
 			check_follower(t, deadline);
 	}
 	look_for_deadlocks(pt);
-	if (!pt->ticking_fast)
-		pt_affinity_tick(pt);
-	if (!held && pt->ticking_fast)
-		pt_tick_start(pt);
+	pt_stall_tick(pt);
+	pt_affinity_tick(pt);
+	if (!held && pt->ticking_fast && pt_affinity_settled(pt))
+		tick_slowly(pt);
 }

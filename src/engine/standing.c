@@ -1,0 +1,56 @@
+/*
+ * Where a thread stands, for logs.
+ */
+#include "internal.h"
+
+static const char *const states[] = {
+	[MV_ST_IDLE] = "between calls",
+	[MV_ST_PUBLISH] = "publish the call", [MV_ST_MEET] = "wait for all to arrive", [MV_ST_LOCK] = "wait for an exclusive call",
+	[MV_ST_LEAD] = "run the call", [MV_ST_RESULT] = "publish the result", [MV_ST_COLLECT] = "publish the outputs",
+	[MV_ST_HOLD] = "wait for all to have acted", [MV_ST_SIGNAL] = "publish a signal", [MV_ST_EXEC] = "publish an exec",
+	[MV_ST_FETCH] = "fetch the call", [MV_ST_AWAIT] = "fetch the result", [MV_ST_TURN] = "wait for its turn",
+	[MV_ST_FOLLOW] = "act on the call", [MV_ST_REPLICATE] = "fetch the outputs", [MV_ST_AFTER] = "act on the outputs",
+	[MV_ST_TAKE] = "fetch a signal",
+	[MV_ST_LOCAL] = "run a call outside of the stream",
+};
+
+static const char *const kinds[] = {
+	[MV_REC_ENTER] = "call", [MV_REC_RESULT] = "result", [MV_REC_DATA] = "outputs", [MV_REC_SIGNAL] = "signal",
+	[MV_REC_END] = "end", [MV_REC_BROKEN] = "broken",
+};
+
+static const char *next_kind(const struct mv_thread *t)
+{
+	const void *payload;
+	const struct mv_record *rec = t->variant ? mv_stream_next(t->stream, t->variant - 1, &payload) : NULL;
+
+	if (!rec)
+		return "none";
+	return rec->kind < sizeof(kinds) / sizeof(*kinds) ? kinds[rec->kind] : "unknown";
+}
+
+/* Records that the follower has consumed, or all have. */
+static uint64_t consumed(const struct mv_thread *t, uint64_t written)
+{
+	uint64_t least = written;
+
+	for (unsigned i = 0; i + 1 < t->run->config.variants; i++) {
+		uint64_t next = mv_stream_tail(t->stream, i);
+
+		if ((!t->variant || t->variant - 1 == i) && next && next - 1 < least)
+			least = next - 1;
+	}
+	return least;
+}
+
+void mv_thread_standing(const struct mv_thread *t, struct mv_standing *out)
+{
+	const struct mv_procset *ps = t->process->procset;
+
+	*out = (struct mv_standing){ .state = states[t->state], .next = next_kind(t), .call = t->call, .ticket = t->ticket };
+	out->written = mv_stream_head(t->stream);
+	out->consumed = consumed(t, out->written);
+	out->turn = t->variant ? __atomic_load_n(&ps->turns[t->variant].done, __ATOMIC_ACQUIRE) + 1
+			       : __atomic_load_n(&ps->issued, __ATOMIC_ACQUIRE) + 1;
+	out->owner = __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE);
+}
