@@ -47,18 +47,6 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 	return false;
 }
 
-void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step)
-{
-	unsigned rounds = 0;
-
-	while (step->action == MV_PARK) {
-		mon_wait(m, &rounds);
-		mv_retry(t, step);
-	}
-	if (step->action == MV_STOP)
-		mon_stop();
-}
-
 static bool pending(const struct mon_thread *m)
 {
 	return __atomic_load_n(&m->head.pending, __ATOMIC_RELAXED);
@@ -109,9 +97,11 @@ void mon_finish(struct mon_thread *m, struct mv_step *step)
 			} while (!ended && RESTARTS(r));
 			if (!ended)
 				mv_exit(m->thread, r, step);
+			mon_wake(m->thread);
 			break;
 		case MV_IMPORT:
 			mv_exit(m->thread, import(step), step);
+			mon_wake(m->thread);
 			break;
 		case MV_PARK:
 		case MV_STOP:
@@ -150,6 +140,7 @@ void mon_call(struct mon_frame *f)
 		mon_deliver_before(m, &step, call.nr);
 	}
 	mv_enter(m->thread, &call, &step);
+	mon_wake(m->thread);
 	mon_finish(m, &step);
 	if (step.action == MV_SIGNAL)
 		mon_deliver_before(m, &step, call.nr);
@@ -173,6 +164,7 @@ void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
 
 	mon_lock();
 	mv_enter(m->thread, &call, &step);
+	mon_wake(m->thread);
 	mon_finish(m, &step);
 	if (step.action != MV_DONE)
 		mon_deliver(&step);

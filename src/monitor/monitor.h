@@ -10,6 +10,7 @@
 #include "monitor/abi.h"
 
 #define MON_STACK 32768
+#define MON_SPIN_MAX 4096
 
 struct mon_thread {
 	struct mon_thread_head head;
@@ -19,6 +20,7 @@ struct mon_thread {
 	uint32_t attached;			/* child: it has its engine thread */
 	struct mv_step *parent_step;		/* child of a vfork: of the call its parent is in, which it has to end */
 	uint64_t app_gs;
+	uint32_t spin;				/* looks at a word before a wait sleeps, as it has paid lately */
 	uint8_t stack[MON_STACK] __attribute__((aligned(64)));
 	struct mon_frame frame __attribute__((aligned(64)));
 };
@@ -26,8 +28,9 @@ struct mon_thread {
 struct mon {
 	struct mv_run *run;
 	uint64_t arena, arena_end;
+	bool shared;				/* there is more than one thread */
 	uint32_t lock;
-	uint32_t spin;				/* how long a wait spins */
+	uint32_t spin_max;			/* looks at a word before a wait sleeps, at most */
 	struct mon_thread *threads;
 };
 extern struct mon mon;
@@ -72,19 +75,21 @@ size_t mon_peek(void *task, uint64_t addr, void *dst, size_t len);
 size_t mon_poke(void *task, uint64_t addr, const void *src, size_t len);
 bool mon_owns(uint64_t addr, uint64_t len);	/* does the range touch what is the monitor's? */
 
-/* lock.c */
+/* wait.c */
 void mon_lock(void);
 void mon_unlock(void);
-/* Other threads of the run have to move before m can: give them time.  Called and returns with the lock held. */
-void mon_wait(struct mon_thread *m, unsigned *rounds);
+/* The process is about to have a second thread; the caller holds the lock. */
+void mon_share(void);
+/* Wake those that wait for what the engine has just done for t. */
+void mon_wake(struct mv_thread *t);
+/* Wait until step is no MV_PARK; ends with the run.  Called and returns with the lock held. */
+void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step);
 void mon_wait_word(uint32_t *word, uint32_t while_value);
 
 /* call.c */
 void mon_call(struct mon_frame *f);
 _Noreturn void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1);
 _Noreturn void mon_async(void);
-/* Wait until step is no MV_PARK; ends with the run. */
-void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step);
 /* Drive a step to the call's end: DONE, SIGNAL or INTERRUPT.  With the lock held. */
 void mon_finish(struct mon_thread *m, struct mv_step *step);
 _Noreturn void mon_stop(void);

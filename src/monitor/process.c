@@ -49,6 +49,7 @@ void mon_thread_init(struct mon_thread *m)
 	m->child = NULL;
 	m->attached = 0;
 	m->parent_step = NULL;
+	m->spin = mon.spin_max;
 }
 
 /* The block of a thread that is gone, or a new one. */
@@ -88,6 +89,7 @@ static void become_child(struct mon_thread *m)
 		other->head.inuse = 0;
 	}
 	mv_thread_forget(parent);
+	mon.shared = false;
 	m->head.pending = 0;
 }
 
@@ -105,6 +107,7 @@ void mon_child(void)
 	/* The parent of a vfork is suspended, but its twins wait to be told of the child. */
 	if (m->parent_step) {
 		mv_exit(parent, tid, m->parent_step);
+		mon_wake(parent);
 		mon_settle(m, parent, m->parent_step);
 	}
 	mon_unlock();
@@ -160,6 +163,7 @@ static int64_t clone_shared(struct mon_thread *m, struct mv_call call, struct cl
 		args->stack_size = sizeof(c->stack);
 		call.args[0] = (uint64_t)args;
 	}
+	mon_share();
 	mon_unlock();
 	r = mon_clone(&call, c);
 	if (!mon_is_error(r))

@@ -48,6 +48,7 @@ void mon_publish(struct mon_thread *m, int sig, const uint8_t siginfo[MV_SIGINFO
 		 int64_t result, struct mv_step *step)
 {
 	mv_signal(m->thread, sig, siginfo, when, result, step);
+	mon_wake(m->thread);
 	mon_settle(m, m->thread, step);
 	step->sig = sig;
 	__builtin_memcpy(step->siginfo, siginfo, MV_SIGINFO_SIZE);

@@ -79,6 +79,7 @@ static void begin(struct mon_thread *m)
 		if (!m->thread)
 			mon_fail("out of memory for the engine at an exec");
 		mv_thread_exec(m->thread, &step);
+		mon_wake(m->thread);
 		mon_finish(m, &step);
 	} else {
 		m->thread = mv_thread_root(mon.run, mon_boot.variant, mon_boot.tid, &ops, m);
@@ -97,7 +98,7 @@ void mon_start(void)
 	mon.run = (struct mv_run *)mon_boot.run;
 	mon.arena = mon_boot.arena;
 	mon.arena_end = mon_boot.arena + mon_boot.arena_size;
-	mon.spin = mon_boot.usable_cpus >= 2 ? 2000 : 0;
+	mon.spin_max = mon_boot.usable_cpus >= 2 ? MON_SPIN_MAX : 0;
 	mon_thread_init(m);
 	mon.threads = m;
 	mon_lock();

@@ -93,9 +93,10 @@ static void import_file(struct pt_task *t, uint64_t from)
 	/* No signal may get it out of the wait for its file; the mask is put back at the exit. */
 	if (pt_set_regs(t) && !ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask)) {
 		t->importing = true;
+		t->next = step;
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all);
 		pt_resume(t, PTRACE_SYSCALL, 0);
-		if (!pt_import_serve(t, &step, file) && !kill(t->tid, 0))
+		if (pt_import_serve(t, &step, file) == PT_IMPORT_FAILED)
 			pt_fail(t->pt, 0, "variant %u did not take the leader's file %d", t->variant, step.fd);
 	}
 	close(file);
@@ -103,9 +104,18 @@ static void import_file(struct pt_task *t, uint64_t from)
 
 void in_on_exit(struct pt_task *t)
 {
-	if (t->importing) {
+	if (t->importing && pt_get_regs(t)) {
 		t->importing = false;
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
+		if (PT_RESTARTS((int64_t)t->regs.rax)) {
+			/* A stop has got it out of the wait for its file: it asks again. */
+			t->regs.rip -= 2;
+			t->regs.rax = MON_SERVICE_NR;
+			t->regs.orig_rax = (uint64_t)-1;
+			pt_set_regs(t);
+		} else {
+			pt_import_done(t, &t->next);
+		}
 	}
 	pt_resume(t, PTRACE_CONT, 0);
 }

@@ -12,7 +12,6 @@
 #include "engine/table.h"
 #include "inproc.h"
 
-#define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 /* A signal frame: return address, then the context. */
 #define FRAME_MASK (8 + offsetof(ucontext_t, uc_sigmask))
 
@@ -137,7 +136,7 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 		r->rip = m->abort;
 		r->orig_rax = (uint64_t)-1;
 		changed = true;
-	} else if (r->rip == m->after && (int64_t)r->orig_rax >= 0 && RESTARTS((int64_t)r->rax)) {
+	} else if (r->rip == m->after && (int64_t)r->orig_rax >= 0 && PT_RESTARTS((int64_t)r->rax)) {
 		r->orig_rax = (uint64_t)-1;	/* the monitor gets the code itself */
 		changed = true;
 	}

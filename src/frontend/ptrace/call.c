@@ -17,7 +17,6 @@
 #include "launch.h"
 #include "pt.h"
 
-#define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 #define HARMLESS SYS_getpid
 
 static void put_args(struct user_regs_struct *r, const uint64_t args[MV_NARGS])
@@ -523,7 +522,7 @@ void pt_on_exit(struct pt_task *t)
 
 		t->importing = false;
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
-		if (RESTARTS(result)) {
+		if (PT_RESTARTS(result)) {
 			run_again(t, &import);	/* a stop has got it out of the wait for its file */
 			return;
 		}
@@ -552,7 +551,7 @@ void pt_on_exit(struct pt_task *t)
 	}
 	if (t->call.nr == SYS_rt_sigreturn)
 		result = 0;
-	if (RESTARTS(result)) {
+	if (PT_RESTARTS(result)) {
 		t->interrupted = result;
 		pt_resume(t, PTRACE_CONT, 0);
 		return;

@@ -333,6 +333,8 @@ unsigned pt_inherited_kind(int fd);
 void pt_on_end(struct pt_task *t, int status);
 void pt_fail(struct pt *pt, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Results by which the kernel says that a signal has interrupted a call. */
+#define PT_RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 #define PT_IMPORT_NR 0x3ffffff0u	/* no system call; our filter turns it into a notification */
 
 #endif

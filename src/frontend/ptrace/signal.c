@@ -13,7 +13,6 @@
 #include "engine/table.h"
 #include "pt.h"
 
-#define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 
 /*
  * A signal can only be given to a thread at its delivery: queue one of that number for the thread, and put the right
@@ -206,7 +205,7 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 	} else if (t->return_ip && t->return_ip == t->regs.rip) {
 		t->return_ip = 0;
 		publish(t, PT_AT_SIGNAL, MV_SIGNAL_AT_RETURN, 0);
-	} else if ((int64_t)t->regs.orig_rax >= 0 && RESTARTS((int64_t)t->regs.rax)) {
+	} else if ((int64_t)t->regs.orig_rax >= 0 && PT_RESTARTS((int64_t)t->regs.rax)) {
 		/* Inside a call that is outside of the stream, such as a futex wait. */
 		publish(t, PT_AT_SIGNAL, MV_SIGNAL_ASYNC, 0);
 		nudge_followers(t);

@@ -1,0 +1,111 @@
+/*
+ * Waiting: for the monitor's lock, for other threads of the run (docs/model has the protocol), for a thread of our own.
+ */
+#include "monitor/monitor.h"
+
+#define NR_FUTEX 202
+#define FUTEX_WAIT_ 0
+#define FUTEX_WAKE_ 1
+#define FUTEX_PRIVATE 128
+
+#define SPIN_MIN 32
+#define ALL 0x7fffffff
+
+static void pause(void)
+{
+	__builtin_ia32_pause();
+}
+
+/* 0 = free, 1 = held, 2 = held and waited for.  A process with one thread needs none. */
+void mon_lock(void)
+{
+	uint32_t is = 0;
+
+	if (!mon.shared)
+		return;
+	if (__atomic_compare_exchange_n(&mon.lock, &is, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return;
+	while (__atomic_exchange_n(&mon.lock, 2, __ATOMIC_ACQUIRE))
+		mon_kernel(NR_FUTEX, (uint64_t)&mon.lock, FUTEX_WAIT_ | FUTEX_PRIVATE, 2, 0, 0);
+}
+
+void mon_unlock(void)
+{
+	if (!mon.shared)
+		return;
+	if (__atomic_exchange_n(&mon.lock, 0, __ATOMIC_RELEASE) == 2)
+		mon_kernel(NR_FUTEX, (uint64_t)&mon.lock, FUTEX_WAKE_ | FUTEX_PRIVATE, 1, 0, 0);
+}
+
+void mon_share(void)
+{
+	if (mon.shared)
+		return;
+	mon.lock = 1;
+	mon.shared = true;
+}
+
+void mon_wait_word(uint32_t *word, uint32_t while_value)
+{
+	for (unsigned i = 0; __atomic_load_n(word, __ATOMIC_ACQUIRE) == while_value; i++) {
+		if (i < 100)
+			pause();
+		else
+			mon_kernel(NR_FUTEX, (uint64_t)word, FUTEX_WAIT_ | FUTEX_PRIVATE, while_value, 0, 0);
+	}
+}
+
+void mon_wake(struct mv_thread *t)
+{
+	uint32_t *words[MV_WAKES_MAX];
+	unsigned n = mv_thread_wakes(t, words);
+
+	while (n-- > 0)
+		mon_kernel(NR_FUTEX, (uint64_t)words[n], FUTEX_WAKE_, ALL, 0, 0);
+}
+
+/*
+ * How long it pays to spin is what it took lately: a wait that was over before the limit raises it, one that was not halves
+ * it.  Sleep is bounded, since a verdict wakes nobody.
+ */
+static void wait(struct mon_thread *m, const struct mv_wait *w)
+{
+	struct { int64_t sec, nsec; } limit = { 0, 100000000 };
+
+	for (uint32_t i = 0; i < m->spin; i++) {
+		if (__atomic_load_n(w->word, __ATOMIC_ACQUIRE) != w->value) {
+			if (m->spin < mon.spin_max)
+				m->spin *= 2;
+			return;
+		}
+		pause();
+	}
+	if (m->spin > SPIN_MIN)
+		m->spin /= 2;
+	__atomic_fetch_add(w->sleepers, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(w->word, __ATOMIC_SEQ_CST) == w->value)
+		mon_kernel(NR_FUTEX, (uint64_t)w->word, FUTEX_WAIT_, w->value, (uint64_t)&limit, 0);
+	__atomic_fetch_sub(w->sleepers, 1, __ATOMIC_SEQ_CST);
+}
+
+void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step)
+{
+	struct mv_wait w, now;
+
+	while (step->action == MV_PARK) {
+		mv_thread_wait(t, &w);
+		mv_retry(t, step);
+		mon_wake(t);
+		if (step->action != MV_PARK || !w.word)
+			continue;
+		/* The retry may have got somewhere, and wait for something else now. */
+		mv_thread_wait(t, &now);
+		if (now.word != w.word)
+			continue;
+		mon_unlock();
+		wait(m, &w);
+		mon_lock();
+	}
+	if (step->action == MV_STOP)
+		mon_stop();
+}
