@@ -507,7 +507,7 @@ static const struct mv_record *signal_next(const struct mv_thread *t, const void
 {
 	const struct mv_record *rec;
 
-	if (t->state != MV_ST_IDLE || !t->variant)
+	if (!t->variant)
 		return NULL;
 	rec = mv_stream_next(t->stream, consumer(t), payload);
 	return rec && rec->kind == MV_REC_SIGNAL && rec->extra == MV_SIGNAL_ASYNC ? rec : NULL;
@@ -517,7 +517,7 @@ bool mv_signal_waits(const struct mv_thread *t)
 {
 	const void *payload;
 
-	return signal_next(t, &payload);
+	return t->state == MV_ST_IDLE && signal_next(t, &payload);
 }
 
 bool mv_pending_signal(struct mv_thread *t, struct mv_step *step)
@@ -525,8 +525,9 @@ bool mv_pending_signal(struct mv_thread *t, struct mv_step *step)
 	const void *payload;
 	const struct mv_record *rec = signal_next(t, &payload);
 
-	if (!rec)
+	if (!rec || (t->state != MV_ST_IDLE && t->state != MV_ST_LOCAL))
 		return false;
+	t->state = MV_ST_IDLE;
 	take_signal(t, rec, payload, step);
 	step->action = MV_SIGNAL;
 	return true;

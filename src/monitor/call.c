@@ -52,7 +52,26 @@ static bool pending(const struct mon_thread *m)
 	return __atomic_load_n(&m->head.pending, __ATOMIC_RELAXED);
 }
 
-/* A call of the leader's is over: has a signal ended it, or come with its end?  True if the call ends as interrupted. */
+/* The twins may be outside of any call, or asleep in one that is in no stream. */
+static void publish_in_call(struct mon_thread *m, int sig, const uint8_t *info, int64_t r, struct mv_step *step)
+{
+	bool apart = !mv_signal_can_follow(m->thread);
+
+	mon_publish(m, sig, info, MV_SIGNAL_IN_CALL, r, step);
+	if (apart)
+		mon_service(MON_NUDGE, 0, 0);
+	step->action = MV_INTERRUPT;
+	step->result = r;
+}
+
+/* A follower was told that there is a signal for it: look for it in the stream. */
+static bool signal_waits(struct mon_thread *m, struct mv_step *step)
+{
+	__atomic_store_n(&m->head.pending, 0, __ATOMIC_SEQ_CST);
+	return mv_pending_signal(m->thread, step);
+}
+
+/* A call of the program's is over: has a signal ended it, or come with its end?  True if the call ends as interrupted. */
 static bool interrupted(struct mon_thread *m, int64_t r, struct mv_step *step, struct mv_step *after)
 {
 	uint8_t info[MV_SIGINFO_SIZE] __attribute__((aligned(8)));
@@ -60,13 +79,18 @@ static bool interrupted(struct mon_thread *m, int64_t r, struct mv_step *step, s
 
 	if (!pending(m))
 		return false;
+	if (mv_thread_variant(m->thread)) {
+		if (!RESTARTS(r) || !signal_waits(m, step))
+			return false;
+		step->action = MV_INTERRUPT;
+		step->result = r;
+		return true;
+	}
 	if (RESTARTS(r) || r == -EINTR) {
 		sig = mon_take(info);
 		if (!sig)
 			return false;
-		mon_publish(m, sig, info, MV_SIGNAL_IN_CALL, r, step);
-		step->action = MV_INTERRUPT;
-		step->result = r;
+		publish_in_call(m, sig, info, r, step);
 		return true;
 	}
 	/* Once told that a signal follows, the twins wait for it. */
@@ -132,7 +156,7 @@ void mon_call(struct mon_frame *f)
 	int sig;
 
 	mon_lock();
-	sig = pending(m) ? mon_take(info) : 0;
+	sig = pending(m) && !mv_thread_variant(m->thread) ? mon_take(info) : 0;
 	if (!sig && call.nr == NR_RT_SIGRETURN && !mv_thread_variant(m->thread))
 		sig = mon_take_unblocked(f, info);
 	if (sig) {
@@ -182,7 +206,7 @@ void mon_async(void)
 
 	mon_lock();
 	if (mv_thread_variant(m->thread)) {
-		if (mv_pending_signal(m->thread, &step))
+		if (signal_waits(m, &step))
 			mon_deliver(&step);
 	} else if (pending(m) && (sig = mon_take(info))) {
 		mon_publish(m, sig, info, MV_SIGNAL_ASYNC, 0, &step);

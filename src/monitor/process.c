@@ -43,7 +43,6 @@ void mon_thread_init(struct mon_thread *m)
 	m->head.self = m;
 	m->head.entry = (void *)mon_entry;
 	m->head.frame = &m->frame;
-	m->head.pending = 0;
 	m->head.inuse = 1;
 	m->thread = NULL;
 	m->child = NULL;
@@ -67,6 +66,7 @@ struct mon_thread *mon_thread_make(void)
 		m->next = mon.threads;
 		mon.threads = m;
 	}
+	m->head.pending = 0;
 	mon_thread_init(m);
 	return m;
 }

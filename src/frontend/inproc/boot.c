@@ -160,7 +160,8 @@ static int start(struct boot *b)
 		return mv_error_set(&b->err, ESRCH, "gone");
 	t->regs.rip = info->start;
 	t->regs.rsp = info->stack - 8;
-	t->regs.gs_base = info->thread;
+	t->regs.gs_base = t->inside->head = info->thread;
+	in_set_pending(t, t->held != NULL);
 	t->regs.orig_rax = (uint64_t)-1;
 	return pt_set_regs(t) ? 0 : mv_error_set(&b->err, errno, "cannot set registers");
 }

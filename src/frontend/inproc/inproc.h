@@ -30,6 +30,8 @@ enum in_where { IN_PROGRAM, IN_MONITOR, IN_GATE };
 struct in_task {
 	uint64_t set;			/* its thread set */
 	uint64_t child_set;		/* of the clone at hand */
+	uint64_t head;			/* address of its struct mon_thread_head, 0 = not seen yet */
+	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
 	void *frozen;			/* the engine's state on its way over an exec */
 	size_t frozen_size;
 	bool pseudo;			/* sent into the monitor from the midst of the program; pt_task.own holds its registers */
@@ -60,7 +62,8 @@ bool in_boot(struct pt_task *t);
 struct in_task *in_task_new(struct pt_task *t, uint64_t set);	/* NULL without memory */
 void in_task_free(struct in_task *i);
 enum in_where in_where(const struct pt_task *t);
-uint64_t in_head(const struct pt_task *t);	/* address of its struct mon_thread_head */
+/* At every stop: registers, and what they tell.  False if the thread is gone. */
+bool in_stopped(struct pt_task *t);
 /* Send a thread that is stopped in the program into the monitor: function(a, b, c) on its monitor stack. */
 bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint64_t c);
 void in_look(struct pt_task *t, struct mv_snapshot *s);
@@ -83,5 +86,7 @@ int64_t in_take(struct pt_task *t, uint64_t to);
 void in_first_stop(struct pt_task *t);	/* of a new thread */
 void in_deliver(struct pt_task *t, uint64_t delivery);
 void in_nudge(struct pt_task *leader);
+void in_tick(struct pt *pt);
+void in_set_pending(struct pt_task *t, uint32_t value);
 
 #endif

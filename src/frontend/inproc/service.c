@@ -104,7 +104,7 @@ static void import_file(struct pt_task *t, uint64_t from)
 
 void in_on_exit(struct pt_task *t)
 {
-	if (t->importing && pt_get_regs(t)) {
+	if (in_stopped(t) && t->importing) {
 		t->importing = false;
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
 		if (PT_RESTARTS((int64_t)t->regs.rax)) {
@@ -215,6 +215,8 @@ void in_on_exec(struct pt_task *t)
 		return;
 	}
 	i->pseudo = i->agreed = i->under_mask = i->stepping = false;
+	i->head = 0;
+	t->interrupting = false;
 	if (in_boot(t))
 		pt_resume(t, PTRACE_CONT, 0);
 }
@@ -302,7 +304,7 @@ void in_on_seccomp(struct pt_task *t)
 {
 	unsigned long data = 0;
 
-	if (ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &data) || !pt_get_regs(t))
+	if (ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &data) || !in_stopped(t))
 		return;
 	t->at = PT_AT_ENTRY;
 	if (data & IN_32BIT)

@@ -20,9 +20,11 @@ static const struct mon_info *info_of(const struct pt_task *t)
 	return &t->pt->inproc->images[t->variant].info;
 }
 
-static void set_pending(struct pt_task *t, uint32_t value)
+void in_set_pending(struct pt_task *t, uint32_t value)
 {
-	pt_poke(t, in_head(t) + MON_PENDING, &value, sizeof(value));
+	if (!t->inside->head)
+		return;
+	pt_poke(t, t->inside->head + MON_PENDING, &value, sizeof(value));
 }
 
 /* ---- masks ---- */
@@ -109,13 +111,26 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 
 /* ---- what arrives ---- */
 
+/* A call of the program's that has not begun is given up, one that was interrupted ends: the monitor has a signal to take. */
+static void out_of_call(struct pt_task *t)
+{
+	const struct mon_info *m = info_of(t);
+	struct user_regs_struct *r = &t->regs;
+
+	if (r->rip >= m->check && r->rip <= m->insn)
+		r->rip = m->abort;
+	else if (r->rip != m->after || (int64_t)r->orig_rax < 0 || !PT_RESTARTS((int64_t)r->rax))
+		return;
+	r->orig_rax = (uint64_t)-1;	/* the monitor gets the code itself */
+	pt_set_regs(t);
+}
+
 static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 {
 	const struct mon_info *m = info_of(t);
 	struct user_regs_struct *r = &t->regs;
 	struct pt_sigsets sets;
 	enum pt_effect effect = pt_sigsets(t->tid, &sets) ? pt_effect(&sets, info->si_signo) : PT_EFFECT_DELIVER;
-	bool changed = false;
 
 	mv_log(MV_LOG_SIGNAL, "leader: %d: signal %d arrives (code %d)", t->tid, info->si_signo, info->si_code);
 	if (effect == PT_EFFECT_NOTHING && r->rip == m->after && (int64_t)r->rax == -EINTR && (int64_t)r->orig_rax >= 0) {
@@ -131,17 +146,9 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 	}
 	pt_hold(t, info);
 	mask_all_but(t, 0);
-	set_pending(t, 1);
-	if (r->rip >= m->check && r->rip <= m->insn) {
-		r->rip = m->abort;
-		r->orig_rax = (uint64_t)-1;
-		changed = true;
-	} else if (r->rip == m->after && (int64_t)r->orig_rax >= 0 && PT_RESTARTS((int64_t)r->rax)) {
-		r->orig_rax = (uint64_t)-1;	/* the monitor gets the code itself */
-		changed = true;
-	}
-	if (!changed || pt_set_regs(t))
-		pt_resume(t, PTRACE_CONT, 0);
+	in_set_pending(t, 1);
+	out_of_call(t);
+	pt_resume(t, PTRACE_CONT, 0);
 }
 
 /* The handler's first instruction: what it returns to has the thread's own mask. */
@@ -172,7 +179,7 @@ void in_on_signal(struct pt_task *t, int sig)
 {
 	siginfo_t info;
 
-	if (ptrace(PTRACE_GETSIGINFO, t->tid, 0, &info) || !pt_get_regs(t))
+	if (ptrace(PTRACE_GETSIGINFO, t->tid, 0, &info) || !in_stopped(t))
 		return;
 	if (sig == SIGTRAP && t->inside->stepping) {
 		set_masks(t);
@@ -195,7 +202,7 @@ int64_t in_take(struct pt_task *t, uint64_t to)
 	bool found = pt_take_held(t, 0, &info);
 
 	if (!t->held)
-		set_pending(t, 0);
+		in_set_pending(t, 0);
 	if (!found) {
 		unmask(t);
 		return 0;
@@ -211,7 +218,7 @@ void in_deliver(struct pt_task *t, uint64_t delivery)
 	uint64_t at;
 
 	if (pt_peek(t, delivery, &d, sizeof(d)) != sizeof(d) || d.sig < 1 || d.sig > 64 ||
-	    pt_peek(t, in_head(t) + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f)) {
+	    pt_peek(t, t->inside->head + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f)) {
 		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, "a monitor asks for a signal that is none");
 		return;
 	}
@@ -231,16 +238,33 @@ void in_deliver(struct pt_task *t, uint64_t delivery)
 
 /* ---- stops that were asked for ---- */
 
+static void interrupt(struct pt_task *t)
+{
+	if (t->at != PT_RUNNING || t->interrupting)
+		return;
+	t->interrupting = true;
+	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
+}
+
 void in_nudge(struct pt_task *leader)
 {
 	for (unsigned v = 1; v < leader->pt->nvariants; v++) {
 		struct pt_task *t = pt_task_twin(leader->pt, v, leader->id);
 
-		if (t && t->at == PT_RUNNING && !t->interrupting) {
-			t->interrupting = true;
-			ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
-		}
+		if (!t || !t->started)
+			continue;
+		t->inside->nudged = true;
+		in_set_pending(t, 1);
+		interrupt(t);
 	}
+}
+
+void in_tick(struct pt *pt)
+{
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
+		if (t->inside->nudged)
+			interrupt(t);
+	pt_tick(pt);
 }
 
 void in_first_stop(struct pt_task *t)
@@ -262,9 +286,13 @@ void in_on_stop(struct pt_task *t, int sig)
 		pt_on_stop(t, sig);
 		return;
 	}
-	t->interrupting = false;
-	if (!pt_get_regs(t))
+	if (!in_stopped(t))
 		return;
+	if (t->inside->nudged) {
+		t->inside->nudged = false;
+		in_set_pending(t, 1);
+		out_of_call(t);
+	}
 	if (asked && in_where(t) == IN_PROGRAM && (t->variant || t->held) && in_send(t, info_of(t)->async, 0, 0, 0))
 		return;
 	pt_resume(t, PTRACE_CONT, 0);

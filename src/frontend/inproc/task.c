@@ -33,17 +33,21 @@ enum in_where in_where(const struct pt_task *t)
 	return t->regs.rip >= m->text && t->regs.rip < m->text_end ? IN_MONITOR : IN_PROGRAM;
 }
 
-/* The program cannot set it: its own attempts are answered by the monitor. */
-uint64_t in_head(const struct pt_task *t)
+/* The program cannot set gs: its own attempts are answered by the monitor.  Any stop takes a PTRACE_INTERRUPT with it. */
+bool in_stopped(struct pt_task *t)
 {
-	return t->regs.gs_base;
+	t->interrupting = false;
+	if (!pt_get_regs(t))
+		return false;
+	t->inside->head = t->regs.gs_base;
+	return true;
 }
 
 bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint64_t c)
 {
 	uint64_t stack;
 
-	if (pt_peek(t, in_head(t) + MON_FRAME, &stack, sizeof(stack)) != sizeof(stack))
+	if (pt_peek(t, t->inside->head + MON_FRAME, &stack, sizeof(stack)) != sizeof(stack))
 		return false;
 	t->own = t->regs;
 	t->inside->pseudo = true;
@@ -67,12 +71,12 @@ static void show_program(struct pt_task *t)
 	struct mon_frame f;
 	uint64_t at;
 
-	if (!pt_get_regs(t) || in_where(t) == IN_PROGRAM)
+	if (in_where(t) == IN_PROGRAM)
 		return;
 	if (t->inside->pseudo) {
 		t->regs = t->own;
 	} else {
-		if (pt_peek(t, in_head(t) + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f))
+		if (pt_peek(t, t->inside->head + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f))
 			return;
 		in_frame_to_regs(&f, &t->regs);
 	}
@@ -85,7 +89,7 @@ void in_look(struct pt_task *t, struct mv_snapshot *s)
 	struct mon_thread *m = malloc(sizeof(*m));
 	struct mv_thread *e = malloc(sizeof(*e));
 
-	if (m && e && pt_get_regs(t) && pt_peek(t, in_head(t), m, sizeof(*m)) == sizeof(*m) &&
+	if (m && e && in_stopped(t) && pt_peek(t, t->inside->head, m, sizeof(*m)) == sizeof(*m) &&
 	    pt_peek(t, (uint64_t)m->thread, e, sizeof(*e)) == sizeof(*e))
 		s->nhistory = mv_thread_history(e, s->history, MV_HISTORY_MAX);
 	free(m);
