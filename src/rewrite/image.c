@@ -7,32 +7,35 @@
 
 #define TEXT_MAX ((uint64_t)1 << 30)	/* more code than any program has; a sparse file can claim any size */
 
-int mv_image_read(const struct mv_image *im, uint64_t offset, uint64_t size, void **data, struct mv_error *err)
+static int read_into(const struct mv_image *im, uint64_t offset, void *data, uint64_t size, struct mv_error *err)
 {
 	uint64_t done = 0;
-	char *to;
 
-	*data = NULL;
 	if (offset > im->size || size > im->size - offset)
 		return mv_error_set(err, ENOEXEC, "the ELF file is shorter than its headers say");
-	if (size > TEXT_MAX)
-		return mv_error_set(err, EFBIG, "a part of the ELF file has %llu bytes", (unsigned long long)size);
-	to = malloc(size + 1);
-	if (!to)
-		return mv_error_set(err, ENOMEM, "cannot read an ELF file");
 	while (done < size) {
-		ssize_t n = pread(im->fd, to + done, size - done, (off_t)(offset + done));
+		ssize_t n = pread(im->fd, (char *)data + done, size - done, (off_t)(offset + done));
 
-		if (n <= 0) {
-			int code = n < 0 ? errno : ENOEXEC;
-
-			free(to);
-			return mv_error_set(err, code, "cannot read an ELF file at %#llx", (unsigned long long)(offset + done));
-		}
+		if (n <= 0)
+			return mv_error_set(err, n < 0 ? errno : ENOEXEC, "cannot read an ELF file");
 		done += (uint64_t)n;
 	}
-	*data = to;
 	return 0;
+}
+
+int mv_image_read(const struct mv_image *im, uint64_t offset, uint64_t size, void **data, struct mv_error *err)
+{
+	int r;
+
+	if (size > TEXT_MAX)
+		return mv_error_set(err, EFBIG, "a part of the ELF file has %llu bytes", (unsigned long long)size);
+	*data = malloc(size + 1);
+	if (!*data)
+		return mv_error_set(err, ENOMEM, "cannot read an ELF file");
+	r = read_into(im, offset, *data, size, err);
+	if (r)
+		free(*data);
+	return r;
 }
 
 static int read_headers(struct mv_image *im, struct mv_error *err)
@@ -44,11 +47,9 @@ static int read_headers(struct mv_image *im, struct mv_error *err)
 	if (fstat(im->fd, &st))
 		return mv_error_set(err, errno, "cannot look at an ELF file");
 	im->size = (uint64_t)st.st_size;
-	r = mv_image_read(im, 0, sizeof(im->eh), &data, err);
+	r = read_into(im, 0, &im->eh, sizeof(im->eh), err);
 	if (r)
 		return r;
-	memcpy(&im->eh, data, sizeof(im->eh));
-	free(data);
 	if (memcmp(im->eh.e_ident, ELFMAG, SELFMAG) || im->eh.e_ident[EI_CLASS] != ELFCLASS64 ||
 	    im->eh.e_machine != EM_X86_64 || im->eh.e_phentsize != sizeof(Elf64_Phdr))
 		return mv_error_set(err, ENOEXEC, "not an ELF file for x86-64");

@@ -246,7 +246,7 @@ static int add_site(struct planner *p, const struct mv_text *text, unsigned func
 	} else if (in->length != SYSCALL_LEN) {
 		site.why = MV_WHY_PREFIX;
 	} else if (!try_p1(p, &site, h)) {
-		site.why = try_f(p, &site, text, function);
+		site.why = (uint8_t)try_f(p, &site, text, function);
 		if (site.why)
 			mv_site_clear(&site);
 	}

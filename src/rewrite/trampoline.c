@@ -94,7 +94,7 @@ static uint64_t target_of(const struct mv_displaced *d, const uint8_t *in, uint6
 	int32_t distance;
 
 	if (near)
-		distance = (int8_t)in[d->field];
+		distance = in[d->field] - (in[d->field] & 0x80 ? 256 : 0);
 	else
 		memcpy(&distance, in + d->field, sizeof(distance));
 	return address + d->length + (uint64_t)(int64_t)distance;
