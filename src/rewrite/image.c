@@ -127,6 +127,28 @@ static void find_build_id(struct mv_image *im)
 	}
 }
 
+static int find_text_relocations(struct mv_image *im, struct mv_error *err)
+{
+	for (unsigned i = 0; i < im->eh.e_phnum; i++) {
+		void *data;
+		int r;
+
+		if (im->ph[i].p_type != PT_DYNAMIC)
+			continue;
+		r = mv_image_read(im, im->ph[i].p_offset, im->ph[i].p_filesz, &data, err);
+		if (r)
+			return r;
+		for (uint64_t d = 0; d < im->ph[i].p_filesz / sizeof(Elf64_Dyn); d++) {
+			const Elf64_Dyn *dyn = (const Elf64_Dyn *)data + d;
+
+			im->text_relocations |= dyn->d_tag == DT_TEXTREL ||
+						(dyn->d_tag == DT_FLAGS && dyn->d_un.d_val & DF_TEXTREL);
+		}
+		free(data);
+	}
+	return 0;
+}
+
 int mv_image_open(int fd, struct mv_image *im, struct mv_error *err)
 {
 	int r;
@@ -135,6 +157,8 @@ int mv_image_open(int fd, struct mv_image *im, struct mv_error *err)
 	r = read_headers(im, err);
 	if (!r)
 		r = read_text(im, err);
+	if (!r)
+		r = find_text_relocations(im, err);
 	if (r)
 		mv_image_close(im);
 	else

@@ -6,6 +6,7 @@
 #define MV_REWRITE_IMAGE_H
 
 #include <elf.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
@@ -24,11 +25,12 @@ struct mv_image {
 	Elf64_Phdr *ph;		/* eh.e_phnum of them */
 	struct mv_text *texts;	/* low to high, not overlapping */
 	unsigned ntexts;
+	bool text_relocations;	/* the loader is going to change code */
 	unsigned build_id_len;	/* 0: the file has none */
 	uint8_t build_id[MV_BUILD_ID_MAX];
 };
 
-/* Read headers, executable segments, build-id.  0, or -errno with *err filled (-ENOEXEC: no 64-bit x86-64 ELF file). */
+/* Read headers, executable segments and what else is above.  0, or -errno with *err filled (-ENOEXEC: no 64-bit x86-64 ELF file). */
 int mv_image_open(int fd, struct mv_image *im, struct mv_error *err);
 /* Harmless after a failed mv_image_open(). */
 void mv_image_close(struct mv_image *im);

@@ -245,6 +245,8 @@ static int add_site(struct planner *p, const struct mv_text *text, unsigned func
 		site.why = MV_WHY_SIGRETURN;
 	} else if (in->length != SYSCALL_LEN) {
 		site.why = MV_WHY_PREFIX;
+	} else if (p->im->text_relocations) {
+		site.why = MV_WHY_RELOCATED;
 	} else if (!try_p1(p, &site, h)) {
 		site.why = (uint8_t)try_f(p, &site, text, function);
 		if (site.why)

@@ -34,6 +34,7 @@ enum mv_site_why {		/* why a site is MV_SITE_NONE */
 	MV_WHY_NOT,		/* it is not */
 	MV_WHY_SIGRETURN,	/* unwinders know a signal's return by its bytes */
 	MV_WHY_PREFIX,		/* `syscall` with prefix bytes */
+	MV_WHY_RELOCATED,	/* the file has relocations in its code: the bytes of the plan are not those that will run */
 	MV_WHY_END,		/* F: the function ends too early */
 	MV_WHY_TARGET,		/* F: a branch leads to an instruction that would be displaced */
 	MV_WHY_FIXED,		/* F: an instruction that cannot run elsewhere */

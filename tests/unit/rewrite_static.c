@@ -1,4 +1,4 @@
-/* A static program, for its text: test_rewrite plans it and never runs it. */
+/* A static program, for its text: the tests plan it and never run it. */
 #include <stdio.h>
 
 int main(void)
