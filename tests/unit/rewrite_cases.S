@@ -40,7 +40,7 @@ end p1_rip
 
 begin p1_rip_immediate
 	mov $39, %eax
-	movl $7, number(%rip)
+	imul $1000, number(%rip), %edx
 	syscall
 	ret
 end p1_rip_immediate
@@ -76,6 +76,16 @@ begin f_lock
 	cmp $-4096, %rax
 	ret
 end f_lock
+
+	/* The branch over it may be one that only a register knows. */
+begin f_lock_alone
+	mov %edi, %eax
+	lock
+	orl $0, number(%rip)
+	syscall
+	cmp $-4096, %rax
+	ret
+end f_lock_alone
 
 begin f
 	mov %edi, %eax
@@ -204,6 +214,14 @@ begin call
 	ret
 end call
 
+	/* Behind a return, what is no padding may be data. */
+begin data_behind_ret
+	mov %edi, %eax
+	syscall
+	ret
+	.byte 0x31, 0xc0, 0x31, 0xc0
+end data_behind_ret
+
 begin next_is_syscall
 	mov %edi, %eax
 	syscall
@@ -219,6 +237,12 @@ begin neighbour
 	syscall
 	ret
 end neighbour
+
+begin at_end_padded
+	mov %edi, %eax
+	syscall
+end at_end_padded
+	.p2align 4, 0x90
 
 begin at_end
 	mov %edi, %eax
