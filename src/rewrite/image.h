@@ -35,7 +35,10 @@ int mv_image_open(int fd, struct mv_image *im, struct mv_error *err);
 /* Harmless after a failed mv_image_open(). */
 void mv_image_close(struct mv_image *im);
 
-/* malloc() and read size bytes of the file, with room for one more.  0 and *data is the caller's, or -errno with *err filled. */
+/*
+ * malloc() and read size bytes of the file, with room for one more.  0 and *data is the caller's; or -errno with *err
+ * filled, and *data is NULL.
+ */
 int mv_image_read(const struct mv_image *im, uint64_t offset, uint64_t size, void **data, struct mv_error *err);
 /* The executable segment that vaddr is in, or NULL. */
 const struct mv_text *mv_image_text(const struct mv_image *im, uint64_t vaddr);
