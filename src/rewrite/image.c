@@ -28,11 +28,15 @@ int mv_image_read(const struct mv_image *im, uint64_t offset, uint64_t size, voi
 	int r;
 
 	*data = NULL;
-	if (size > TEXT_MAX)
-		return mv_error_set(err, EFBIG, "a part of the ELF file has %llu bytes", (unsigned long long)size);
+	if (size > TEXT_MAX) {
+		mv_error_set(err, EFBIG, "a part of the ELF file has %llu bytes", (unsigned long long)size);
+		return -EFBIG;
+	}
 	*data = malloc(size + 1);
-	if (!*data)
-		return mv_error_set(err, ENOMEM, "cannot read an ELF file");
+	if (!*data) {
+		mv_error_set(err, ENOMEM, "cannot read an ELF file");
+		return -ENOMEM;
+	}
 	r = read_into(im, offset, *data, size, err);
 	if (r) {
 		free(*data);
@@ -139,7 +143,7 @@ static int find_text_relocations(struct mv_image *im, struct mv_error *err)
 		if (im->ph[i].p_type != PT_DYNAMIC)
 			continue;
 		r = mv_image_read(im, im->ph[i].p_offset, im->ph[i].p_filesz, &data, err);
-		if (!data)
+		if (r)
 			return r;
 		for (uint64_t d = 0; d < im->ph[i].p_filesz / sizeof(Elf64_Dyn); d++) {
 			const Elf64_Dyn *dyn = (const Elf64_Dyn *)data + d;
