@@ -69,7 +69,7 @@ enum mon_service {
 	MON_STOP,		/* the run has a verdict; does not return */
 	MON_EXPORT,		/* arg0 = descriptor; its handle */
 	MON_IMPORT,		/* arg0 = struct mon_import; the descriptor */
-	MON_CLONE,		/* arg0 = number the child must get or 0, arg1 = its thread set; before a clone */
+	MON_CLONE,		/* arg0 = number the child must get or 0, arg1 = its thread set, arg2 = flags; before a clone */
 	MON_TAKE,		/* arg0 = where a siginfo goes; the signal's number, 0 = none.  To be delivered then */
 	MON_DELIVER,		/* arg0 = struct mon_delivery; goes on with the frame's registers */
 	MON_PSEUDO_DONE,	/* arg0 = result of the pseudo call; goes on where the program was */
@@ -119,6 +119,7 @@ struct mon_info {
 	uint64_t entry;			/* a call: rcx = return address, rax = number, else the program's registers */
 	uint64_t pseudo;		/* void (nr, arg0, arg1) on the thread's stack */
 	uint64_t async;			/* void (void) on the thread's stack: take signals */
+	uint64_t kernel;		/* a system call instruction of the gate */
 	uint64_t gate, gate_end;	/* the page with all system call instructions */
 	uint64_t check, insn, after, abort;	/* of the program's calls: look for signals, call, return; and give up */
 	uint64_t copy, copy_bytes, copy_end, copy_fault;	/* copying from and to the program's memory, see entry.S */

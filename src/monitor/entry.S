@@ -58,6 +58,7 @@ FUNCTION mon_kernel
 	mov	%r8, %r10
 	mov	%r9, %r8
 	xor	%r9d, %r9d
+FUNCTION mon_kernel_insn
 	syscall
 	ret
 

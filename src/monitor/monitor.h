@@ -59,9 +59,14 @@ _Noreturn void mon_exit_thread(int status);
 _Noreturn void mon_leave(struct mon_thread *m);		/* to the program, with the frame's registers */
 size_t mon_copy(void *to, const void *from, size_t n);
 
+static inline long mon_service3(enum mon_service s, uint64_t a, uint64_t b, uint64_t c)
+{
+	return mon_kernel(MON_SERVICE_NR, s, a, b, c, 0);
+}
+
 static inline long mon_service(enum mon_service s, uint64_t a, uint64_t b)
 {
-	return mon_kernel(MON_SERVICE_NR, s, a, b, 0, 0);
+	return mon_service3(s, a, b, 0);
 }
 
 /* memory.c; and what the compiler calls */

@@ -189,7 +189,7 @@ static int64_t clone(struct mon_thread *m, struct mv_step *step, bool *ended)
 	    (call.args[1] < sizeof(args) ? call.args[1] : sizeof(args)))
 		return -EFAULT;
 	flags = clone_flags(&call, &args, &stack);
-	r = mon_service(MON_CLONE, step->child_tid, mv_thread_child_set(m->thread));
+	r = mon_service3(MON_CLONE, step->child_tid, mv_thread_child_set(m->thread), flags);
 	if (mon_is_error(r))
 		return r;
 	if (flags & CLONE_VM_) {

@@ -3,7 +3,7 @@
  */
 #include "monitor/monitor.h"
 
-extern char mon_gate_start[], mon_gate_end[], mon_gate_check[], mon_gate_insn[], mon_gate_after[], mon_gate_abort[];
+extern char mon_kernel_insn[], mon_gate_start[], mon_gate_end[], mon_gate_check[], mon_gate_insn[], mon_gate_after[], mon_gate_abort[];
 extern char mon_copy_bytes[], mon_copy_end[], mon_copy_fault[], mon_text[], mon_text_end[], mon_image_end[];
 void mon_entry(void);
 void mon_start(void);
@@ -17,6 +17,7 @@ __attribute__((section(".mon_info"), used)) const volatile struct mon_info mon_i
 	.entry = (uint64_t)mon_entry,
 	.pseudo = (uint64_t)mon_pseudo,
 	.async = (uint64_t)mon_async,
+	.kernel = (uint64_t)mon_kernel_insn,
 	.gate = (uint64_t)mon_gate_start,
 	.gate_end = (uint64_t)mon_gate_end,
 	.check = (uint64_t)mon_gate_check,

@@ -31,7 +31,7 @@ struct boot {
 
 static int call(struct boot *b, const struct mv_inject_call *c, int64_t *result)
 {
-	return mv_inject_call(b->t->tid, b->plan, b->insn, c, result, &b->err);
+	return mv_inject_call(b->t->tid, b->plan->program, b->insn, c, result, &b->err);
 }
 
 /* The process has asked for a descriptor: the arena's. */
@@ -129,7 +129,7 @@ static int tell(struct boot *b)
 	boot->entry = plan->entry;
 	boot->sp = plan->sp;
 	boot->layout = pt->inproc->layouts[t->variant];
-	boot->brk = (struct mv_brk){ .start = plan->brk_start, .cur = plan->brk_start, .limit = plan->brk_limit };
+	t->inside->brk = boot->brk = (struct mv_brk){ .start = plan->brk_start, .cur = plan->brk_start, .limit = plan->brk_limit };
 	for (unsigned i = 0; i < plan->nmappings; i++)
 		add_mapping(boot, plan->mappings[i].start, plan->mappings[i].len, plan->mappings[i].ordinal,
 			    plan->mappings[i].flags);
@@ -179,6 +179,7 @@ bool in_boot(struct pt_task *t)
 		return gone;
 	b.plan = &plan;
 	t->inside->pseudo = false;
+	in_process_anew(t);
 	ptrace(PTRACE_GETSIGMASK, t->tid, sizeof(mask), &mask);
 	ptrace(PTRACE_SETSIGMASK, t->tid, sizeof(all), &all);
 	r = mv_boot_find_syscall(t->tid, &b.insn, &b.err);

@@ -40,6 +40,7 @@ static int run(struct mv_session *session, struct mv_error *err)
 	r = in_images_load(&pt, err);
 	if (!r)
 		r = pt_run(&pt);
+	in_plans_free(&pt);
 	free(in);
 	return r;
 }

@@ -19,7 +19,9 @@ struct in_image {
 	struct mon_info info;
 };
 
+struct in_plan;
 struct inproc {
+	struct in_plan *plans;			/* of rewriting, by file */
 	struct in_image images[MV_VARIANTS_MAX];
 	struct mv_layout layouts[MV_VARIANTS_MAX];
 };
@@ -29,7 +31,9 @@ enum in_where { IN_PROGRAM, IN_MONITOR, IN_GATE };
 /* What is known of a thread besides pt_task. */
 struct in_task {
 	uint64_t set;			/* its thread set */
+	struct mv_brk brk;		/* where its process's program break may be */
 	uint64_t child_set;		/* of the clone at hand */
+	uint64_t child_flags;		/* ... and what it shares */
 	uint64_t head;			/* address of its struct mon_thread_head, 0 = not seen yet */
 	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
 	void *frozen;			/* the engine's state on its way over an exec */
@@ -70,6 +74,17 @@ void in_look(struct pt_task *t, struct mv_snapshot *s);
 bool in_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void in_absent(struct pt_task *t, const char *text);
 void in_on_gone(struct pt_task *t, int sig);
+
+/* patch.c */
+void in_plans_free(struct pt *pt);
+void in_process_anew(struct pt_task *t);	/* after an exec */
+void in_process_fork(struct pt_task *parent, struct pt_task *child, bool shares_memory);
+/* t is stopped at a call, its process may be rewritten: because of the calls that stop, or now at the latest. */
+void in_rewrite_at(struct pt_task *t, bool now);
+/* Where a thread at addr in a trampoline would be in the program's text; addr for all else. */
+uint64_t in_text_address(const struct pt_task *t, uint64_t addr);
+/* Where a thread that has hit a trap byte of a patch at addr is to go on; 0 if there is none. */
+uint64_t in_trap_address(const struct pt_task *t, uint64_t addr);
 
 /* service.c */
 void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r);

@@ -43,6 +43,7 @@ static void redirect(struct pt_task *t)
 		mv_log(MV_LOG_CALLS, "variant %u: %d: %s(%#llx, %#llx, %#llx, %#llx) at %#llx", t->variant, t->tid,
 		       mv_call_name(&c), r->rdi, r->rsi, r->rdx, r->r10, r->rip);
 	}
+	in_rewrite_at(t, false);
 	r->rax = r->orig_rax;
 	r->rcx = r->rip;
 	r->rip = t->pt->inproc->images[t->variant].info.entry;
@@ -128,6 +129,9 @@ static void before_clone(struct pt_task *t)
 	struct pt_variant *v = &t->pt->variants[t->variant];
 
 	t->inside->child_set = t->regs.rdx;
+	t->inside->child_flags = t->regs.r10;
+	if (t->inside->child_flags & CLONE_THREAD)
+		in_rewrite_at(t, true);
 	t->child_tid = (uint32_t)t->regs.rsi;
 	if (!t->variant) {
 		answer(t, 0);
@@ -177,6 +181,8 @@ void in_on_clone(struct pt_task *t, pid_t child)
 	c->started = pt_stray_take(pt, child);
 	if (pt_doomed(pt, t->variant, tid))
 		pt_process_kill(c->process);
+	c->inside->brk = t->inside->brk;
+	in_process_fork(t, c, t->inside->child_flags & CLONE_VM);
 	c->inside->masked = t->inside->masked;
 	c->inside->own_mask = t->inside->own_mask;
 	if (c->started)

@@ -83,6 +83,34 @@ static bool end_copy(struct pt_task *t)
 	return true;
 }
 
+/* The program has come to a trap byte of a patch: what was there is in the trampoline. */
+static bool goes_on(struct pt_task *t, const siginfo_t *info)
+{
+	uint64_t to = 0;
+
+	if (info->si_signo == SIGTRAP)
+		to = in_trap_address(t, t->regs.rip - 1);
+	else if (info->si_signo == SIGILL || info->si_signo == SIGSEGV)
+		to = in_trap_address(t, t->regs.rip);
+	if (!to)
+		return false;
+	t->regs.rip = to;
+	if (pt_set_regs(t))
+		pt_resume(t, PTRACE_CONT, 0);
+	return true;
+}
+
+/* What the program's handler sees is its own code. */
+static void show_text(struct pt_task *t)
+{
+	uint64_t text = in_text_address(t, t->regs.rip);
+
+	if (text == t->regs.rip)
+		return;
+	t->regs.rip = text;
+	pt_set_regs(t);
+}
+
 static void on_fault(struct pt_task *t, const siginfo_t *info)
 {
 	uint32_t nr = info->si_signo == SIGSEGV ? pt_trapped_counter(t) : 0;
@@ -96,8 +124,11 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, text);
 		return;
 	}
+	if (goes_on(t, info))
+		return;
 	if (t->inside->agreed) {
 		t->inside->agreed = false;
+		show_text(t);
 		pt_resume(t, PTRACE_CONT, info->si_signo);
 		return;
 	}
@@ -227,6 +258,7 @@ void in_deliver(struct pt_task *t, uint64_t delivery)
 	else
 		in_frame_to_regs(&f, &t->regs);
 	i->pseudo = i->counting = i->agreed = false;
+	t->regs.rip = in_text_address(t, t->regs.rip);
 	t->regs.orig_rax = (uint64_t)-1;
 	if (!pt_set_regs(t))
 		return;

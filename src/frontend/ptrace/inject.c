@@ -25,6 +25,7 @@ enum stop { STOP_SYSCALL, STOP_SECCOMP, STOP_FAULT };
 
 struct injection {
 	pid_t pid;
+	const char *program;	/* for messages */
 	const struct mv_boot_plan *plan;
 	struct mv_error *err;
 	int (*meanwhile)(void *ctx);	/* done while the process runs to its next stop */
@@ -35,7 +36,7 @@ struct injection {
 
 static int fail(struct injection *in, const char *what)
 {
-	return mv_error_set(in->err, errno, "boot of %s: %s process %d", in->plan->program, what, (int)in->pid);
+	return mv_error_set(in->err, errno, "boot of %s: %s process %d", in->program, what, (int)in->pid);
 }
 
 static int get_regs(struct injection *in, struct user_regs_struct *regs)
@@ -64,7 +65,7 @@ static int run_to_stop(struct injection *in, enum __ptrace_request how)
 			if (errno != EINTR)
 				return fail(in, "cannot wait for");
 		if (si.si_code != CLD_TRAPPED || si.si_status == EVENT(PTRACE_EVENT_EXIT))
-			return mv_error_set(in->err, ESRCH, "boot of %s: process %d was killed", in->plan->program,
+			return mv_error_set(in->err, ESRCH, "boot of %s: process %d was killed", in->program,
 					    (int)in->pid);
 		waitpid(in->pid, NULL, __WALL | WNOHANG);
 		if (si.si_status == (SIGTRAP | 0x80))
@@ -116,7 +117,7 @@ static int map_agent(struct injection *in, struct user_regs_struct *start)
 		return r;
 	if (stop != STOP_SYSCALL || regs.rip != plan->syscall_insn + SYSCALL_LEN)
 		return mv_error_set(in->err, EPROTO, "boot of %s: process %d stopped at %#llx instead of mapping the agent",
-				    plan->program, (int)in->pid, regs.rip);
+				    in->program, (int)in->pid, regs.rip);
 	if (regs.rax != plan->agent) {
 		int code = regs.rax >= (uint64_t)-4095 ? (int)-regs.rax : EEXIST;
 
@@ -194,11 +195,11 @@ static int inject(struct injection *in, struct user_regs_struct *regs, int mem)
 	return set_regs(in, regs);
 }
 
-int mv_inject_call(pid_t pid, const struct mv_boot_plan *plan, uint64_t insn, const struct mv_inject_call *call, int64_t *result,
+int mv_inject_call(pid_t pid, const char *program, uint64_t insn, const struct mv_inject_call *call, int64_t *result,
 		   struct mv_error *err)
 {
-	struct injection in = { .pid = pid, .plan = plan, .err = err };
-	struct user_regs_struct before, regs;
+	struct injection in = { .pid = pid, .program = program, .err = err };
+	struct user_regs_struct before, regs, now;
 	int stop, r;
 
 	if ((r = get_regs(&in, &before)))
@@ -213,7 +214,10 @@ int mv_inject_call(pid_t pid, const struct mv_boot_plan *plan, uint64_t insn, co
 	regs.r10 = call->args[3];
 	regs.r8 = call->args[4];
 	regs.r9 = call->args[5];
-	if ((r = set_regs(&in, &regs)) || (stop = r = run_to_stop(&in, PTRACE_SYSCALL)) < 0)
+	if ((r = set_regs(&in, &regs)) || (stop = r = run_to_stop(&in, PTRACE_SYSCALL)) < 0 || (r = get_regs(&in, &now)))
+		return r;
+	/* The end of the call that it was stopped in. */
+	if (now.rip == insn && ((r = set_regs(&in, &regs)) || (stop = r = run_to_stop(&in, PTRACE_SYSCALL)) < 0))
 		return r;
 	in.meanwhile = call->meanwhile;
 	in.ctx = call->ctx;
@@ -225,7 +229,7 @@ int mv_inject_call(pid_t pid, const struct mv_boot_plan *plan, uint64_t insn, co
 	if ((r = get_regs(&in, &regs)))
 		return r;
 	if (stop != STOP_SYSCALL || regs.rip != insn + SYSCALL_LEN)
-		return mv_error_set(err, EPROTO, "boot of %s: process %d stopped at %#llx in system call %llu", plan->program,
+		return mv_error_set(err, EPROTO, "boot of %s: process %d stopped at %#llx in system call %llu", program,
 				    (int)pid, regs.rip, (unsigned long long)call->nr);
 	*result = (int64_t)regs.rax;
 	before.orig_rax = (uint64_t)-1;
@@ -234,7 +238,7 @@ int mv_inject_call(pid_t pid, const struct mv_boot_plan *plan, uint64_t insn, co
 
 int mv_inject_agent(pid_t pid, const struct mv_boot_plan *plan, struct user_regs_struct *regs, struct mv_error *err)
 {
-	struct injection in = { .pid = pid, .plan = plan, .err = err };
+	struct injection in = { .pid = pid, .program = plan->program, .plan = plan, .err = err };
 	uint64_t all = ~(uint64_t)0, mask;
 	char path[64];
 	int mem, r;

@@ -23,7 +23,10 @@
  */
 int mv_inject_agent(pid_t pid, const struct mv_boot_plan *plan, struct user_regs_struct *regs, struct mv_error *err);
 
-/* One system call, made by a process in the state that mv_inject_agent() leaves. */
+/*
+ * One system call, made by a thread in the state that mv_inject_agent() leaves, or at a seccomp stop, whose call is not made
+ * then.  Nothing else is waited for; signals must be blocked.
+ */
 struct mv_inject_call {
 	uint64_t nr;
 	uint64_t args[6];
@@ -32,10 +35,10 @@ struct mv_inject_call {
 };
 
 /*
- * insn is the address of a system call instruction in pid (mv_boot_find_syscall()).  Registers are those of before afterwards.
+ * program is for messages.  insn is the address of a system call instruction in pid (mv_boot_find_syscall()).  Registers are those of before afterwards.
  * 0 and the kernel's *result, or -errno as mv_inject_agent().
  */
-int mv_inject_call(pid_t pid, const struct mv_boot_plan *plan, uint64_t insn, const struct mv_inject_call *call, int64_t *result,
+int mv_inject_call(pid_t pid, const char *program, uint64_t insn, const struct mv_inject_call *call, int64_t *result,
 		   struct mv_error *err);
 
 #endif

@@ -49,6 +49,7 @@ struct pt_process {
 	unsigned variant;
 	int pidfd;		/* -1 until needed */
 	bool expected_death;	/* we have killed it, or its twin died */
+	struct in_process *inside;	/* what inproc knows of it, or NULL */
 };
 
 /* What the thread is stopped for, which says how a step is carried out. */
@@ -216,6 +217,7 @@ pid_t pt_group_of(pid_t tid);		/* its process, 0 if it is gone */
 
 /* ../inproc/task.c */
 void in_task_free(struct in_task *t);
+void in_process_free(struct in_process *p);
 
 /* task.c */
 struct pt_task *pt_task_new(struct pt *pt, pid_t tid, pid_t tgid, unsigned variant);

@@ -1,0 +1,396 @@
+/*
+ * Call sites of the program, made to go to the monitor by themselves (src/rewrite).  A call that stops costs a hundred times as
+ * much as one that does not, and rewriting costs a little for each process: it is done when a process has made some calls, or
+ * is about to have a second thread, for all code that is mapped from files at that moment.  Nothing of the process may
+ * run meanwhile: only processes with one thread are rewritten.  All other calls stop, which is slower and as right.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "frontend/ptrace/inject.h"
+#include "inproc.h"
+#include "rewrite/cache.h"
+#include "rewrite/slots.h"
+#include "supervisor/procmaps.h"
+
+#define STOPS 24		/* calls of a process after which it is rewritten */
+#define REACH ((uint64_t)1 << 31)
+#define BRK_ROOM ((uint64_t)64 << 30)	/* where the program break may grow */
+#define LOWEST 0x10000ull
+#define BATCH 512		/* sites that are compared by one call */
+
+struct in_plan {
+	UT_hash_handle hh;
+	struct key { uint64_t device, inode, size, time; } key;
+	struct mv_plan plan;		/* no sites: nothing can be done with that file */
+};
+
+struct patch {
+	uint64_t at, slot;
+	const struct mv_site *site;
+};
+
+struct in_process {
+	struct mv_slots slots;
+	struct patch *patches;
+	unsigned npatches, room;
+	unsigned stops, limit;
+	bool borrowed;			/* its memory is its parent's */
+};
+
+/* ---- plans ---- */
+
+static struct in_plan *plan_of(struct pt *pt, int fd)
+{
+	struct in_plan *p;
+	struct stat st;
+	struct key key;
+	char dir[4096];
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return NULL;
+	memset(&key, 0, sizeof(key));
+	key.device = st.st_dev;
+	key.inode = st.st_ino;
+	key.size = (uint64_t)st.st_size;
+	key.time = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	HASH_FIND(hh, pt->inproc->plans, &key, sizeof(key), p);
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->key = key;
+	if (mv_cache_plan(mv_cache_dir(dir, sizeof(dir)) ? NULL : dir, fd, &p->plan, NULL, NULL))
+		memset(&p->plan, 0, sizeof(p->plan));
+	HASH_ADD(hh, pt->inproc->plans, key, sizeof(p->key), p);
+	return p;
+}
+
+void in_plans_free(struct pt *pt)
+{
+	struct in_plan *p, *next;
+
+	HASH_ITER(hh, pt->inproc->plans, p, next) {
+		HASH_DEL(pt->inproc->plans, p);
+		mv_plan_free(&p->plan);
+		free(p);
+	}
+}
+
+/* ---- processes ---- */
+
+static struct in_process *process_of(struct pt_task *t)
+{
+	struct in_process *p = t->process->inside;
+
+	if (p)
+		return p;
+	p = t->process->inside = calloc(1, sizeof(*p));
+	if (p) {
+		p->limit = STOPS;
+		mv_slots_init(&p->slots, t->pt->secret[1] ^ t->id);
+	}
+	return p;
+}
+
+void in_process_free(struct in_process *p)
+{
+	if (!p)
+		return;
+	mv_slots_free(&p->slots);
+	free(p->patches);
+	free(p);
+}
+
+/* An exec has left nothing of it. */
+void in_process_anew(struct pt_task *t)
+{
+	in_process_free(t->process->inside);
+	t->process->inside = NULL;
+}
+
+void in_process_fork(struct pt_task *parent, struct pt_task *child, bool shares_memory)
+{
+	struct in_process *from = parent->process->inside, *p;
+
+	if (child->process == parent->process || !from)
+		return;
+	p = process_of(child);
+	if (!p)
+		return;
+	p->borrowed = shares_memory;
+	p->limit = from->limit;
+	p->patches = malloc(from->npatches * sizeof(*p->patches));
+	if (mv_slots_copy(&p->slots, &from->slots) || (!p->patches && from->npatches)) {
+		p->borrowed = true;	/* without knowing its slots nothing can be added */
+		return;
+	}
+	if (from->npatches)
+		memcpy(p->patches, from->patches, from->npatches * sizeof(*p->patches));
+	p->npatches = p->room = from->npatches;
+}
+
+/* ---- rewriting ---- */
+
+struct rewriting {
+	struct pt_task *t;
+	struct in_process *p;
+	struct mv_maps maps;
+	int mem;
+	unsigned done;
+};
+
+/* Ranges near [start, end) in which nothing is mapped, and where the program break will not be. */
+static unsigned free_ranges(const struct rewriting *r, uint64_t start, uint64_t end, struct mv_range *out, unsigned max)
+{
+	uint64_t low = start > REACH + LOWEST ? start - REACH : LOWEST, high = end + REACH, at = low;
+	const struct mv_brk *brk = &r->t->inside->brk;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i <= r->maps.n && n + 1 < max && at < high; i++) {
+		uint64_t to = i < r->maps.n ? r->maps.maps[i].start : high;
+
+		if (i < r->maps.n && r->maps.maps[i].end <= low)
+			continue;
+		if (to > high)
+			to = high;
+		if (to > at && !(brk->start < to && at < brk->limit))
+			out[n++] = (struct mv_range){ at, to };
+		else if (to > at && at < brk->start)
+			out[n++] = (struct mv_range){ at, brk->start };
+		if (i < r->maps.n && r->maps.maps[i].end > at)
+			at = r->maps.maps[i].end;
+	}
+	return n;
+}
+
+static bool map_page(struct rewriting *r, uint64_t addr)
+{
+	struct pt_task *t = r->t;
+	struct mv_inject_call c = {
+		.nr = SYS_mmap, .args = { addr, MV_SLOT_PAGE, PROT_READ | PROT_EXEC,
+					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0 },
+	};
+	int64_t result;
+
+	return !mv_inject_call(t->tid, "rewriting", t->pt->inproc->images[t->variant].info.kernel, &c, &result, NULL) &&
+	       result == (int64_t)addr;
+}
+
+/* New pages are full of traps. */
+static bool map_pages(struct rewriting *r)
+{
+	uint8_t traps[MV_SLOT_PAGE];
+
+	memset(traps, 0xcc, sizeof(traps));
+	for (unsigned i = 0; i < r->p->slots.n; i++) {
+		struct mv_slot_page *page = &r->p->slots.pages[i];
+
+		if (page->mapped)
+			continue;
+		if (!map_page(r, page->addr) || pwrite(r->mem, traps, sizeof(traps), (off_t)page->addr) != sizeof(traps))
+			return false;
+		page->mapped = true;
+	}
+	return true;
+}
+
+static bool remember(struct in_process *p, const struct patch *patch)
+{
+	if (p->npatches == p->room) {
+		unsigned room = p->room ? 2 * p->room : 256;
+		struct patch *more = realloc(p->patches, room * sizeof(*more));
+
+		if (!more)
+			return false;
+		p->patches = more;
+		p->room = room;
+	}
+	p->patches[p->npatches++] = *patch;
+	return true;
+}
+
+static bool patch_site(struct rewriting *r, const struct mv_site *site, uint64_t at, uint64_t slot)
+{
+	struct patch patch = { .at = at, .slot = slot, .site = site };
+	struct mv_trampoline tramp;
+
+	if (mv_trampoline_make(site, at, slot, MON_ENTRY, &tramp) || !remember(r->p, &patch))
+		return false;
+	if (pwrite(r->mem, tramp.code, tramp.size, (off_t)slot) != (ssize_t)tramp.size ||
+	    pwrite(r->mem, tramp.patch, sizeof(tramp.patch), (off_t)tramp.patch_at) != sizeof(tramp.patch))
+		return false;
+	r->done++;
+	return true;
+}
+
+/* Which of sites are in memory as they are in the file?  Bit i of *same. */
+static void compare(const struct rewriting *r, const struct mv_map *m, const struct mv_site *sites, unsigned n, bool *same)
+{
+	static uint8_t bytes[BATCH][MV_SITE_BYTES];
+	struct iovec local[BATCH], remote[BATCH];
+	ssize_t got;
+
+	for (unsigned i = 0; i < n; i++) {
+		local[i] = (struct iovec){ bytes[i], sites[i].nbytes };
+		remote[i] = (struct iovec){ (void *)(m->start + (sites[i].offset - m->offset) - sites[i].before), sites[i].nbytes };
+	}
+	got = process_vm_readv(r->t->tid, local, n, remote, n, 0);
+	for (unsigned i = 0; i < n; i++) {
+		same[i] = sites[i].kind != MV_SITE_NONE && got >= sites[i].nbytes &&
+			  !memcmp(bytes[i], sites[i].bytes, sites[i].nbytes);
+		got -= got >= sites[i].nbytes ? sites[i].nbytes : got;
+	}
+}
+
+static void patch_some(struct rewriting *r, const struct mv_map *m, const struct mv_site *sites, unsigned n)
+{
+	struct mv_range ranges[64];
+	uint64_t slots[BATCH];
+	bool same[BATCH];
+	unsigned nranges = free_ranges(r, m->start, m->end, ranges, 64);
+
+	compare(r, m, sites, n, same);
+	for (unsigned i = 0; i < n; i++)
+		if (same[i] && mv_slots_take(&r->p->slots, &sites[i], m->start + (sites[i].offset - m->offset), ranges, nranges,
+					     &slots[i]))
+			same[i] = false;
+	if (!map_pages(r))
+		return;
+	for (unsigned i = 0; i < n; i++)
+		if (same[i] && !patch_site(r, &sites[i], m->start + (sites[i].offset - m->offset), slots[i]))
+			return;
+}
+
+static int open_mapped(pid_t tid, const struct mv_map *m)
+{
+	char path[4200];
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", tid, m->start, m->end);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "/proc/%d/root%s", tid, m->name);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	}
+	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static void patch_mapping(struct rewriting *r, const struct mv_map *m)
+{
+	uint64_t end = m->offset + (m->end - m->start);
+	int fd = open_mapped(r->t->tid, m);
+	const struct in_plan *p = fd < 0 ? NULL : plan_of(r->t->pt, fd);
+	unsigned first = 0, last;
+
+	if (fd >= 0)
+		close(fd);
+	if (!p)
+		return;
+	/* Sites of other segments, and those that reach over this one's edge, stay. */
+	while (first < p->plan.n && p->plan.sites[first].offset < m->offset + MV_SITE_BYTES)
+		first++;
+	for (; first < p->plan.n; first = last) {
+		for (last = first; last < p->plan.n && last - first < BATCH &&
+				   p->plan.sites[last].offset + MV_SITE_BYTES <= end; last++)
+			;
+		if (last == first)
+			return;
+		patch_some(r, m, &p->plan.sites[first], last - first);
+	}
+}
+
+static void rewrite(struct pt_task *t)
+{
+	const struct in_image *image = &t->pt->inproc->images[t->variant];
+	struct rewriting r = { .t = t, .p = t->process->inside };
+	uint64_t all = ~0ull, mask = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", t->tid);
+	r.mem = open(path, O_RDWR | O_CLOEXEC);
+	if (r.mem < 0 || mv_maps_read(t->tid, &r.maps, NULL)) {
+		if (r.mem >= 0)
+			close(r.mem);
+		return;
+	}
+	ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(mask), &mask);
+	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all);
+	for (unsigned i = 0; i < r.maps.n; i++) {
+		const struct mv_map *m = &r.maps.maps[i];
+
+		if (!strcmp(m->perms, "r-xp") && m->name[0] == '/' && (m->start < image->base || m->start >= image->heap))
+			patch_mapping(&r, m);
+	}
+	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(mask), &mask);
+	pt_forget_pages(t->pt);
+	t->have_regs = false;
+	close(r.mem);
+	mv_maps_free(&r.maps);
+	mv_log(MV_LOG_BOOT, "variant %u: process %d: %u call sites rewritten", t->variant, t->process->tgid, r.done);
+}
+
+void in_rewrite_at(struct pt_task *t, bool now)
+{
+	struct in_process *p = process_of(t);
+
+	if (!p || p->borrowed || t->process->threads != 1)
+		return;
+	if (now ? p->npatches != 0 : ++p->stops < p->limit)
+		return;
+	/* What stops nevertheless will mostly do so for ever. */
+	p->stops = 0;
+	if (p->limit < 1u << 20)
+		p->limit *= 4;
+	rewrite(t);
+}
+
+/* ---- what a patched program shows ---- */
+
+static const struct patch *by_slot(const struct in_process *p, uint64_t addr)
+{
+	if (p && mv_slots_has(&p->slots, addr))
+		for (unsigned i = 0; i < p->npatches; i++)
+			if (addr >= p->patches[i].slot && addr - p->patches[i].slot < mv_trampoline_size(p->patches[i].site))
+				return &p->patches[i];
+	return NULL;
+}
+
+uint64_t in_text_address(const struct pt_task *t, uint64_t addr)
+{
+	const struct patch *p = by_slot(t->process->inside, addr);
+	int to = p ? mv_trampoline_to_text(p->site, (unsigned)(addr - p->slot)) : MV_NOWHERE;
+
+	return to == MV_NOWHERE ? addr : p->at + (uint64_t)(int64_t)to;
+}
+
+uint64_t in_trap_address(const struct pt_task *t, uint64_t addr)
+{
+	const struct in_process *p = t->process->inside;
+
+	for (unsigned i = 0; p && i < p->npatches; i++) {
+		const struct patch *q = &p->patches[i];
+		int to;
+
+		if (q->site->kind != MV_SITE_F || addr <= q->at || addr >= q->at + q->site->length)
+			continue;
+		to = mv_trampoline_from_text(q->site, (unsigned)(addr - q->at));
+		return to == MV_NOWHERE ? 0 : q->slot + (uint64_t)(int64_t)to;
+	}
+	return 0;
+}
