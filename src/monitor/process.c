@@ -90,7 +90,6 @@ static void become_child(struct mon_thread *m)
 	}
 	mv_thread_forget(parent);
 	mon.shared = false;
-	m->head.pending = 0;
 }
 
 /* A child that shares our memory begins: on its own monitor stack, its frame filled by its parent. */
