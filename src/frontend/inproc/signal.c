@@ -320,6 +320,11 @@ void in_on_stop(struct pt_task *t, int sig)
 	}
 	if (!in_stopped(t))
 		return;
+	/* With a signal on its way it is about to be in a handler. */
+	if (t->inject_sig) {
+		pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
 	if (t->inside->nudged) {
 		t->inside->nudged = false;
 		in_set_pending(t, 1);
