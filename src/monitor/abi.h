@@ -76,6 +76,7 @@ enum mon_service {
 	MON_FREEZE,		/* arg0 = bytes, arg1 = how many: for the next exec; 0 = it failed */
 	MON_MAY_EXEC,		/* arg0 = struct mv_call; 0 or -errno */
 	MON_COUNTER,		/* the time stamp counter */
+	MON_SPREAD,		/* the program looks at or sets where it runs: it is to be where the kernel puts it */
 	MON_NUDGE,		/* a signal was published for twins that may make no call */
 };
 

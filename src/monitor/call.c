@@ -6,6 +6,8 @@
 
 #define NR_RT_SIGRETURN 15
 #define NR_SIGALTSTACK 131
+#define NR_SCHED_SETAFFINITY 203
+#define NR_SCHED_GETAFFINITY 204
 #define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 
 _Noreturn void mon_stop(void)
@@ -163,6 +165,8 @@ void mon_call(struct mon_frame *f)
 		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
 		mon_deliver_before(m, &step, call.nr);
 	}
+	if (call.nr == NR_SCHED_SETAFFINITY || call.nr == NR_SCHED_GETAFFINITY)
+		mon_service(MON_SPREAD, 0, 0);
 	mv_enter(m->thread, &call, &step);
 	mon_wake(m->thread);
 	mon_finish(m, &step);

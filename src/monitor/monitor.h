@@ -11,6 +11,7 @@
 
 #define MON_STACK 32768
 #define MON_SPIN_MAX 4096
+#define MON_SPIN_MIN 64		/* for a start: all may run on one CPU, where a spin only keeps the others off */
 
 struct mon_thread {
 	struct mon_thread_head head;

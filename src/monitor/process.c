@@ -48,7 +48,7 @@ void mon_thread_init(struct mon_thread *m)
 	m->child = NULL;
 	m->attached = 0;
 	m->parent_step = NULL;
-	m->spin = mon.spin_max;
+	m->spin = mon.spin_max < MON_SPIN_MIN ? mon.spin_max : MON_SPIN_MIN;
 }
 
 /* The block of a thread that is gone, or a new one. */

@@ -8,7 +8,6 @@
 #define FUTEX_WAKE_ 1
 #define FUTEX_PRIVATE 128
 
-#define SPIN_MIN 32
 #define ALL 0x7fffffff
 
 static void pause(void)
@@ -80,7 +79,7 @@ static void wait(struct mon_thread *m, const struct mv_wait *w)
 		}
 		pause();
 	}
-	if (m->spin > SPIN_MIN)
+	if (m->spin > MON_SPIN_MIN)
 		m->spin /= 2;
 	__atomic_fetch_add(w->sleepers, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(w->word, __ATOMIC_SEQ_CST) == w->value)

@@ -29,12 +29,12 @@ static int run(struct mv_session *session, struct mv_error *err)
 {
 	struct inproc *in = calloc(1, sizeof(*in));
 	struct pt pt = { .mode = &engine_inside, .inproc = in, .session = session, .run = session->run,
-			 .nvariants = session->options->variants, .err = err, .spread = true };
+			 .nvariants = session->options->variants, .err = err };
 	int r;
 
 	if (!in)
 		return mv_error_set(err, ENOMEM, "cannot start");
-	sched_getaffinity(0, sizeof(pt.cpus), &pt.cpus);
+	pt_affinity_start(&pt);
 	for (unsigned v = 0; v < pt.nvariants; v++)
 		mv_run_layout(session->run, v, &in->layouts[v]);
 	r = in_images_load(&pt, err);

@@ -297,6 +297,10 @@ static void serve(struct pt_task *t)
 	case MON_COUNTER:
 		answer(t, (int64_t)pt_counter());
 		break;
+	case MON_SPREAD:
+		pt_affinity_end(t->pt);
+		answer(t, 0);
+		break;
 	case MON_NUDGE:
 		in_nudge(t);
 		answer(t, 0);

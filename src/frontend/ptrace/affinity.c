@@ -55,6 +55,13 @@ void pt_affinity_start(struct pt *pt)
 		gather(pt);
 }
 
+void pt_affinity_end(struct pt *pt)
+{
+	if (pt->gathered)
+		let_go(pt, 0);
+	pt->spread = true;
+}
+
 bool pt_affinity_settled(const struct pt *pt)
 {
 	return pt->windows >= 2;	/* the first is the loading of the program, which says nothing about what comes */

@@ -319,6 +319,7 @@ void pt_stall_tick(struct pt *pt);
 /* affinity.c: all on one CPU while that is faster */
 void pt_affinity_start(struct pt *pt);	/* before anything is launched */
 bool pt_affinity_settled(const struct pt *pt);	/* false: tick fast */
+void pt_affinity_end(struct pt *pt);	/* from now on the kernel places all */
 void pt_affinity_tick(struct pt *pt);
 void pt_affinity_call(struct pt_task *t, int64_t result);	/* a call of the leader is over */
 
