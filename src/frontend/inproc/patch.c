@@ -22,7 +22,7 @@
 #include "rewrite/slots.h"
 #include "supervisor/procmaps.h"
 
-#define STOPS 24		/* calls of a process after which it is rewritten */
+#define STOPS 128		/* calls of a process after which it is rewritten: what they cost is about what it costs */
 #define REACH ((uint64_t)1 << 31)
 #define BRK_ROOM ((uint64_t)64 << 30)	/* where the program break may grow */
 #define LOWEST 0x10000ull
