@@ -8,15 +8,18 @@
 #ifndef OMIT
 #define OMIT 0
 #endif
-#define RECORDS 3
-#define RING 2
+#define RECORDS 2
+#define RING 1
 
-/* The words, each with its sleepers. */
+/* The words, each with a count of those who were about to sleep. */
 #define COMMITS 0
 #define TURNS 1
 #define MOVES 2			/* + follower */
 #define WORDS 4
 byte word[WORDS], sleepers[WORDS];
+
+/* struct mv_waker, of process me for word w: [me * WORDS + w]. */
+byte last[12], woken[12];
 
 /* What the words are about. */
 byte head, tail[2], done;
@@ -64,7 +67,13 @@ inline wake(w)
 	:: else -> seen = sleepers[w]
 	fi;
 	if
-	:: seen > 0 -> futex_wake(w)
+	:: seen != woken[me * WORDS + w] ->
+		if
+		:: seen == last[me * WORDS + w] || OMIT == 9 -> woken[me * WORDS + w] = seen
+		:: else
+		fi;
+		last[me * WORDS + w] = seen;
+		futex_wake(w)
 	:: else
 	fi;
 	early = false
@@ -76,8 +85,7 @@ inline sleep(w, value)
 	if
 	:: word[w] == value || OMIT == 5 -> futex_wait(w, value)
 	:: else
-	fi;
-	if :: OMIT != 3 -> sleepers[w]-- :: else fi
+	fi
 }
 
 /* Who keeps the leader from going on, in the engine's order. */

@@ -254,9 +254,8 @@ void mv_retry(struct mv_thread *t, struct mv_step *step);
  *		if (step.action != MV_PARK || !w.word || now.word != w.word)
  *			continue;				over, or it waits for something else than before
  *		atomic increment of *w.sleepers
- *		if (atomic load of *w.word == w.value)		all three are sequentially consistent
+ *		if (atomic load of *w.word == w.value)		both are sequentially consistent
  *			FUTEX_WAIT(w.word, w.value, 100 ms)
- *		atomic decrement of *w.sleepers
  *	}
  *
  * Any number of retries may stand where the one is; spinning means to do that for a while before sleeping.  The order
@@ -269,7 +268,7 @@ void mv_retry(struct mv_thread *t, struct mv_step *step);
 struct mv_wait {
 	uint32_t *word;		/* changes when the thread may go on; NULL: it may already, retry at once */
 	uint32_t value;		/* what the word was: sleep only while *word == value */
-	uint32_t *sleepers;	/* how many sleep on the word or are about to; the word's writers wake them if it is not 0 */
+	uint32_t *sleepers;	/* counts those that were about to sleep on the word; its writers wake them when there are new ones */
 };
 /* What a parked thread waits for.  The pointers are valid until mv_thread_gone(). */
 void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w);

@@ -161,6 +161,7 @@ struct mv_thread {
 	unsigned nearly;
 	uint64_t moves;			/* steps of the machine taken, parked or not */
 	uint8_t changed;		/* MV_CHANGED_*, since mv_thread_wakes() was called last */
+	struct mv_waker wakers[MV_WAKES_MAX];	/* of those words */
 	uint64_t ncalls;
 	struct mv_history history[MV_HISTORY_SLOTS];
 };

@@ -215,13 +215,14 @@ unsigned mv_thread_wakes(struct mv_thread *t, uint32_t *words[MV_WAKES_MAX])
 {
 	unsigned n = 0;
 
-	for (unsigned where = MV_CHANGED_STREAM; where <= MV_CHANGED_PROCSET; where <<= 1) {
+	for (unsigned i = 0; i < MV_WAKES_MAX; i++) {
+		unsigned where = MV_CHANGED_STREAM << i;
 		struct mv_word *word;
 
 		if (!(t->changed & where))
 			continue;
 		word = changed_word(t, where);
-		if (mv_word_wanted(word))
+		if (mv_word_wanted(word, &t->wakers[i]))
 			words[n++] = &word->value;
 	}
 	t->changed = 0;

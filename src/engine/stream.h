@@ -57,13 +57,17 @@ _Static_assert(sizeof(struct mv_record) == 128 && offsetof(struct mv_record, arg
 struct mv_stream;
 
 /*
- * A word to wait for (FUTEX_WAIT, shared) and how many do so.  Whoever makes something true that others may wait for
- * changes the word by mv_word_bump() and looks at sleepers afterwards; whoever waits increments sleepers, looks at the
+ * A word to wait for (FUTEX_WAIT, shared) and how often that was done.  Whoever makes something true that others may wait
+ * for changes the word by mv_word_bump() and looks at sleepers afterwards; whoever waits increments sleepers, looks at the
  * word once more and sleeps while it has not changed.
  *
  * All four are sequentially consistent, so they have one order in which everybody sees them.  Either the waiter's last
  * look comes after the bump, and it does not sleep; or it comes before, then so does the increment, and the look at
- * sleepers after the bump finds it.  On x86 the bump is one locked instruction, a full barrier that has to be paid to
+ * sleepers after the bump finds it.
+ *
+ * Who is woken takes long to come, and the writer is not to wake him with every bump until then: a writer that has found the
+ * same count after two bumps, and woken after both, needs to wake nobody until the count changes.  After one it would not
+ * do: who was counted then may have been about to sleep on the word as it was after that bump.  On x86 the bump is one locked instruction, a full barrier that has to be paid to
  * the word alone, and both looks are plain loads.
  *
  * Words are in memory that other processes write: what stands there costs a wake-up or a delay, never more.
@@ -78,9 +82,23 @@ static inline void mv_word_bump(struct mv_word *w)
 	__atomic_fetch_add(&w->value, 1, __ATOMIC_SEQ_CST);
 }
 
-static inline bool mv_word_wanted(const struct mv_word *w)
+/* What a writer of a word remembers of its sleepers; zero at the word's beginning. */
+struct mv_waker {
+	uint32_t seen;		/* the count at the last look */
+	uint32_t woken;		/* all up to this one have been woken */
+};
+
+/* Once after a bump: is the caller to wake those who sleep? */
+static inline bool mv_word_wanted(const struct mv_word *w, struct mv_waker *waker)
 {
-	return __atomic_load_n(&w->sleepers, __ATOMIC_SEQ_CST);
+	uint32_t sleepers = __atomic_load_n(&w->sleepers, __ATOMIC_SEQ_CST);
+
+	if (sleepers == waker->woken)
+		return false;
+	if (sleepers == waker->seen)
+		waker->woken = sleepers;
+	waker->seen = sleepers;
+	return true;
 }
 
 /* Bytes of arena a stream takes.  records and bytes (64 .. 2^31) are powers of two; consumers < MV_VARIANTS_MAX. */

@@ -84,7 +84,6 @@ static void wait(struct mon_thread *m, const struct mv_wait *w)
 	__atomic_fetch_add(w->sleepers, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(w->word, __ATOMIC_SEQ_CST) == w->value)
 		mon_kernel(NR_FUTEX, (uint64_t)w->word, FUTEX_WAIT_, w->value, (uint64_t)&limit, 0);
-	__atomic_fetch_sub(w->sleepers, 1, __ATOMIC_SEQ_CST);
 }
 
 void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step)

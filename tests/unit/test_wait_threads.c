@@ -110,7 +110,6 @@ static void sleep_on(struct actor *a, const struct mv_wait *w)
 		if (syscall(SYS_futex, w->word, FUTEX_WAIT, w->value, &timeout) && errno == ETIMEDOUT)
 			fail("nobody has woken it", a);
 	}
-	__atomic_fetch_sub(w->sleepers, 1, __ATOMIC_SEQ_CST);
 }
 
 static void wake(struct actor *a)
