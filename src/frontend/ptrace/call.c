@@ -85,7 +85,10 @@ static void run_here(struct pt_task *t, const struct mv_step *step)
 				return;
 		}
 	}
-	pt_resume(t, PTRACE_SYSCALL, 0);
+	if (pt_in_vsyscall(t))
+		pt_vsyscall_run(t);
+	else
+		pt_resume(t, PTRACE_SYSCALL, 0);
 }
 
 static void import_here(struct pt_task *t, const struct mv_step *step)
@@ -181,6 +184,10 @@ static void done_at_entry(struct pt_task *t, struct mv_step *step)
 	if (step->sig && step->result == -EINTR && suspend_for(t, step))
 		return;
 	log_call(t, "skipped =", step->result);
+	if (pt_in_vsyscall(t) && step->result == -EFAULT) {
+		pt_resume(t, PTRACE_CONT, 0);	/* natively a fault, not an error: left to the kernel */
+		return;
+	}
 	give_result(t, step->result);
 	t->regs.orig_rax = (uint64_t)-1;
 	if (!pt_set_regs(t))
@@ -216,6 +223,10 @@ static void done_at_exit(struct pt_task *t, struct mv_step *step)
 /* The call has not happened: the program will make it again after the signal's handler. */
 static void roll_back(struct pt_task *t)
 {
+	if (pt_in_vsyscall(t)) {
+		pt_vsyscall_roll_back(t);
+		return;
+	}
 	t->regs = t->own;
 	t->regs.rax = t->own.orig_rax;
 	t->regs.orig_rax = (uint64_t)-1;
@@ -452,7 +463,7 @@ void pt_on_exit(struct pt_task *t)
 	if (!pt_get_regs(t))
 		return;
 	t->at = PT_AT_EXIT;
-	result = (int64_t)t->regs.rax;
+	result = pt_vsyscall_faulted(t) ? -EFAULT : (int64_t)t->regs.rax;
 	if (t->importing) {
 		t->importing = false;
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);

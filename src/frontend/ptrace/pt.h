@@ -58,6 +58,8 @@ struct pt_task {
 	bool replaced;		/* registers of the running call are not the program's */
 	bool importing;		/* in our own call for an open file; mask is the program's */
 	uint64_t mask;
+	bool emulated;		/* in a call of the vsyscall page; its next stop is that call's exit */
+	bool rewind;		/* leaves the vsyscall page undone: put it back when its signal arrives */
 	bool suspended;		/* follower: really waits under a temporary mask for a queued signal */
 	bool interrupting;	/* PTRACE_INTERRUPT was sent */
 	uint32_t child_tid;
@@ -201,6 +203,14 @@ bool pt_signal_due(struct pt_task *t);
 bool pt_woken_for_nothing(struct pt_task *t);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */
 bool pt_publish_held(struct pt_task *t, enum pt_at at);
+
+/* vsyscall.c: calls of the vsyscall page (t->own is at one); _run lets the kernel make it, _roll_back takes it back for a
+   signal that is queued next, and _rewind does the second half of that at the signal's delivery */
+bool pt_in_vsyscall(const struct pt_task *t);
+void pt_vsyscall_run(struct pt_task *t);
+bool pt_vsyscall_faulted(const struct pt_task *t);	/* at the exit: SIGSEGV is pending instead of a result */
+void pt_vsyscall_roll_back(struct pt_task *t);
+void pt_vsyscall_rewind(struct pt_task *t);
 
 /* watch.c: what no stop tells of: signals held too long, followers that do not come */
 void pt_tick_start(struct pt *pt);
