@@ -66,14 +66,6 @@ int mv_snapshot_take(pid_t host_tid, struct mv_snapshot *out);
 void mv_snapshot_free(struct mv_snapshot *s);
 void mv_report_free(struct mv_report *r);	/* frees what it points to, not r */
 
-/*
- * The first line, without newline and without "mvarmor: " in front, e.g.
- *   divergence: write(1, ...): argument 2 differs at byte 17 (leader 0x41, variant 1 0x42)
- *   unsupported: io_uring_setup(...): not implemented
- * Returns text.
- */
-char *mv_verdict_line(const struct mv_verdict *v, char *text, size_t size);
-
 /* The whole report as text (first line first); colour if colour is true. */
 void mv_report_text(FILE *out, const struct mv_report *r, bool colour);
 /* The same as one JSON object (documented in docs/report-format.md).  0 or -errno. */

@@ -5,6 +5,7 @@
 #include "engine/table.h"
 #include "supervisor/describe.h"
 #include "supervisor/report.h"
+#include "supervisor/verdict.h"
 
 #define FORMAT "mvarmor-report"
 #define FORMAT_VERSION 1

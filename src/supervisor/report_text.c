@@ -3,6 +3,7 @@
 #include "engine/table.h"
 #include "supervisor/describe.h"
 #include "supervisor/report.h"
+#include "supervisor/verdict.h"
 
 struct page {
 	FILE *out;

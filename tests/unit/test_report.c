@@ -19,6 +19,7 @@
 #include "engine/table.h"
 #include "supervisor/describe.h"
 #include "supervisor/report.h"
+#include "supervisor/verdict.h"
 
 static const struct mv_call write_call = { __NR_write, { 1, 0x7f0000001000, 18 } };
 static const struct mv_call read_call = { __NR_read, { 0, 0x7f0000002000, 4096 } };
