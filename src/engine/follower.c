@@ -274,8 +274,9 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		step->action = MV_STOP;
 		return false;
 	}
+	mv_latest(t)->seq = mv_stream_tail(t->stream, consumer(t));
 	if (rec->flags & MV_REC_LOCKSTEP)
-		mv_stream_ack(t->stream, consumer(t), mv_stream_tail(t->stream, consumer(t)));
+		mv_stream_ack(t->stream, consumer(t), mv_latest(t)->seq);
 	consume(t);
 	return true;
 }

@@ -157,6 +157,12 @@ struct mv_thread {
 	struct mv_history history[MV_HISTORY_SLOTS];
 };
 
+/* What is remembered of the call at hand, or of the last one. */
+static inline struct mv_history *mv_latest(struct mv_thread *t)
+{
+	return &t->history[(t->ncalls - 1) % MV_HISTORY_SLOTS];
+}
+
 /*
  * The irregular part of a call.  Every function may be NULL.  "act" functions are little step machines: called with
  * t->step == 0 first, then after every kernel call they asked for with its result in last.  They fill step with MV_RUN or

@@ -56,6 +56,7 @@ static bool publish_enter(struct mv_thread *t)
 	mv_blob_hash(b, rec->hash);
 	__builtin_memcpy(payload, b->bytes, n);
 	t->seq = mv_stream_commit(t->stream);
+	mv_latest(t)->seq = t->seq;
 	return true;
 }
 

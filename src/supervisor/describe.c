@@ -86,6 +86,20 @@ bool mv_call_arg_is_address(const struct mv_call *call, unsigned arg)
 	return !is_scalar(kind_of(mv_lookup(call), call, arg));
 }
 
+bool mv_call_arg_is_compared(const struct mv_call *call, unsigned arg)
+{
+	const struct mv_desc *d = mv_lookup(call);
+	unsigned i;
+
+	for (i = 0; d && i < d->nin; i++) {
+		const struct mv_operand *o = &d->in[i];
+
+		if (o->arg == arg && mv_operand_there(o, call->args))
+			return o->kind != MV_KIND_IGN && is_scalar(o->kind);
+	}
+	return false;
+}
+
 /* ---- calls ---- */
 
 static void say_number(struct mv_words *w, int64_t value, uint64_t bits)
@@ -120,8 +134,10 @@ static void say_argument(struct mv_words *w, enum mv_kind kind, uint64_t value)
 	}
 }
 
+enum style { STYLE_WHOLE, STYLE_BRIEF, STYLE_COMPARED };
+
 /* "fcntl(F_GETFL)" is fcntl with its selector: the selector's name takes the place of that argument. */
-static void say_call(struct mv_words *w, const struct mv_call *call, const char *name, bool brief, unsigned stop)
+static void say_call(struct mv_words *w, const struct mv_call *call, const char *name, enum style style, unsigned stop)
 {
 	const struct mv_desc *d = mv_lookup(call);
 	unsigned i, nargs = mv_call_nargs(call), sel = MV_NARGS;
@@ -147,12 +163,14 @@ static void say_call(struct mv_words *w, const struct mv_call *call, const char 
 
 		if (i)
 			mv_say(w, ", ");
-		if (brief && (i >= stop || (i != sel && !is_small(kind)))) {
+		if (style == STYLE_BRIEF && (i >= stop || (i != sel && !is_small(kind)))) {
 			mv_say(w, "...");
 			break;
 		}
 		if (i == sel)
 			mv_say(w, "%.*s", (int)strcspn(paren + 1, ")"), paren + 1);
+		else if (style == STYLE_COMPARED && !mv_call_arg_is_compared(call, i))
+			mv_say(w, "...");
 		else
 			say_argument(w, kind, call->args[i]);
 	}
@@ -163,7 +181,15 @@ char *mv_describe_call(const struct mv_call *call, const char *name, char *text,
 {
 	struct mv_words w = mv_words_in(text, size);
 
-	say_call(&w, call, name, false, MV_NARGS);
+	say_call(&w, call, name, STYLE_WHOLE, MV_NARGS);
+	return text;
+}
+
+char *mv_describe_compared(const struct mv_call *call, char *text, size_t size)
+{
+	struct mv_words w = mv_words_in(text, size);
+
+	say_call(&w, call, NULL, STYLE_COMPARED, MV_NARGS);
 	return text;
 }
 
@@ -171,7 +197,7 @@ char *mv_describe_brief(const struct mv_call *call, unsigned stop, char *text, s
 {
 	struct mv_words w = mv_words_in(text, size);
 
-	say_call(&w, call, NULL, true, stop);
+	say_call(&w, call, NULL, STYLE_BRIEF, stop);
 	return text;
 }
 

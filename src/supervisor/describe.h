@@ -15,6 +15,8 @@
 
 /* "openat(AT_FDCWD, 0x7f0012345678, 0)".  name is used instead of the table's if it is not NULL and not empty. */
 char *mv_describe_call(const struct mv_call *call, const char *name, char *text, size_t size);
+/* "write(1, ..., 18)": a call as it was compared; what is not compared as a number is not known. */
+char *mv_describe_compared(const struct mv_call *call, char *text, size_t size);
 /* "write(1, ...)": small scalars up to the first argument that is none, or to argument index stop (>= 6: no limit). */
 char *mv_describe_brief(const struct mv_call *call, unsigned stop, char *text, size_t size);
 /* "3", "0x7f0012345678", "-ENOENT". */
@@ -27,5 +29,7 @@ char *mv_describe_text(const char *in, bool ascii, char *text, size_t size);
 /* How many arguments the call has (6 when the table does not know it), and whether one of them is an address. */
 unsigned mv_call_nargs(const struct mv_call *call);
 bool mv_call_arg_is_address(const struct mv_call *call, unsigned arg);
+/* Is the argument's value compared as it is? */
+bool mv_call_arg_is_compared(const struct mv_call *call, unsigned arg);
 
 #endif

@@ -54,6 +54,7 @@ struct mv_report {
 	char policy[64];
 	unsigned variants;
 	struct mv_verdict verdict;
+	bool leader_call_gone;		/* not among the leader's last calls: verdict.leader_call is as it was compared */
 	unsigned nsnapshots;
 	struct mv_snapshot *snapshots;	/* malloc()ed; the leader's first */
 };

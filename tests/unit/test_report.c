@@ -182,6 +182,10 @@ static void call_formats(void **state)
 	assert_string_equal(mv_describe_result(&read_call, -512, text, sizeof(text)), "-ERESTARTSYS");
 	assert_string_equal(mv_describe_signal(99, text, sizeof(text)), "signal 99");
 	assert_string_equal(mv_describe_call(&mmap_call, NULL, text, sizeof(text)), "mmap(0x0, 4096, 3, 34, -1, 0)");
+	assert_string_equal(mv_describe_compared(&write_call, text, sizeof(text)), "write(1, ..., 18)");
+	assert_string_equal(mv_describe_compared(&dup, text, sizeof(text)), "fcntl(7, F_DUPFD, 10)");
+	/* The mode counts only if a file may be made. */
+	assert_string_equal(mv_describe_compared(&open, text, sizeof(text)), "openat(AT_FDCWD, ..., 0x80000, ...)");
 	assert_true(mv_call_arg_is_address(&write_call, 1));
 	assert_true(mv_call_arg_is_address(&read_call, 1));
 	assert_false(mv_call_arg_is_address(&write_call, 0));
@@ -246,8 +250,8 @@ static struct mv_report full_report(void)
 		strcpy(s->program, "/bin/prog");
 		s->regs.rip = base + 0x10;
 		s->nhistory = 2;
-		s->history[0] = (struct mv_history){ read_call, -EAGAIN, true };
-		s->history[1] = (struct mv_history){ write_call, 0, false };
+		s->history[0] = (struct mv_history){ read_call, -EAGAIN, true, 1 };
+		s->history[1] = (struct mv_history){ write_call, 0, false, 2 };
 		strcpy(s->history_name[0], "read");
 		s->nframes = 2;
 		s->frames[0] = (struct mv_frame){ base + 0x10, strdup("put"), 0x10, strdup("/lib/libc.so.6"), 0x14010 };
@@ -293,6 +297,39 @@ static void text_full(void **state)
 	free(text);
 	text = text_of(&r, true);
 	assert_memory_equal(text, "\033[1;31mmvarmor: divergence: ", strlen("\033[1;31mmvarmor: divergence: "));
+	free(text);
+	mv_report_free(&r);
+}
+
+/* The leader's call is known from its record only. */
+static void text_and_json_of_a_forgotten_call(void **state)
+{
+	static const char told[] = "  leader     write(1, ..., 18)\n"
+		"               as compared: it is not among the leader's last 2 calls any more\n  variant 1  write(1, 0x";
+	struct mv_report r = full_report();
+	json_t *o, *call, *args;
+	char *text;
+
+	(void)state;
+	r.leader_call_gone = true;
+	r.verdict.leader_call.args[1] = 1;
+	text = text_of(&r, false);
+	if (!strstr(text, told))
+		fail_msg("no \"%s\" in:\n%s", told, text);
+	free(text);
+	o = json_of(&r);
+	call = json_object_get(json_object_get(json_object_get(o, "difference"), "leader"), "call");
+	assert_string_equal(string_at(call, "text"), "write(1, ..., 18)");
+	args = json_object_get(call, "args");
+	assert_string_equal(json_string_value(json_array_get(args, 0)), "0x1");
+	assert_true(json_is_null(json_array_get(args, 1)));
+	assert_string_equal(json_string_value(json_array_get(args, 2)), "0x12");
+	json_decref(o);
+	mv_snapshot_free(&r.snapshots[0]);
+	r.snapshots[0] = r.snapshots[1];
+	r.nsnapshots = 1;
+	text = text_of(&r, false);
+	assert_non_null(strstr(text, "as compared: the leader's thread has ended\n"));
 	free(text);
 	mv_report_free(&r);
 }
@@ -561,6 +598,7 @@ int main(void)
 		cmocka_unit_test(line_others),
 		cmocka_unit_test(call_formats),
 		cmocka_unit_test(text_full),
+		cmocka_unit_test(text_and_json_of_a_forgotten_call),
 		cmocka_unit_test(text_and_json_of_little),
 		cmocka_unit_test(json_full),
 		cmocka_unit_test(json_to_full_disk),

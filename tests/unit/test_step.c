@@ -698,6 +698,55 @@ static void absent(void **state)
 	sim_free(s);
 }
 
+/* The leader's call that the verdict is about, among its last ones. */
+static struct mv_call disagreed(struct sim *s)
+{
+	const struct mv_verdict *v = mv_run_verdict(s->run);
+	struct mv_history h[64];
+	unsigned n = mv_thread_history(s->t[0], h, 64);
+
+	for (unsigned i = 0; i < n; i++)
+		if (h[i].seq == v->seq)
+			return h[i].call;
+	fail_msg("the leader has made no call %llu", (unsigned long long)v->seq);
+	return (struct mv_call){ 0 };
+}
+
+static void leader_ahead(void **state)
+{
+	struct sim *s = sim_new(NULL);
+
+	(void)state;
+	for (uint64_t i = 1; i < 6; i++)
+		leads(s, CALL(__NR_lseek, 3, i, 0), (int64_t)i);
+	follows(s, CALL(__NR_lseek, 3, 1, 0), 1);
+	s->step[1] = sim_enter(s->t[1], CALL(__NR_lseek, 3, 9, 0));
+	sim_expect_difference(s, MV_DIFF_ARG, 1);
+	assert_int_equal(disagreed(s).args[1], 2);
+	sim_free(s);
+
+	s = sim_new(NULL);
+	for (uint64_t i = 1; i < 6; i++)
+		leads(s, CALL(__NR_umask, i), 0);
+	for (uint64_t i = 1; i < 4; i++) {
+		s->step[1] = sim_enter(s->t[1], CALL(__NR_umask, i));
+		sim_expect_run(&s->step[1], __NR_umask);
+		s->step[1] = sim_exit(s->t[1], i < 3 ? 0 : -EPERM);
+	}
+	sim_expect_difference(s, MV_DIFF_RESULT, 1);
+	assert_int_equal(disagreed(s).args[0], 3);
+	sim_free(s);
+
+	s = sim_new(NULL);
+	for (uint64_t i = 1; i < 6; i++)
+		leads(s, CALL(__NR_lseek, 3, i, 0), (int64_t)i);
+	follows(s, CALL(__NR_lseek, 3, 1, 0), 1);
+	mv_thread_absent(s->t[1], "");
+	sim_expect_difference(s, MV_DIFF_ABSENT, 1);
+	assert_int_equal(disagreed(s).args[1], 2);
+	sim_free(s);
+}
+
 static void faults_in_one(void **state)
 {
 	static const struct { struct mv_call leader, follower; bool agree; } cases[] = {
@@ -1581,6 +1630,7 @@ int main(void)
 		cmocka_unit_test(differing_result),
 		cmocka_unit_test(unwritable_output),
 		cmocka_unit_test(absent),
+		cmocka_unit_test(leader_ahead),
 		cmocka_unit_test(faults_in_one),
 		cmocka_unit_test(signal_at_a_boundary),
 		cmocka_unit_test(signal_somewhere),
