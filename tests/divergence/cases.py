@@ -182,6 +182,22 @@ def print_at_random():
 
 
 @case
+def late_for_signal():
+    """A signal that the leader took when the follower was still before the last call: it is told when it comes there.  Which
+    variant is late is a matter of the seed."""
+    for seed in range(1, 9):
+        run([program("late_for_signal"), "1"], "--seed", str(seed), timeout=10).must(0, out="caught\n")
+
+
+@case
+def busy_for_signals():
+    """Signals that the leader takes while the follower makes the calls that the leader has made: none of them makes it deaf to
+    those that come when it makes no more calls."""
+    for seed in range(1, 5):
+        run([program("late_for_signal"), "20", "10000"], "--seed", str(seed), "--ring", "32768", timeout=20).must(0, out="caught\n")
+
+
+@case
 def divergence_status():
     run([program("print_address")], "--divergence-status", "99").must(99, "divergence: write")
 

@@ -190,12 +190,8 @@ static void done_at_entry(struct pt_task *t, struct mv_step *step)
 	}
 	give_result(t, step->result);
 	t->regs.orig_rax = (uint64_t)-1;
-	if (!pt_set_regs(t))
-		return;
-	if (step->sig)
-		pt_inject(t, step->sig, step->siginfo);
-	else
-		pt_resume(t, PTRACE_CONT, 0);
+	if (pt_set_regs(t))
+		pt_go_on(t, step);
 }
 
 static void done_at_exit(struct pt_task *t, struct mv_step *step)
@@ -214,10 +210,7 @@ static void done_at_exit(struct pt_task *t, struct mv_step *step)
 		if (!pt_set_regs(t))
 			return;
 	}
-	if (step->sig)
-		pt_inject(t, step->sig, step->siginfo);
-	else
-		pt_resume(t, PTRACE_CONT, 0);
+	pt_go_on(t, step);
 }
 
 /* The call has not happened: the program will make it again after the signal's handler. */
@@ -274,7 +267,7 @@ static uint64_t counter(void)
 }
 
 /* rdtsc and rdtscp, trapped as faults. */
-static void done_counter(struct pt_task *t, const struct mv_step *step)
+static void done_counter(struct pt_task *t, struct mv_step *step)
 {
 	uint64_t v = (uint64_t)step->result;
 	bool p = t->next.call.nr == MV_PSEUDO_RDTSCP;
@@ -285,7 +278,7 @@ static void done_counter(struct pt_task *t, const struct mv_step *step)
 		t->regs.rcx = 0;
 	t->regs.rip += p ? 3 : 2;
 	if (pt_set_regs(t))
-		pt_resume(t, PTRACE_CONT, 0);
+		pt_go_on(t, step);
 }
 
 static bool is_counter(const struct pt_task *t)
@@ -364,10 +357,7 @@ void pt_apply(struct pt_task *t, struct mv_step *step)
 	case PT_AT_EVENT:
 		/* A clone is over; what the thread gets is what the kernel returns. */
 	case PT_AT_EXEC:
-		if (step->sig)
-			pt_inject(t, step->sig, step->siginfo);
-		else
-			pt_resume(t, PTRACE_CONT, 0);
+		pt_go_on(t, step);
 		return;
 	case PT_AT_FAULT:
 		fault_step(t, step);
@@ -521,7 +511,7 @@ void pt_on_exit(struct pt_task *t)
 void pt_on_clone(struct pt_task *t, pid_t child)
 {
 	struct pt *pt = t->pt;
-	struct mv_step step = { 0 };
+	struct mv_step step = { 0 }, first = { 0 };
 	uint32_t tid = t->variant ? t->child_tid : (uint32_t)child;
 	struct pt_task *c;
 
@@ -546,7 +536,7 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 	if (pt_doomed(pt, t->variant, tid))
 		pt_process_kill(c->process);
 	if (c->started)
-		pt_resume(c, PTRACE_CONT, 0);
+		pt_go_on(c, &first);
 	pt_apply(t, &step);
 }
 

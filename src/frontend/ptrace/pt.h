@@ -61,7 +61,7 @@ struct pt_task {
 	bool emulated;		/* in a call of the vsyscall page; its next stop is that call's exit */
 	bool rewind;		/* leaves the vsyscall page undone: put it back when its signal arrives */
 	bool suspended;		/* follower: really waits under a temporary mask for a queued signal */
-	bool interrupting;	/* PTRACE_INTERRUPT was sent */
+	bool interrupting;	/* PTRACE_INTERRUPT was sent, and no stop has come since */
 	uint32_t child_tid;
 	unsigned execs;
 	int64_t interrupted;	/* leader: ERESTART code its running call ended with, 0 = none */
@@ -197,6 +197,11 @@ void pt_on_stop(struct pt_task *t, int sig);	/* group stop, first stop, PTRACE_I
 /* Queue a signal that was taken elsewhere, to be delivered with its own siginfo; _inject lets the thread run to that. */
 void pt_queue(struct pt_task *t, int sig, const void *siginfo);
 void pt_inject(struct pt_task *t, int sig, const void *siginfo);
+/*
+ * Let the thread run on in the program, by way of the step's signal or, in a follower, of the next thing in its stream if
+ * that is a signal: the leader may have taken it when this follower was behind, and it may make no call for long.
+ */
+void pt_go_on(struct pt_task *t, struct mv_step *step);
 /* Leader: does a signal wait that will be taken as soon as the running call returns? */
 bool pt_signal_due(struct pt_task *t);
 /* Leader: are only signals pending that would do nothing? */

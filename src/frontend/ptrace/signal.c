@@ -33,6 +33,16 @@ void pt_inject(struct pt_task *t, int sig, const void *siginfo)
 	pt_resume(t, PTRACE_CONT, 0);
 }
 
+void pt_go_on(struct pt_task *t, struct mv_step *step)
+{
+	if (!step->sig && t->variant && t->thread)
+		mv_pending_signal(t->thread, step);
+	if (step->sig)
+		pt_inject(t, step->sig, step->siginfo);
+	else
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
 static bool synchronous(const siginfo_t *info)
 {
 	switch (info->si_signo) {
@@ -195,6 +205,7 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 
 void pt_on_signal(struct pt_task *t, int sig)
 {
+	struct mv_step step = { 0 };
 	siginfo_t info;
 
 	if (ptrace(PTRACE_GETSIGINFO, t->tid, 0, &info) || !pt_get_regs(t))
@@ -214,7 +225,7 @@ void pt_on_signal(struct pt_task *t, int sig)
 		on_fault(t, &info);
 	} else if (t->variant) {
 		/* Whatever followers receive themselves is the echo of something: the leader's signals are what counts. */
-		pt_resume(t, PTRACE_CONT, 0);
+		pt_go_on(t, &step);
 	} else {
 		on_leader_signal(t, &info);
 	}
@@ -284,7 +295,7 @@ void pt_on_stop(struct pt_task *t, int sig)
 	if (!t->started) {
 		t->started = true;
 		if (t->thread)
-			pt_resume(t, PTRACE_CONT, 0);
+			pt_go_on(t, &step);
 		return;
 	}
 	if (t->emulated) {
@@ -299,15 +310,10 @@ void pt_on_stop(struct pt_task *t, int sig)
 			raise(SIGSTOP);
 		return;
 	}
-	t->interrupting = false;
 	if (!pt_get_regs(t))
 		return;
-	if (t->variant && t->thread && mv_pending_signal(t->thread, &step)) {
-		t->at = PT_AT_ASYNC;
-		pt_inject(t, step.sig, step.siginfo);
-	} else if (!t->variant && t->held && !mv_thread_in_call(t->thread) && pt_publish_held(t, PT_AT_ASYNC)) {
+	if (!t->variant && t->held && !mv_thread_in_call(t->thread) && pt_publish_held(t, PT_AT_ASYNC))
 		nudge_followers(t);
-	} else {
-		pt_resume(t, PTRACE_CONT, 0);
-	}
+	else
+		pt_go_on(t, &step);
 }
