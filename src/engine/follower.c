@@ -286,6 +286,7 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		step->action = MV_STOP;
 		return false;
 	}
+	mv_latest(t)->seq = mv_stream_tail(t->stream, consumer(t));
 	consume_enter(t, rec);
 	return true;
 }

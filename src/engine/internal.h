@@ -165,6 +165,12 @@ struct mv_thread {
 	struct mv_history history[MV_HISTORY_SLOTS];
 };
 
+/* What is remembered of the call at hand, or of the last one. */
+static inline struct mv_history *mv_latest(struct mv_thread *t)
+{
+	return &t->history[(t->ncalls - 1) % MV_HISTORY_SLOTS];
+}
+
 /*
  * The irregular part of a call.  Every function may be NULL.  "act" functions are little step machines: called with
  * t->step == 0 first, then after every kernel call they asked for with its result in last.  They fill step with MV_RUN or
@@ -209,16 +215,12 @@ struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset);
 void mv_set_unref(struct mv_run *run, struct mv_set *set);
 void mv_set_drop(struct mv_run *run, struct mv_set *set);	/* one that nobody else has seen */
 
-/* ---- lookup.c ---- */
+/* ---- gather.c ---- */
 /* Bytes that the kernel reads of a node or CPU mask whose size argument is n: it takes one bit off. */
 static inline uint64_t mv_mask_bytes(uint64_t n)
 {
 	return n ? (n - 1) / 64 * 8 + ((n - 1) % 64 ? 8 : 0) : 0;
 }
-const struct mv_desc *mv_lookup(const struct mv_call *call);	/* NULL: no such call */
-bool mv_operand_there(const struct mv_operand *o, const uint64_t args[MV_NARGS]);
-
-/* ---- gather.c ---- */
 /* The argument that an operand's length refers to, as wide as the kernel takes it. */
 uint64_t mv_length_arg(const struct mv_thread *t, const struct mv_operand *o);
 /* Bits of an fd_set that count: the kernel looks no further than the process's descriptors go. */

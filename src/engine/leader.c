@@ -67,6 +67,7 @@ static bool publish_enter(struct mv_thread *t)
 		__builtin_memcpy(payload, b->bytes, n);
 	}
 	t->seq = commit(t);
+	mv_latest(t)->seq = t->seq;
 	return true;
 }
 

@@ -401,8 +401,10 @@ void mv_thread_absent(struct mv_thread *t, const char *text)
 	v->variant = t->variant;
 	v->set = t->set->tid;
 	v->leader_call = v->variant_call = t->call;
+	v->seq = mv_latest(t)->seq;
 	rec = mv_stream_next(t->stream, t->variant - 1, &payload);
 	if (rec && rec->kind == MV_REC_ENTER) {
+		v->seq = mv_stream_tail(t->stream, t->variant - 1);
 		v->leader_call.nr = rec->nr;
 		__builtin_memcpy(v->leader_call.args, mv_record_args(rec), sizeof(rec->args));
 	}

@@ -58,8 +58,10 @@ struct pt_task {
 	bool replaced;		/* registers of the running call are not the program's: own has those */
 	bool importing;		/* in our own call for an open file; mask is the program's */
 	uint64_t mask;
+	bool emulated;		/* in a call of the vsyscall page; its next stop is that call's exit */
+	bool rewind;		/* leaves the vsyscall page undone: put it back when its signal arrives */
 	bool suspended;		/* follower: really waits under a temporary mask for a queued signal */
-	bool interrupting;	/* PTRACE_INTERRUPT was sent */
+	bool interrupting;	/* PTRACE_INTERRUPT was sent, and no stop has come since */
 	uint32_t child_tid;
 	unsigned execs;
 	int64_t interrupted;	/* leader: ERESTART code its running call ended with, 0 = none */
@@ -242,12 +244,23 @@ void pt_inject(struct pt_task *t, int sig, const void *siginfo);
 bool pt_signal_due(struct pt_task *t);
 /* Leader: are only signals pending that would do nothing? */
 bool pt_woken_for_nothing(struct pt_task *t);
-/* Follower: stop it if it runs outside of calls while a signal is the next thing in its stream. */
+/*
+ * Follower: stop it if it runs outside of calls while a signal is the next thing in its stream.  pt_resume() asks each time:
+ * the leader may have taken the signal when this follower was behind, and it may make no call for long.
+ */
 void pt_nudge(struct pt_task *t);
 /* Publish that the signal announced for the last call's return did not come to this thread. */
 void pt_publish_no_signal(struct pt_task *t, enum pt_at at);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */
 bool pt_publish_held(struct pt_task *t, enum pt_at at);
+
+/* vsyscall.c: calls of the vsyscall page; _run lets the kernel make it, _roll_back takes it back for a signal that is queued
+   next (t->own is there), and _rewind does the second half of that at the signal's delivery */
+bool pt_in_vsyscall(const struct pt_task *t);	/* at its entry, or the exit's stop is the next */
+void pt_vsyscall_run(struct pt_task *t);
+bool pt_vsyscall_result(struct pt_task *t);	/* at the exit, as pt_get_result(); -EFAULT: SIGSEGV is pending instead */
+void pt_vsyscall_roll_back(struct pt_task *t);
+void pt_vsyscall_rewind(struct pt_task *t);
 
 /* watch.c: what no stop tells of: signals held too long, followers that do not come */
 void pt_tick_fast(struct pt *pt);	/* a signal is held, or the run begins */

@@ -227,6 +227,7 @@ void pt_on_signal(struct pt_task *t, int sig)
 	if (t->inject_sig == sig) {
 		t->inject_sig = 0;
 		t->inject.si_signo = sig;
+		pt_vsyscall_rewind(t);
 		ptrace(PTRACE_SETSIGINFO, t->tid, 0, &t->inject);
 		pt_resume(t, PTRACE_CONT, sig);
 	} else if (synchronous(&info)) {
@@ -301,9 +302,13 @@ void pt_on_stop(struct pt_task *t, int sig)
 
 	if (!t->started) {
 		t->started = true;
-		t->interrupting = false;
 		if (t->thread)
 			pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	if (t->emulated) {
+		t->emulated = false;
+		pt_on_exit(t);
 		return;
 	}
 	if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU) {
@@ -313,7 +318,6 @@ void pt_on_stop(struct pt_task *t, int sig)
 			raise(SIGSTOP);
 		return;
 	}
-	t->interrupting = false;
 	if (!pt_get_regs(t))
 		return;
 	if (t->return_ip && !mv_thread_in_call(t->thread)) {
