@@ -99,7 +99,7 @@ struct mv_dest {
 
 enum mv_state {
 	MV_ST_IDLE,
-	MV_ST_PUBLISH, MV_ST_MEET, MV_ST_LOCK, MV_ST_LEAD, MV_ST_RESULT, MV_ST_COLLECT,	/* leader */
+	MV_ST_PUBLISH, MV_ST_MEET, MV_ST_LOCK, MV_ST_LEAD, MV_ST_ORDER, MV_ST_RESULT, MV_ST_COLLECT,	/* leader */
 	MV_ST_HOLD,
 	MV_ST_SIGNAL,								/* leader: publishing a signal */
 	MV_ST_EXEC,								/* leader: publishing a successful exec */
@@ -275,7 +275,11 @@ static inline bool mv_ask_own(struct mv_thread *t, struct mv_step *step)
 	step->call = t->call;
 	return true;
 }
-/* Follower: make a placeholder at descriptor want; a step machine that starts when *at is 0.  False when it is done. */
+
+/* ---- numbers.c: step machines of a follower that start when *at is 0; false when they are done, or the run has ended ---- */
+/* Make a placeholder at descriptor want. */
 bool mv_plant(struct mv_thread *t, uint64_t *at, int want, bool cloexec, int64_t last, struct mv_step *step);
+/* Move a descriptor that was made at number from, as the lowest that was free, to want. */
+bool mv_renumber(struct mv_thread *t, uint64_t *at, int from, int want, int64_t last, struct mv_step *step);
 
 #endif

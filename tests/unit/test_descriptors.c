@@ -67,6 +67,99 @@ static void no_placeholder(void **state)
 	sim_free(s);
 }
 
+static void expect_moved(struct sim *s, struct mv_step *step, int from, int to, int flags)
+{
+	sim_expect_run(step, __NR_fcntl);
+	assert_int_equal(step->call.args[0], from);
+	assert_int_equal(step->call.args[1], F_GETFD);
+	*step = sim_exit(s->t[1], flags ? FD_CLOEXEC : 0);
+	sim_expect_run(step, __NR_dup3);
+	assert_int_equal(step->call.args[0], from);
+	assert_int_equal(step->call.args[1], to);
+	assert_int_equal(step->call.args[2], flags);
+	*step = sim_exit(s->t[1], to);
+	sim_expect_run(step, __NR_close);
+	assert_int_equal(step->call.args[0], from);
+	*step = sim_exit(s->t[1], 0);
+}
+
+/* Another thread of the leader is in an open, which has a number already. */
+static void higher_numbers(void **state)
+{
+	static const struct mv_call calls[] = {
+		{ __NR_socket, { 1, 1, 0 } }, { __NR_dup, { 0 } }, { __NR_epoll_create1, { 0 } }, { __NR_memfd_create, { AT(0x100), 0 } },
+		{ __NR_fcntl, { 0, F_DUPFD_CLOEXEC, 3 } },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * sizeof(calls) / sizeof(*calls); i++) {
+		struct sim *s = sim_new(NULL);
+		struct mv_call call = calls[i / 2];
+		struct mv_step step;
+
+		sim_leads(s, call, 7);
+		step = sim_enter(s->t[1], call);
+		sim_expect_run(&step, call.nr);
+		step = sim_exit(s->t[1], 5);
+		expect_moved(s, &step, 5, 7, i & 1 ? O_CLOEXEC : 0);
+		sim_expect_done(&step, 7);
+		sim_free(s);
+	}
+}
+
+/* Never the other way round: the follower would have something open that the leader has not. */
+static void lower_number(void **state)
+{
+	struct sim *s = sim_new(NULL);
+	struct mv_step step;
+
+	(void)state;
+	sim_leads(s, CALL(__NR_dup, 0), 5);
+	step = sim_enter(s->t[1], CALL(__NR_dup, 0));
+	sim_expect_run(&step, __NR_dup);
+	step = sim_exit(s->t[1], 7);
+	sim_expect(&step, MV_STOP);
+	sim_expect_difference(s, MV_DIFF_RESULT, 1);
+	sim_free(s);
+}
+
+static void put_pair(struct sim *s, unsigned variant, int first, int second)
+{
+	memcpy(sim_mem(s, variant, OUT), (int[]){ first, second }, 8);
+}
+
+static void pairs(void **state)
+{
+	static const struct { int want[2], own[2], moves[4]; } cases[] = {
+		{ { 7, 8 }, { 7, 8 }, { 0 } },
+		{ { 7, 9 }, { 7, 8 }, { 8, 9 } },
+		{ { 8, 9 }, { 7, 8 }, { 8, 9, 7, 8 } },
+		{ { 8, 9 }, { 7, 9 }, { 7, 8 } },
+		{ { 9, 8 }, { 7, 8 }, { 8, 9, 7, 8 } },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct mv_call call = CALL(__NR_pipe, AT(OUT));
+		struct sim *s = sim_new(NULL);
+		struct mv_step step = sim_enter(s->t[0], call);
+
+		sim_expect_run(&step, __NR_pipe);
+		put_pair(s, 0, cases[i].want[0], cases[i].want[1]);
+		step = sim_exit(s->t[0], 0);
+		sim_expect_done(&step, 0);
+		step = sim_enter(s->t[1], call);
+		sim_expect_run(&step, __NR_pipe);
+		put_pair(s, 1, cases[i].own[0], cases[i].own[1]);
+		step = sim_exit(s->t[1], 0);
+		for (const int *m = cases[i].moves; m < cases[i].moves + 4 && *m; m += 2)
+			expect_moved(s, &step, m[0], m[1], 0);
+		sim_expect_done(&step, 0);
+		assert_memory_equal(sim_mem(s, 1, OUT), cases[i].want, 8);
+		sim_free(s);
+	}
+}
+
 /* Descriptors that come with a message get placeholders, one after the other. */
 static void received_descriptors(void **state)
 {
@@ -196,6 +289,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(placeholders),
 		cmocka_unit_test(no_placeholder),
+		cmocka_unit_test(higher_numbers),
+		cmocka_unit_test(lower_number),
+		cmocka_unit_test(pairs),
 		cmocka_unit_test(received_descriptors),
 		cmocka_unit_test(own_files),
 		cmocka_unit_test(epoll),

@@ -142,6 +142,44 @@ static void order(void **state)
 	sim_free(s);
 }
 
+/* What a blocking call has found may be the work of a call whose end is not known yet: its place is behind that one. */
+static void order_of_blocking_calls(void **state)
+{
+	struct sim *s = sim_new(NULL);
+	struct mv_thread *c[2];
+	struct mv_step a, b;
+
+	(void)state;
+	sim_clone_both(s, CALL(__NR_clone, CLONE_FLAGS_THREAD), 1001, c);
+	a = sim_enter(c[0], CALL(__NR_accept, 9, 0, 0));
+	sim_expect_run(&a, __NR_accept);
+	b = sim_enter(s->t[0], CALL(__NR_close, 3));
+	sim_expect_run(&b, __NR_close);
+	a = sim_exit(c[0], 3);
+	sim_expect(&a, MV_PARK);
+	b = sim_exit(s->t[0], 0);
+	sim_expect_done(&b, 0);
+	a = sim_retry(c[0]);
+	sim_expect_done(&a, 3);
+	a = sim_enter(c[1], CALL(__NR_accept, 9, 0, 0));
+	sim_expect(&a, MV_PARK);
+	b = sim_enter(s->t[1], CALL(__NR_close, 3));
+	sim_expect_run(&b, __NR_close);
+	a = sim_retry(c[1]);
+	sim_expect(&a, MV_PARK);
+	b = sim_exit(s->t[1], 0);
+	sim_expect_done(&b, 0);
+	a = sim_retry(c[1]);
+	sim_expect_run(&a, __NR_eventfd2);
+	a = sim_exit(c[1], 3);
+	sim_expect_done(&a, 3);
+	/* It has left the order to others. */
+	sim_leads(s, CALL(__NR_close, 3), 0);
+	mv_thread_gone(c[0], 0);
+	mv_thread_gone(c[1], 0);
+	sim_free(s);
+}
+
 /* A call that blocks takes its place when it returns, interrupted ones too: nobody may be passed over. */
 static void order_of_interrupted_calls(void **state)
 {
@@ -181,6 +219,7 @@ int main(void)
 		cmocka_unit_test(interrupted_clone),
 		cmocka_unit_test(refused_clones),
 		cmocka_unit_test(order),
+		cmocka_unit_test(order_of_blocking_calls),
 		cmocka_unit_test(order_of_interrupted_calls),
 	};
 
