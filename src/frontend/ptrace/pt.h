@@ -41,7 +41,7 @@ enum pt_at {
 struct pt_held {		/* a signal caught in user code, waiting for the next call */
 	struct pt_held *next;
 	siginfo_t info;
-	struct timespec since;
+	uint64_t cpu;		/* what the thread had used then, in ms */
 };
 
 struct pt_task {
@@ -265,7 +265,8 @@ void pt_vsyscall_rewind(struct pt_task *t);
 /* watch.c: what no stop tells of: signals held too long, followers that do not come */
 void pt_tick_fast(struct pt *pt);	/* a signal is held, or the run begins */
 void pt_tick(struct pt *pt);
-#define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's */
+uint64_t pt_cpu_time(pid_t tid);	/* of a thread, in ms */
+#define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's, in CPU time */
 
 /* stall.c: threads that have work and do not get on, for the log */
 void pt_stall_tick(struct pt *pt);

@@ -108,7 +108,7 @@ static void hold(struct pt_task *t, const siginfo_t *info)
 		return;
 	}
 	h->info = *info;
-	pt_now(&h->since);
+	h->cpu = pt_cpu_time(t->tid);
 	*t->held_tail = h;
 	t->held_tail = &h->next;
 	pt_tick_fast(t->pt);
