@@ -179,6 +179,7 @@ bool pt_get_result(struct pt_task *t);			/* at an exit: result, ip */
 void pt_resume(struct pt_task *t, int request, int sig);
 struct pt_sigsets { uint64_t pending, blocked, ignored, caught; };
 bool pt_sigsets(pid_t tid, struct pt_sigsets *out);
+char pt_state(pid_t tid);	/* the kernel's letter: R, S, Z ...; 0 if it is gone */
 /* What a signal would do to the thread now. */
 enum pt_effect { PT_EFFECT_NOTHING, PT_EFFECT_STOP, PT_EFFECT_DELIVER };
 enum pt_effect pt_effect(const struct pt_sigsets *s, int sig);

@@ -67,11 +67,11 @@ static void stop(struct pt_task *t)
 
 /*
  * By its own time: the others can only be told between which calls it took the signal.  What is going to make a call soon must
- * get there, however long it is kept from the CPU.
+ * get there, however long it is kept from the CPU.  One that sleeps is in a call outside of the stream, and may never come.
  */
 static void look_at_held(struct pt_task *t)
 {
-	if (pt_cpu_time(t->tid) - t->held->cpu >= PT_HOLD_MS)
+	if (pt_state(t->tid) == 'S' || pt_cpu_time(t->tid) - t->held->cpu >= PT_HOLD_MS)
 		stop(t);
 }
 
