@@ -34,7 +34,7 @@ class Test:
     def __init__(self, group, name, argv, source, compared):
         self.group, self.argv, self.compared = group, argv, compared
         self.name = f"{group}/{name}"
-        self.timeout, self.needs, self.n1, self.wrapped = 30.0, [], False, True
+        self.timeout, self.needs, self.n1, self.layouts, self.wrapped = 30.0, [], False, False, True
         with open(source, errors="replace") as f:
             head = "".join(f.readlines()[:12])
         for line in re.findall(r"\btest: (.*?)(?: \*/)?$", head, re.M):
@@ -46,6 +46,8 @@ class Test:
                     self.needs = value.split(",")
                 elif key == "n1":
                     self.n1 = True
+                elif key == "layouts":
+                    self.layouts = True
                 else:
                     sys.exit(f"{source}: unknown directive {word}")
 
@@ -247,13 +249,16 @@ def perform(test, options, base):
                     diff("stdout", native["out"], again["out"]) + diff("stderr", native["err"], again["err"])
         return "PASS", f"native, {status_text(native['status'])}, {spent()}", []
 
-    matrix = [(n, p) for n in options.variants for p in options.policies]
+    matrix = [(n, p, []) for n in options.variants for p in options.policies]
     if test.n1 and not options.quick and 1 not in options.variants:
-        matrix.insert(0, (1, options.policies[0]))
-    for n, policy in matrix:
+        matrix.insert(0, (1, options.policies[0], []))
+    if test.layouts and not options.quick:
+        matrix += [(options.variants[0], options.policies[0], [f"--layout={layout}"]) for layout in ("same", "aslr")]
+    for n, policy, more in matrix:
         if os.path.exists(log):
             os.unlink(log)
-        prefix = [options.mvarmor, "run", "-f", options.frontend, "-n", str(n), "-p", policy, "-o", log, *options.extra, "--"]
+        prefix = [options.mvarmor, "run", "-f", options.frontend, "-n", str(n), "-p", policy, "-o", log, *more, *options.extra,
+                  "--"]
         if test.wrapped:
             r = run_once(prefix + test.argv, cwd, env, options.slower * test.timeout)
         else:
@@ -273,7 +278,7 @@ def perform(test, options, base):
         if os.path.exists(log):
             with open(log, errors="replace") as f:
                 detail += ["mvarmor says:"] + tail(f.read(100000))
-        return "FAIL", f"n={n} policy={policy}: {why}", detail
+        return "FAIL", " ".join([f"n={n} policy={policy}", *more]) + f": {why}", detail
     return "PASS", f"{len(matrix)} runs, {spent()}", []
 
 

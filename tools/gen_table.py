@@ -29,6 +29,7 @@ FLAGS = "blocks sigpoint noreturn ord_fd ord_mm ord_proc clone exec cmsg_fds hol
 GROUPS = "exec privilege output files network memory signal".split()
 
 # Which length rules a kind takes; "" is no rule at all.
+SCALARS = {"ign", "u32", "u64", "fd", "dfd", "addr"}
 IN_KINDS = {
     "ign": {""}, "u32": {""}, "u64": {""}, "fd": {""}, "dfd": {""}, "addr": {""}, "ptr": {""},
     "str": {""}, "path": {""}, "strv": {""}, "msg": {""}, "msglay": {""}, "sigarg": {""},
@@ -44,26 +45,31 @@ OUT_KINDS = {
     "iov": {"RET"}, "msg": {"RET"}, "mmsg": {"RET"}, "mmsglay": {"RET"},
     "fdset": {"ARG"}, "pollfds": {"ARG"},
 }
+DECIMAL = r"(?:0|[1-9][0-9]*)"
+ARGUMENT = r"a(?P<arg>[0-9])"
+SIZE = rf"(?P<size>{DECIMAL})"
 LEN_RULES = [  # pattern, rule; groups are named arg and size
-    (r"(?P<size>\d+)", "CONST"),
-    (r"a(?P<arg>\d)", "ARG"),
-    (r"a(?P<arg>\d)\*(?P<size>\d+)", "ARG"),
-    (r"a(?P<arg>\d)\+(?P<size>\d+)", "ARG_PLUS"),
+    (SIZE, "CONST"),
+    (ARGUMENT, "ARG"),
+    (rf"{ARGUMENT}\*{SIZE}", "ARG"),
+    (rf"{ARGUMENT}\+{SIZE}", "ARG_PLUS"),
     (r"ret", "RET"),
-    (r"ret\*(?P<size>\d+)", "RET"),
-    (r"ret\+(?P<size>\d+)", "RET_PLUS"),
-    (r"min\(ret,a(?P<arg>\d)\)", "MIN_RET_ARG"),
-    (r"retif\(a(?P<arg>\d)\)", "RET_IF_ARG"),
-    (r"vr\(a(?P<arg>\d)\)", "VALUE_RESULT"),
-    (r"bits\(a(?P<arg>\d)\)", "BITS"),
-    (r"pages\(a(?P<arg>\d)\)", "PAGES"),
+    (rf"ret\*{SIZE}", "RET"),
+    (rf"ret\+{SIZE}", "RET_PLUS"),
+    (rf"min\(ret,{ARGUMENT}\)", "MIN_RET_ARG"),
+    (rf"retif\({ARGUMENT}\)", "RET_IF_ARG"),
+    (rf"vr\({ARGUMENT}\)", "VALUE_RESULT"),
+    (rf"bits\({ARGUMENT}\)", "BITS"),
+    (rf"pages\({ARGUMENT}\)", "PAGES"),
 ]
-NUMBER = r"0x[0-9a-f]+|\d+"
+OF_RESULT = {"RET", "RET_PLUS", "MIN_RET_ARG", "RET_IF_ARG"}    # nothing is written if the call fails
+NUMBER = rf"0x[0-9a-f]+|{DECIMAL}"
+MASK = rf"(?P<mask>{NUMBER})"
 CONDITIONS = [
-    (r"a(?P<arg>\d)", "SET"),
-    (rf"a(?P<arg>\d)&(?P<mask>{NUMBER})", "ANY"),
-    (rf"!a(?P<arg>\d)&(?P<mask>{NUMBER})", "NONE"),
-    (rf"a(?P<arg>\d)=(?P<mask>{NUMBER})", "EQ"),
+    (ARGUMENT, "SET"),
+    (rf"{ARGUMENT}&{MASK}", "ANY"),
+    (rf"!{ARGUMENT}&{MASK}", "NONE"),
+    (rf"{ARGUMENT}={MASK}", "EQ"),
 ]
 
 
@@ -148,10 +154,12 @@ def parse_length(op, rule, text):
     op.len = name
     op.len_arg = int(got.get("arg") or 0)
     op.size = int(got.get("size") or (1 if name in ("ARG", "RET") else 0))
+    if "size" in got and op.size == 0:
+        raise Mistake(f"0 bytes in the length rule '{rule}' of '{text}'")
 
 
 def parse_operand(text, kinds, structs):
-    m = re.fullmatch(r"(\d):([a-z][a-z0-9]*)(?::([^?!]+))?(?:\?([^?]+?))?(!?)", text)
+    m = re.fullmatch(r"([0-9]):([a-z][a-z0-9]*)(?::([^?!]*[^?!:]))?(?:\?([^?]+?))?(!?)", text)
     if not m:
         raise Mistake(f"operand '{text}' is not ARG:KIND[:RULE][?CONDITION][!]")
     arg, kind, rest, cond, bang = m.groups()
@@ -170,8 +178,6 @@ def parse_operand(text, kinds, structs):
         raise Mistake(f"kind '{kind}' does not take the length rule '{rule}' in '{text}'")
     if op.size > 0xFFFF:
         raise Mistake(f"size {op.size} in '{text}' is above 65535")
-    if rule and op.len == "CONST" and op.size == 0:
-        raise Mistake(f"length 0 in '{text}'")
     if cond:
         for pattern, name in CONDITIONS:
             c = re.fullmatch(pattern, cond)
@@ -181,7 +187,13 @@ def parse_operand(text, kinds, structs):
             raise Mistake(f"unknown condition '?{cond}' in '{text}'")
         op.cond, op.cond_arg = name, int(c["arg"])
         op.cond_mask = number(c.groupdict().get("mask") or "0", "mask", 0xFFFFFFFF)
+        if name in ("ANY", "NONE") and not op.cond_mask:
+            raise Mistake(f"the mask 0 in '{text}' decides nothing")
+        if kind == "ign":
+            raise Mistake(f"a condition in '{text}', which is not looked at")
     op.even_on_error = bool(bang)
+    if op.even_on_error and op.len in OF_RESULT:
+        raise Mistake(f"'!' in '{text}': the result of a call that failed is no length")
     return op
 
 
@@ -196,6 +208,19 @@ def check_indexes(op, nargs, text):
             raise Mistake(f"{what} of '{text}' names argument {index}, the call has {nargs}")
 
 
+def check_length_argument(op, inputs, text):
+    """A length is a number, except where a pointer to it is asked for."""
+    if op.len in ("CONST", "RET", "RET_PLUS"):
+        return
+    kinds = [i.kind for i in inputs if i.arg == op.len_arg]
+    if not kinds:
+        raise Mistake(f"the length rule of '{text}' names argument {op.len_arg}, which is not compared")
+    pointer = kinds[0] not in SCALARS
+    if pointer != (op.len == "VALUE_RESULT"):
+        what = "a pointer" if pointer else "no pointer"
+        raise Mistake(f"the length rule of '{text}' names argument {op.len_arg}, which is {what}")
+
+
 def parse_inputs(row, text, structs):
     if text == "-":
         return
@@ -207,6 +232,8 @@ def parse_inputs(row, text, structs):
             raise Mistake(f"'!' in the input '{item}': only outputs are written on error")
         if op.arg not in (last, last + 1):
             raise Mistake(f"'{item}' is out of order: every argument is listed, from 0 up")
+        if (op, item) in parsed:
+            raise Mistake(f"'{item}' twice")
         last = op.arg
         parsed.append((op, item))
     row.nargs = last + 1
@@ -216,6 +243,8 @@ def parse_inputs(row, text, structs):
         check_indexes(op, row.nargs, item)
         if op.kind != "ign":
             row.ins.append(op)
+    for op, item in parsed:
+        check_length_argument(op, row.ins, item)
 
 
 def parse_outputs(row, text, structs):
@@ -223,9 +252,15 @@ def parse_outputs(row, text, structs):
         return
     if row.cls in ("ALL", "LOCAL", "DENY"):
         raise Mistake(f"class {row.cls} has no outputs to replicate: every variant keeps its own")
-    for item in text.split(" "):
+    items = text.split(" ")
+    for item in items:
         op = parse_operand(item, OUT_KINDS, structs)
         check_indexes(op, row.nargs, item)
+        check_length_argument(op, row.ins, item)
+        if items.count(item) > 1:
+            raise Mistake(f"'{item}' twice")
+        if all(i.kind in SCALARS for i in row.ins if i.arg == op.arg):
+            raise Mistake(f"output '{item}' goes through argument {op.arg}, which no input says is a pointer")
         if op.kind == "st":		# the engine copies outputs as bytes, padding included
             op.kind, size = "buf", structs[op.st].size
             op.size *= size
@@ -242,15 +277,17 @@ def parse_outputs(row, text, structs):
 
 def parse_common(row, col, structs):
     """The columns that syscalls.tsv and subcalls.tsv share."""
-    cls, _, err = col["class"].partition(":")
+    cls, colon, err = col["class"].partition(":")
     if cls == "DENY":
         if not err:
             raise Mistake("DENY needs an errno: DENY:EPERM")
-        if not hasattr(errno, err):
+        if not re.fullmatch("E[A-Z0-9]+", err) or not hasattr(errno, err):
             raise Mistake(f"unknown errno '{err}'")
         if col["why"] == "-":
             raise Mistake("DENY needs a reason in the column why")
-    elif err or cls not in CLASSES:
+        if "|" in col["why"]:
+            raise Mistake("a '|' in the column why would end a cell of the table in docs/limits.md")
+    elif colon or cls not in CLASSES:
         raise Mistake(f"unknown class '{col['class']}' (known: {' '.join(CLASSES)} DENY:ERRNO)")
     row.cls, row.err = cls, err
     parse_inputs(row, col["in"], structs)
@@ -266,6 +303,8 @@ def parse_common(row, col, structs):
     if col["hook"] != "-" and not re.fullmatch(r"[a-z][a-z0-9_]*", col["hook"]):
         raise Mistake(f"hook '{col['hook']}' is not a name of small letters, digits and _")
     row.hook, row.why = col["hook"], col["why"]
+    if cls == "LOCAL" and set(row.flags) - {"blocks"}:
+        raise Mistake("LOCAL takes no flag but blocks: such calls are outside of the stream")
     if cls == "EMUL" and row.hook == "-":
         raise Mistake("EMUL needs a hook that answers")
     if cls == "DENY" and row.hook != "-":
@@ -279,6 +318,13 @@ def index_column(text, nargs, what):
     if index >= nargs:
         raise Mistake(f"{what} names argument {index}, the call has {nargs}")
     return index
+
+
+def decode(line):
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Mistake("not UTF-8") from None
 
 
 class Table:
@@ -303,13 +349,13 @@ class Table:
                 self.mistakes.append(f"{syscalls}:1: no row for the pseudo call {nr:#x} {name}")
 
     def each(self, path, columns, add):
-        with open(path, encoding="utf-8") as f:
-            lines = f.read().split("\n")
-        if lines and lines[-1] == "":
+        with open(path, "rb") as f:
+            lines = f.read().split(b"\n")
+        if len(lines) > 1 and lines[-1] == b"":
             lines.pop()
         for n, text in enumerate(lines, 1):
             try:
-                cells = text.split("\t")
+                cells = decode(text).split("\t")
                 if n == 1:
                     if cells != columns:
                         raise Mistake(f"the first line must name the columns: {' '.join(columns)}")
@@ -319,6 +365,8 @@ class Table:
                 for name, cell in zip(columns, cells):
                     if cell == "" or cell != cell.strip() or "  " in cell:
                         raise Mistake(f"column {name} is empty or has stray blanks; '-' stands for nothing")
+                    if not cell.isprintable():
+                        raise Mistake(f"column {name} has a control character")
                 add(n, dict(zip(columns, cells)))
             except Mistake as m:
                 self.mistakes.append(f"{path}:{n}: {m}")
@@ -336,7 +384,7 @@ class Table:
         end = 0
         text = f"all@0+{size}" if col["fields"] == "*" else col["fields"]
         for item in text.split(" "):
-            m = re.fullmatch(r"([a-z_][a-z0-9_.]*)@(\d+)\+(\d+)", item)
+            m = re.fullmatch(rf"([a-z_][a-z0-9_.]*)@({DECIMAL})\+({DECIMAL})", item)
             if not m:
                 raise Mistake(f"field '{item}' is not NAME@OFFSET+LENGTH")
             offset, length = int(m[2]), int(m[3])
@@ -345,6 +393,8 @@ class Table:
             end = offset + length
             if length == 0 or end > size:
                 raise Mistake(f"field '{item}' is empty or reaches past the size {size}")
+            if m[1] in [field[2] for field in fields]:
+                raise Mistake(f"field '{m[1]}' twice")
             fields.append((offset, length, m[1]))
         self.structs[name] = Struct(name, size, fields)
 
@@ -401,6 +451,8 @@ class Table:
     def check(row):
         if row.cls == "LEADER_LOCAL" and row.fd == NONE:
             raise Mistake("LEADER_LOCAL needs the argument that decides in the column fd")
+        if row.fd != NONE and row.ins and not any(op.arg == row.fd and op.kind in ("fd", "dfd") for op in row.ins):
+            raise Mistake(f"argument {row.fd}, named in the column fd, is no descriptor")
         if row.ret == "fd" and "ord_fd" not in row.flags and row.cls != "DENY":
             raise Mistake("a call that makes a descriptor needs the flag ord_fd")
         if row.fdkind != "-" and row.ret != "fd" and row.cls != "DENY":
@@ -560,7 +612,7 @@ def main(argv):
     mode = "c"
     if argv and argv[0] in ("--hooks", "--limits", "--check-limits"):
         mode = argv.pop(0)[2:]
-    if len(argv) != (3 if mode == "hooks" else 4):
+    if len(argv) != (3 if mode == "hooks" else 4) or argv[0].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
     try:

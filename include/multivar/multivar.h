@@ -130,6 +130,7 @@ struct mv_verdict {
 	uint64_t leader_value, variant_value;
 	uint8_t leader_bytes[16], variant_bytes[16];
 	struct mv_call leader_call, variant_call;	/* the variant's own operands; the leader's as they were compared: pointers 0 or 1 */
+	uint64_t seq;			/* of the leader's call: its mv_history has the same number; 0 = not known */
 	char text[160];			/* UNSUPPORTED, FAILURE: what, in words */
 };
 
@@ -314,7 +315,12 @@ bool mv_signal_waits(const struct mv_thread *t);
 
 /* ---- for reports ---- */
 
-struct mv_history { struct mv_call call; int64_t result; bool done; };
+struct mv_history {
+	struct mv_call call;
+	int64_t result;
+	bool done;
+	uint64_t seq;	/* of the leader's record of it, the same in all variants; 0 = not compared (yet) */
+};
 /* The last calls of a thread, oldest first; returns how many of at most max were written. */
 unsigned mv_thread_history(const struct mv_thread *t, struct mv_history *out, unsigned max);
 /* What a call with these operands is called: "openat", "fcntl(F_DUPFD)"; never NULL. */

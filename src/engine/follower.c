@@ -57,59 +57,21 @@ static void corrupt(struct mv_thread *t, struct mv_step *step)
 	step->action = MV_STOP;
 }
 
-enum mv_plant { PLANT_NEW, PLANT_MADE, PLANT_MOVED, PLANT_CLOSED };
-
-#define NR_CLOSE 3
-#define NR_DUP3 292
-#define NR_EVENTFD2 290
-#define EFD_CLOEXEC_ 02000000
-
-/*
- * A placeholder is an eventfd: one call without memory operands, and the lowest free number, which is the leader's number
- * when the descriptor tables are equal.
- */
-bool mv_plant(struct mv_thread *t, uint64_t *at, int want, bool cloexec, int64_t last, struct mv_step *step)
-{
-	switch (*at & 0xff) {
-	case PLANT_NEW:
-		*at = PLANT_MADE;
-		return mv_ask(step, NR_EVENTFD2, 0, cloexec ? EFD_CLOEXEC_ : 0, 0);
-	case PLANT_MADE:
-		if (is_error(last)) {
-			mv_diverge_result(t, last);
-			return false;
-		}
-		if (last == want)
-			return false;
-		*at = PLANT_MOVED | (uint64_t)last << 8;
-		return mv_ask(step, NR_DUP3, (uint64_t)last, (uint64_t)want, cloexec ? EFD_CLOEXEC_ : 0);
-	case PLANT_MOVED:
-		if (last != want) {
-			mv_diverge_result(t, last);
-			return false;
-		}
-		last = (int64_t)(*at >> 8);
-		*at = PLANT_CLOSED;
-		return mv_ask(step, NR_CLOSE, (uint64_t)last, 0, 0);
-	default:
-		return false;
-	}
-}
-
 #define NR_IOCTL 16
 #define NR_MQ_OPEN 240
 #define NR_ACCEPT4 288
 #define NR_OPEN_BY_HANDLE_AT 304
+#define O_CLOEXEC_ 02000000
 
 /* Whether the new descriptor is close-on-exec; calls that hooks plant for decide themselves. */
 static bool wants_cloexec(const struct mv_thread *t)
 {
 	switch (t->call.nr) {
 	case NR_ACCEPT4:
-		return t->call.args[3] & EFD_CLOEXEC_;
+		return t->call.args[3] & O_CLOEXEC_;
 	case NR_IOCTL:		/* TIOCGPTPEER */
 	case NR_OPEN_BY_HANDLE_AT:
-		return t->call.args[2] & EFD_CLOEXEC_;
+		return t->call.args[2] & O_CLOEXEC_;
 	case NR_MQ_OPEN:
 		return true;
 	default:
@@ -134,7 +96,13 @@ static bool act(struct mv_thread *t, int64_t last, struct mv_step *step)
 	}
 	if (!t->step)
 		return mv_ask_own(t, step);
-	t->own = last;
+	if (t->step == 1)
+		t->own = last;
+	if (t->desc->ret != MV_RET_FD || is_error(t->own))
+		return false;
+	if (mv_renumber(t, &t->aux[0], (int)t->own, (int)t->result, last, step))
+		return true;
+	t->own = t->result;
 	return false;
 }
 
@@ -286,6 +254,7 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		step->action = MV_STOP;
 		return false;
 	}
+	mv_latest(t)->seq = mv_stream_tail(t->stream, consumer(t));
 	consume_enter(t, rec);
 	return true;
 }
@@ -392,6 +361,21 @@ static enum mv_state after_act(const struct mv_thread *t)
 	return t->flags & MV_REC_LAST ? MV_ST_AFTER : MV_ST_REPLICATE;
 }
 
+/* It keeps its turn if there is more to do when the outputs are there. */
+static void acted(struct mv_thread *t)
+{
+	if (is_error(t->result) || !hook(t)->after)
+		end_turn(t);
+	t->state = after_act(t);
+}
+
+static void acted_after(struct mv_thread *t)
+{
+	if (!is_error(t->result) && hook(t)->after)
+		end_turn(t);
+	t->state = MV_ST_TAKE;
+}
+
 /* The leader was interrupted: end likewise once its signal is there. */
 static bool interrupted(struct mv_thread *t, struct mv_step *step)
 {
@@ -455,8 +439,7 @@ void mv_follow(struct mv_thread *t, struct mv_step *step)
 				step->action = MV_STOP;
 				return;
 			}
-			end_turn(t);
-			t->state = after_act(t);
+			acted(t);
 			break;
 		case MV_ST_REPLICATE:
 			if (!replicate(t, step))
@@ -467,7 +450,7 @@ void mv_follow(struct mv_thread *t, struct mv_step *step)
 		case MV_ST_AFTER:
 			if (!is_error(t->result) && hook(t)->after && hook(t)->after(t, 0, step))
 				return;
-			t->state = MV_ST_TAKE;
+			acted_after(t);
 			break;
 		case MV_ST_TAKE:
 			if (t->flags & (MV_REC_SIGNAL_FOLLOWS | MV_REC_INTERRUPTED)) {
@@ -490,7 +473,7 @@ void mv_follow_ran(struct mv_thread *t, int64_t result, struct mv_step *step)
 	if (t->state == MV_ST_AFTER) {
 		if (hook(t)->after(t, result, step))
 			return;
-		t->state = MV_ST_TAKE;
+		acted_after(t);
 	} else {
 		if (act(t, result, step))
 			return;
@@ -498,8 +481,7 @@ void mv_follow_ran(struct mv_thread *t, int64_t result, struct mv_step *step)
 			step->action = MV_STOP;
 			return;
 		}
-		end_turn(t);
-		t->state = after_act(t);
+		acted(t);
 	}
 }
 

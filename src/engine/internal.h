@@ -99,7 +99,7 @@ struct mv_dest {
 
 enum mv_state {
 	MV_ST_IDLE,
-	MV_ST_PUBLISH, MV_ST_MEET, MV_ST_LOCK, MV_ST_LEAD, MV_ST_RESULT, MV_ST_COLLECT,	/* leader */
+	MV_ST_PUBLISH, MV_ST_MEET, MV_ST_LOCK, MV_ST_LEAD, MV_ST_ORDER, MV_ST_RESULT, MV_ST_COLLECT,	/* leader */
 	MV_ST_HOLD,
 	MV_ST_SIGNAL,								/* leader: publishing a signal */
 	MV_ST_EXEC,								/* leader: publishing a successful exec */
@@ -166,6 +166,12 @@ struct mv_thread {
 	struct mv_history history[MV_HISTORY_SLOTS];
 };
 
+/* What is remembered of the call at hand, or of the last one. */
+static inline struct mv_history *mv_latest(struct mv_thread *t)
+{
+	return &t->history[(t->ncalls - 1) % MV_HISTORY_SLOTS];
+}
+
 /*
  * The irregular part of a call.  Every function may be NULL.  "act" functions are little step machines: called with
  * t->step == 0 first, then after every kernel call they asked for with its result in last.  They fill step with MV_RUN or
@@ -210,16 +216,12 @@ struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset);
 void mv_set_unref(struct mv_run *run, struct mv_set *set);
 void mv_set_drop(struct mv_run *run, struct mv_set *set);	/* one that nobody else has seen */
 
-/* ---- lookup.c ---- */
+/* ---- gather.c ---- */
 /* Bytes that the kernel reads of a node or CPU mask whose size argument is n: it takes one bit off. */
 static inline uint64_t mv_mask_bytes(uint64_t n)
 {
 	return n ? (n - 1) / 64 * 8 + ((n - 1) % 64 ? 8 : 0) : 0;
 }
-const struct mv_desc *mv_lookup(const struct mv_call *call);	/* NULL: no such call */
-bool mv_operand_there(const struct mv_operand *o, const uint64_t args[MV_NARGS]);
-
-/* ---- gather.c ---- */
 /* The argument that an operand's length refers to, as wide as the kernel takes it. */
 uint64_t mv_length_arg(const struct mv_thread *t, const struct mv_operand *o);
 /* Bits of an fd_set that count: the kernel looks no further than the process's descriptors go. */
@@ -274,7 +276,11 @@ static inline bool mv_ask_own(struct mv_thread *t, struct mv_step *step)
 	step->call = t->call;
 	return true;
 }
-/* Follower: make a placeholder at descriptor want; a step machine that starts when *at is 0.  False when it is done. */
+
+/* ---- numbers.c: step machines of a follower that start when *at is 0; false when they are done, or the run has ended ---- */
+/* Make a placeholder at descriptor want. */
 bool mv_plant(struct mv_thread *t, uint64_t *at, int want, bool cloexec, int64_t last, struct mv_step *step);
+/* Move a descriptor that was made at number from, as the lowest that was free, to want. */
+bool mv_renumber(struct mv_thread *t, uint64_t *at, int from, int want, int64_t last, struct mv_step *step);
 
 #endif

@@ -17,13 +17,16 @@ static bool ordered(const struct mv_thread *t)
 	return t->desc->flags & (MV_DESC_ORD_MM | MV_DESC_ORD_FD | MV_DESC_ORD_PROC);
 }
 
-/* Calls that change shared state at once run one at a time; those that may block take their place when they return. */
+/*
+ * Calls that change shared state at once run one at a time.  Those that may block run beside them, and take their place
+ * in the order when they have returned: behind the call that runs now, which may have made what they have found.
+ */
 static bool lock(struct mv_thread *t)
 {
 	struct mv_procset *ps = t->process->procset;
 	uint32_t nobody = 0;
 
-	if (!ordered(t) || t->desc->flags & MV_DESC_BLOCKS)
+	if (!ordered(t))
 		return true;
 	if (!__atomic_compare_exchange_n(&ps->owner, &nobody, t->tid, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
@@ -69,6 +72,7 @@ static bool publish_enter(struct mv_thread *t)
 		__builtin_memcpy(payload, b->bytes, n);
 	}
 	t->seq = commit(t);
+	mv_latest(t)->seq = t->seq;
 	return true;
 }
 
@@ -173,7 +177,7 @@ static void finished(struct mv_thread *t)
 		t->flags |= MV_REC_HOLD;
 	if (!is_error(t->result) && hook(t)->collect)
 		hook(t)->collect(t);
-	t->state = MV_ST_RESULT;
+	t->state = MV_ST_ORDER;
 }
 
 static bool publish_signal(struct mv_thread *t)
@@ -215,6 +219,7 @@ struct mv_word *mv_lead_waits(const struct mv_thread *t)
 
 	switch (t->state) {
 	case MV_ST_LOCK:
+	case MV_ST_ORDER:
 		return &t->process->procset->unlocks;
 	case MV_ST_MEET:
 	case MV_ST_HOLD:
@@ -242,12 +247,17 @@ void mv_lead(struct mv_thread *t, struct mv_step *step)
 			t->state = MV_ST_LOCK;
 			break;
 		case MV_ST_LOCK:
-			if (!lock(t))
+			if (!(t->desc->flags & MV_DESC_BLOCKS) && !lock(t))
 				return;
 			t->state = MV_ST_LEAD;
 			if (act(t, 0, step))
 				return;
 			finished(t);
+			break;
+		case MV_ST_ORDER:
+			if (t->desc->flags & MV_DESC_BLOCKS && !lock(t))
+				return;
+			t->state = MV_ST_RESULT;
 			break;
 		case MV_ST_RESULT:
 			if (!publish_result(t))

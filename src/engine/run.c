@@ -463,7 +463,8 @@ bool mv_thread_behind(const struct mv_thread *t)
 	return t->variant && mv_stream_next(t->stream, t->variant - 1, &payload);
 }
 
-static void absent(struct mv_run *run, const struct mv_set *set, unsigned variant, const struct mv_call *call, const char *text)
+static void absent(struct mv_run *run, const struct mv_set *set, unsigned variant, const struct mv_call *call, uint64_t seq,
+		   const char *text)
 {
 	struct mv_verdict *v = mv_verdict_begin(run);
 	const struct mv_record *rec;
@@ -476,8 +477,10 @@ static void absent(struct mv_run *run, const struct mv_set *set, unsigned varian
 	v->variant = variant;
 	v->set = set->tid;
 	v->leader_call = v->variant_call = *call;
+	v->seq = seq;
 	rec = mv_stream_next((const struct mv_stream *)(set + 1), variant - 1, &payload);
 	if (rec && rec->kind == MV_REC_ENTER) {
+		v->seq = mv_stream_tail((const struct mv_stream *)(set + 1), variant - 1);
 		v->leader_call.nr = rec->nr;
 		__builtin_memcpy(v->leader_call.args, mv_record_args(rec), sizeof(rec->args));
 	}
@@ -487,7 +490,7 @@ static void absent(struct mv_run *run, const struct mv_set *set, unsigned varian
 
 void mv_thread_absent(struct mv_thread *t, const char *text)
 {
-	absent(t->run, t->set, t->variant, &t->call, text);
+	absent(t->run, t->set, t->variant, &t->call, mv_latest(t)->seq, text);
 }
 
 void mv_set_absent(struct mv_run *run, uint64_t offset, unsigned variant, const struct mv_call *call, const char *text)
@@ -495,7 +498,7 @@ void mv_set_absent(struct mv_run *run, uint64_t offset, unsigned variant, const 
 	const struct mv_set *s = set_at(run, offset);
 
 	if (s && variant)
-		absent(run, s, variant, call, text);
+		absent(run, s, variant, call, 0, text);
 }
 
 struct mv_mm *mv_process_mm(struct mv_process *p)

@@ -6,7 +6,8 @@
 static const char *const states[] = {
 	[MV_ST_IDLE] = "between calls",
 	[MV_ST_PUBLISH] = "publish the call", [MV_ST_MEET] = "wait for all to arrive", [MV_ST_LOCK] = "wait for an exclusive call",
-	[MV_ST_LEAD] = "run the call", [MV_ST_RESULT] = "publish the result", [MV_ST_COLLECT] = "publish the outputs",
+	[MV_ST_LEAD] = "run the call", [MV_ST_ORDER] = "wait for its place in the order",
+	[MV_ST_RESULT] = "publish the result", [MV_ST_COLLECT] = "publish the outputs",
 	[MV_ST_HOLD] = "wait for all to have acted", [MV_ST_SIGNAL] = "publish a signal", [MV_ST_EXEC] = "publish an exec",
 	[MV_ST_FETCH] = "fetch the call", [MV_ST_AWAIT] = "fetch the result", [MV_ST_TURN] = "wait for its turn",
 	[MV_ST_FOLLOW] = "act on the call", [MV_ST_REPLICATE] = "fetch the outputs", [MV_ST_AFTER] = "act on the outputs",

@@ -144,7 +144,7 @@ void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *s
 
 static void remember_result(struct mv_thread *t, int64_t result)
 {
-	struct mv_history *h = &t->history[(t->ncalls - 1) % MV_HISTORY_SLOTS];
+	struct mv_history *h = mv_latest(t);
 
 	h->result = result;
 	h->done = true;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <multivar/multivar.h>
 
 /* Who executes a call (design.md section 5). */
 enum mv_class {
@@ -187,5 +188,10 @@ extern const struct mv_desc mv_table[MV_TABLE_SIZE];
 extern const struct mv_desc mv_pseudo_table[MV_PSEUDO_END - MV_PSEUDO_BASE];
 extern const struct mv_struct mv_structs[];
 extern const unsigned mv_nstructs;
+
+/* The row of this call: its selector's, if the selector has one of its own.  NULL: no such call. */
+const struct mv_desc *mv_lookup(const struct mv_call *call);
+/* Does the operand's condition hold? */
+bool mv_operand_there(const struct mv_operand *o, const uint64_t args[MV_NARGS]);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Words for calls, results and verdicts, made from the system-call table.
+ * Words for calls and results, made from the system-call table.
  *
  * Functions that take (text, size) write a NUL-terminated string of less than size bytes (size > 0), cut if need be,
  * and return text.  Control characters never get through: what a program chose (paths, names) may end on a terminal.
@@ -15,6 +15,8 @@
 
 /* "openat(AT_FDCWD, 0x7f0012345678, 0)".  name is used instead of the table's if it is not NULL and not empty. */
 char *mv_describe_call(const struct mv_call *call, const char *name, char *text, size_t size);
+/* "write(1, ..., 18)": a call as it was compared; what is not compared as a number is not known. */
+char *mv_describe_compared(const struct mv_call *call, char *text, size_t size);
 /* "write(1, ...)": small scalars up to the first argument that is none, or to argument index stop (>= 6: no limit). */
 char *mv_describe_brief(const struct mv_call *call, unsigned stop, char *text, size_t size);
 /* "3", "0x7f0012345678", "-ENOENT". */
@@ -27,11 +29,7 @@ char *mv_describe_text(const char *in, bool ascii, char *text, size_t size);
 /* How many arguments the call has (6 when the table does not know it), and whether one of them is an address. */
 unsigned mv_call_nargs(const struct mv_call *call);
 bool mv_call_arg_is_address(const struct mv_call *call, unsigned arg);
-
-/* Index into leader_bytes and variant_bytes of the first difference; known if there is none. */
-unsigned mv_verdict_first_byte(const struct mv_verdict *v);
-/* "divergence", "unsupported", "failure", "none"; "bytes", "argument" ...: names for machines. */
-const char *mv_verdict_kind_name(uint32_t kind);
-const char *mv_difference_name(uint32_t difference);
+/* Is the argument's value compared as it is? */
+bool mv_call_arg_is_compared(const struct mv_call *call, unsigned arg);
 
 #endif

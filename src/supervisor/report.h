@@ -54,6 +54,7 @@ struct mv_report {
 	char policy[64];
 	unsigned variants;
 	struct mv_verdict verdict;
+	bool leader_call_gone;		/* not among the leader's last calls: verdict.leader_call is as it was compared */
 	unsigned nsnapshots;
 	struct mv_snapshot *snapshots;	/* malloc()ed; the leader's first */
 };
@@ -65,14 +66,6 @@ struct mv_report {
 int mv_snapshot_take(pid_t host_tid, struct mv_snapshot *out);
 void mv_snapshot_free(struct mv_snapshot *s);
 void mv_report_free(struct mv_report *r);	/* frees what it points to, not r */
-
-/*
- * The first line, without newline and without "mvarmor: " in front, e.g.
- *   divergence: write(1, ...): argument 2 differs at byte 17 (leader 0x41, variant 1 0x42)
- *   unsupported: io_uring_setup(...): not implemented
- * Returns text.
- */
-char *mv_verdict_line(const struct mv_verdict *v, char *text, size_t size);
 
 /* The whole report as text (first line first); colour if colour is true. */
 void mv_report_text(FILE *out, const struct mv_report *r, bool colour);

@@ -5,6 +5,7 @@
 #include "engine/table.h"
 #include "supervisor/describe.h"
 #include "supervisor/report.h"
+#include "supervisor/verdict.h"
 
 #define FORMAT "mvarmor-report"
 #define FORMAT_VERSION 1
@@ -59,34 +60,42 @@ static json_t *bytes_value(const uint8_t *bytes, unsigned n)
 	return json_string(text);
 }
 
-static json_t *call_value(struct builder *b, const struct mv_call *call, const char *name)
+/* compared: only what the record in the stream holds is known. */
+static json_t *call_value(struct builder *b, const struct mv_call *call, const char *name, bool compared)
 {
 	json_t *o = json_object(), *args = json_array();
 	unsigned i, nargs = mv_call_nargs(call);
 	char text[256];
 
+	if (compared)
+		mv_describe_compared(call, text, sizeof(text));
+	else
+		mv_describe_call(call, name, text, sizeof(text));
+
 	set(b, o, "name", string_value(name && *name ? name : mv_call_name(call)));
 	set(b, o, "nr", json_integer(call->nr));
 	for (i = 0; i < nargs; i++)
-		append(b, args, hex_value(call->args[i]));
+		append(b, args, compared && !mv_call_arg_is_compared(call, i) ? json_null() : hex_value(call->args[i]));
 	set(b, o, "args", args);
-	set(b, o, "text", string_value(mv_describe_call(call, name, text, sizeof(text))));
+	set(b, o, "text", string_value(text));
 	return o;
 }
 
-static json_t *side_value(struct builder *b, const struct mv_call *call, uint64_t value, const uint8_t *bytes,
-			  unsigned known)
+static json_t *side_value(struct builder *b, json_t *call, uint64_t value, const uint8_t *bytes, unsigned known)
 {
 	json_t *o = json_object();
 
 	set(b, o, "value", hex_value(value));
 	set(b, o, "bytes", bytes_value(bytes, known));
-	set(b, o, "call", call_value(b, call, NULL));
+	set(b, o, "call", call);
 	return o;
 }
 
-static json_t *difference_value(struct builder *b, const struct mv_verdict *v)
+static json_t *difference_value(struct builder *b, const struct mv_report *r)
 {
+	const struct mv_verdict *v = &r->verdict;
+	json_t *leader = call_value(b, &v->leader_call, NULL, r->leader_call_gone);
+	json_t *other = call_value(b, &v->variant_call, NULL, false);
 	json_t *o = json_object();
 	unsigned first = mv_verdict_first_byte(v);
 
@@ -96,8 +105,8 @@ static json_t *difference_value(struct builder *b, const struct mv_verdict *v)
 	set(b, o, "argument", json_integer(v->arg + 1));
 	set(b, o, "offset", json_integer((json_int_t)v->offset));
 	set(b, o, "bytes_offset", json_integer(v->offset > first ? (json_int_t)(v->offset - first) : 0));
-	set(b, o, "leader", side_value(b, &v->leader_call, v->leader_value, v->leader_bytes, v->known));
-	set(b, o, "other", side_value(b, &v->variant_call, v->variant_value, v->variant_bytes, v->known));
+	set(b, o, "leader", side_value(b, leader, v->leader_value, v->leader_bytes, v->known));
+	set(b, o, "other", side_value(b, other, v->variant_value, v->variant_bytes, v->known));
 	return o;
 }
 
@@ -127,7 +136,7 @@ static json_t *history_value(struct builder *b, const struct mv_snapshot *s)
 
 	for (i = 0; i < n; i++) {
 		const struct mv_history *h = &s->history[i];
-		json_t *o = call_value(b, &h->call, s->history_name[i]);
+		json_t *o = call_value(b, &h->call, s->history_name[i], false);
 
 		if (h->done) {
 			set(b, o, "result", json_integer(h->result));
@@ -211,7 +220,7 @@ static json_t *report_value(struct builder *b, const struct mv_report *r)
 	set(b, o, "command", string_or_null(r->command));
 	set(b, o, "policy", string_or_null(r->policy));
 	set(b, o, "variants", json_integer(r->variants));
-	set(b, o, "difference", v->kind == MV_VERDICT_DIVERGENCE ? difference_value(b, v) : json_null());
+	set(b, o, "difference", v->kind == MV_VERDICT_DIVERGENCE ? difference_value(b, r) : json_null());
 	for (i = 0; i < r->nsnapshots; i++)
 		append(b, threads, thread_value(b, &r->snapshots[i]));
 	set(b, o, "threads", threads);

@@ -3,6 +3,7 @@
 #include "engine/table.h"
 #include "supervisor/describe.h"
 #include "supervisor/report.h"
+#include "supervisor/verdict.h"
 
 struct page {
 	FILE *out;
@@ -167,6 +168,20 @@ static void one_call(const struct page *p, const char *who, const struct mv_call
 	}
 }
 
+/* What its record in the stream holds. */
+static void forgotten_call(const struct page *p, const struct mv_call *call)
+{
+	const struct mv_snapshot *leader = snapshot_of(p->r, true);
+	char text[256];
+
+	fprintf(p->out, "  %-10s %s\n", "leader", mv_describe_compared(call, text, sizeof(text)));
+	if (leader)
+		fprintf(p->out, "  %-10s   as compared: it is not among the leader's last %u calls any more\n", "",
+			leader->nhistory);
+	else
+		fprintf(p->out, "  %-10s   as compared: the leader's thread has ended\n", "");
+}
+
 static void calls(const struct page *p)
 {
 	const struct mv_verdict *v = &p->r->verdict;
@@ -174,7 +189,10 @@ static void calls(const struct page *p)
 
 	snprintf(name, sizeof(name), "variant %u", v->variant);
 	heading(p, "calls");
-	one_call(p, "leader", &v->leader_call, snapshot_of(p->r, true));
+	if (p->r->leader_call_gone)
+		forgotten_call(p, &v->leader_call);
+	else
+		one_call(p, "leader", &v->leader_call, snapshot_of(p->r, true));
 	if (v->difference == MV_DIFF_ABSENT)
 		fprintf(p->out, "  %-10s did not arrive\n", name);
 	else

@@ -13,6 +13,7 @@
 #include "frontend/frontend.h"
 #include "report.h"
 #include "supervisor.h"
+#include "verdict.h"
 
 static const struct mv_frontend *const frontends[] = { &mv_frontend_ptrace, &mv_frontend_inproc };
 

@@ -202,6 +202,22 @@ def print_at_random():
 
 
 @case
+def late_for_signal():
+    """A signal that the leader took when the follower was still before the last call: it is told when it comes there.  Which
+    variant is late is a matter of the seed."""
+    for seed in range(1, 9):
+        run([program("late_for_signal"), "1"], "--seed", str(seed), timeout=10).must(0, out="caught\n")
+
+
+@case
+def busy_for_signals():
+    """Signals that the leader takes while the follower makes the calls that the leader has made: none of them makes it deaf to
+    those that come when it makes no more calls."""
+    for seed in range(1, 5):
+        run([program("late_for_signal"), "20", "10000"], "--seed", str(seed), "--ring", "32768", timeout=20).must(0, out="caught\n")
+
+
+@case
 def divergence_status():
     run([program("print_address")], "--divergence-status", "99").must(99, "divergence: write")
 
@@ -215,6 +231,42 @@ def report_json():
         raise Wrong(f"report says {report['kind']}, {report['line']}")
     if len(report["threads"]) != 2:
         raise Wrong(f"{len(report['threads'])} threads in the report")
+
+
+def diverge_ahead(more):
+    """Let the leader make that many calls after the one that differs; the report's text, and the leader's call in its JSON."""
+    for seed in range(1, 41):
+        r = run([program("run_ahead"), str(more)], "--seed", str(seed), "--report", "report.json")
+        if r.status == 0:
+            continue    # both variants in the same half
+        r.must(86, r"divergence: write\(99, \.\.\.\): argument 2 differs at byte 0")
+        with open("report.json") as f:
+            report = json.load(f)
+        ahead = [c for t in report["threads"] if t["leader"] for c in t["history"] if c["name"] == "write"]
+        if ahead and int(ahead[-1]["args"][2], 0) == 4 + more:
+            return r.log, report["difference"]["leader"]["call"]
+    raise Wrong("the leader ran ahead with none of the seeds")
+
+
+@case
+def run_ahead():
+    """The report shows the leader's call that the follower disagreed with, whatever calls like it the leader has made since."""
+    log, call = diverge_ahead(3)
+    if not re.search(r"\n  leader     write\(99, 0x[0-9a-f]{4,}, 4\)\n.*in \[stack\].*\n  variant 1  write\(99, 0x[0-9a-f]{4,}, 4\)\n", log):
+        raise Wrong(f"not side by side:\n{log[:1500]}")
+    if call["args"][2] != "0x4" or int(call["args"][1], 0) < 2:
+        raise Wrong(f"JSON has {call}")
+
+
+@case
+def run_far_ahead():
+    """When the leader has made too many calls since, what was compared is shown, and nothing is made up for the rest."""
+    log, call = diverge_ahead(40)
+    if not re.search(r"\n  leader     write\(99, \.\.\., 4\)\n +as compared: it is not among the leader's last 16 calls any more\n"
+                     r"  variant 1  write\(99, 0x[0-9a-f]{4,}, 4\)\n", log):
+        raise Wrong(f"not as compared:\n{log[:1500]}")
+    if call["args"] != ["0x63", None, "0x4"] or call["text"] != "write(99, ..., 4)":
+        raise Wrong(f"JSON has {call}")
 
 
 @case

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test: timeout=60 needs=openssl
+# test: timeout=60 needs=openssl layouts
 # openssl: digests, ciphers both ways, keys, signatures, a certificate.
 # What OpenSSL 3 draws from its random generator differs between variants (docs/limits.md), so keys, salts and signatures
 # are fixed; the key of the certificate was thrown away.

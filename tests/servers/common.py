@@ -38,10 +38,18 @@ def wait_for(what, condition, seconds=15):
     return fail(f"{what}: not within {seconds} s")
 
 
+def reported():
+    """Has mvarmor said anything?  Another server's run would overwrite it."""
+    log = PREFIX[PREFIX.index("-o") + 1] if "-o" in PREFIX else None
+    return log and os.path.exists(log) and os.path.getsize(log)
+
+
 class Server:
     """One server process; used in a with statement, so that it is gone at the end whatever happens."""
 
     def __init__(self, argv, port):
+        if reported():
+            fail("an earlier server has ended with a report")
         self.port = port
         self.process = subprocess.Popen(PREFIX + argv, stdin=subprocess.DEVNULL, stdout=open("server.out", "wb"),
                                         stderr=subprocess.STDOUT)
@@ -51,6 +59,12 @@ class Server:
         return self
 
     def __exit__(self, *exception):
+        if exception[0] and PREFIX:
+            # What went wrong may be that mvarmor has stopped the server: let it write its report.
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                pass
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()

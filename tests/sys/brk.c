@@ -1,4 +1,5 @@
 /* brk and sbrk: growth, contents, shrinking, refusal, and malloc on top. */
+/* test: layouts */
 #include "check.h"
 
 int main(void)

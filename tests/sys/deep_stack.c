@@ -1,4 +1,5 @@
 /* The stack grows to megabytes; a frame jumps over pages; threads have their own. */
+/* test: layouts */
 #include <pthread.h>
 #include "check.h"
 

@@ -1,4 +1,5 @@
 /* Bad pointers are EFAULT, for the program as for the kernel; nothing else happens. */
+/* test: layouts */
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include "check.h"

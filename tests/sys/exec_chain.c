@@ -1,4 +1,5 @@
 /* exec of oneself thirty times: the process stays the same, its descriptors and children too. */
+/* test: layouts */
 #include "check.h"
 
 int main(int argc, char **argv)

@@ -1,4 +1,5 @@
 /* Scripts: #! with an argument, a script that starts a script, a script as interpreter's argument, arguments with spaces. */
+/* test: layouts */
 #include "check.h"
 
 static void make(const char *name, const char *text)

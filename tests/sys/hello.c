@@ -1,5 +1,5 @@
 /* Built in every way an executable can be: PIE, non-PIE, static, static-PIE; with a thread, a fork and a time. */
-/* test: n1 */
+/* test: n1 layouts */
 #include <pthread.h>
 #include "check.h"
 

@@ -1,4 +1,5 @@
 /* mmap, munmap, mprotect, madvise: contents, holes, errors, fixed placement over one's own mapping. */
+/* test: layouts */
 #include "check.h"
 
 int main(void)

@@ -1,4 +1,5 @@
 /* Files mapped private and shared read-only, after writes through the descriptor, after close and unlink. */
+/* test: layouts */
 #include "check.h"
 
 int main(void)

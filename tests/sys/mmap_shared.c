@@ -1,4 +1,5 @@
 /* Anonymous shared memory seen by parent and child; private memory is not. */
+/* test: layouts */
 #include "check.h"
 
 int main(void)

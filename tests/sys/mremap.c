@@ -1,4 +1,5 @@
 /* mremap: growing in place or not, shrinking, fixed targets, errors. */
+/* test: layouts */
 #include "check.h"
 
 int main(void)

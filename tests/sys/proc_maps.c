@@ -1,4 +1,5 @@
 /* /proc/self/maps and what reads it: the stack, the heap and the code are where the program finds them. */
+/* test: layouts */
 #include <elf.h>
 #include <pthread.h>
 #include <sys/auxv.h>

@@ -1,4 +1,5 @@
 /* What /proc says about the program is about the program: exe, comm, cmdline, fd, stat, status. */
+/* test: layouts */
 #include <sys/prctl.h>
 #include "check.h"
 

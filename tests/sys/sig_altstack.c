@@ -1,4 +1,5 @@
 /* sigaltstack: handlers run on it, overflow of the real stack is survived, state is reported. */
+/* test: layouts */
 #include <setjmp.h>
 #include <sys/resource.h>
 #include "check.h"

@@ -1,4 +1,5 @@
 /* Faults handled: fix the page and return, look at si_addr, skip an instruction through the context; SIGFPE, SIGILL, SIGTRAP. */
+/* test: layouts */
 #include <ucontext.h>
 #include "check.h"
 

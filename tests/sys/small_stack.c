@@ -1,4 +1,5 @@
 /* A program started with a stack of 64 KiB. */
+/* test: layouts */
 #include <sys/resource.h>
 #include "check.h"
 

@@ -1,4 +1,5 @@
 /* vfork: the parent waits, memory is shared, a failed exec is seen by the parent, a good one runs. */
+/* test: layouts */
 #include "check.h"
 
 static volatile int shared;

@@ -109,6 +109,29 @@ static void *map(size_t size)
 	return p;
 }
 
+static void start_run(struct sim *s)
+{
+	s->run = mv_run_new(s->arena, s->arena_size, &s->config);
+	assert_non_null(s->run);
+	mv_run_usage(s->run, &s->arena_used, &s->arena_size);
+}
+
+static void start_threads(struct sim *s)
+{
+	for (unsigned i = 0; i < s->config.variants; i++) {
+		s->t[i] = mv_thread_root(s->run, i, SIM_TID, &sim_ops, &s->task[i]);
+		assert_non_null(s->t[i]);
+		/* Sets of descriptors are looked at as far as descriptors go. */
+		assert_int_equal(mv_process_fd(mv_thread_process(s->t[i]), 2000, 1), 0);
+	}
+}
+
+void sim_start(struct sim *s)
+{
+	start_run(s);
+	start_threads(s);
+}
+
 struct sim *sim_new(const struct sim_options *o)
 {
 	struct sim *s = calloc(1, sizeof(*s));
@@ -127,19 +150,13 @@ struct sim *sim_new(const struct sim_options *o)
 		s->policy.deny_errno[i] = 1;
 	s->arena_size = o->arena;
 	s->arena = map(s->arena_size);
-	s->run = mv_run_new(s->arena, s->arena_size, &s->config);
-	assert_non_null(s->run);
-	mv_run_usage(s->run, &s->arena_used, &s->arena_size);
 	for (unsigned i = 0; i < o->variants; i++) {
 		s->task[i] = (struct sim_task){ .sim = s, .variant = i };
 		s->mem[i] = map(SIM_SIZE);
-		if (!o->no_threads) {
-			s->t[i] = mv_thread_root(s->run, i, SIM_TID, &sim_ops, &s->task[i]);
-			assert_non_null(s->t[i]);
-			/* Sets of descriptors are looked at as far as descriptors go. */
-			assert_int_equal(mv_process_fd(mv_thread_process(s->t[i]), 2000, 1), 0);
-		}
 	}
+	start_run(s);
+	if (!o->no_threads)
+		start_threads(s);
 	return s;
 }
 
@@ -221,6 +238,49 @@ struct mv_step sim_signal(struct mv_thread *t, int sig, enum mv_signal_when when
 	memset(info, sig, sizeof(info));
 	mv_signal(t, sig, info, when, result, &step);
 	return step;
+}
+
+void sim_leads(struct sim *s, struct mv_call call, int64_t result)
+{
+	struct mv_step step = sim_enter(s->t[0], call);
+
+	sim_expect_run(&step, call.nr);
+	step = sim_exit(s->t[0], result);
+	sim_expect_done(&step, result);
+}
+
+void sim_follows(struct sim *s, struct mv_call call, int64_t result)
+{
+	struct mv_step step = sim_enter(s->t[1], call);
+
+	sim_expect_done(&step, result);
+}
+
+struct mv_thread *sim_child(struct sim *s, unsigned v, uint32_t tid)
+{
+	struct mv_thread *t = mv_thread_child(s->t[v], tid, &s->task[v]);
+
+	assert_non_null(t);
+	assert_int_equal(mv_thread_tid(t), tid);
+	assert_int_equal(mv_thread_variant(t), v);
+	return t;
+}
+
+void sim_clone_both(struct sim *s, struct mv_call call, uint32_t tid, struct mv_thread *children[2])
+{
+	struct mv_step step = sim_enter(s->t[0], call);
+
+	sim_expect_run(&step, call.nr);
+	assert_int_equal(step.child_tid, 0);
+	step = sim_exit(s->t[0], tid);
+	sim_expect_done(&step, tid);
+	children[0] = sim_child(s, 0, tid);
+	step = sim_enter(s->t[1], call);
+	sim_expect_run(&step, call.nr);
+	assert_int_equal(step.child_tid, tid);
+	step = sim_exit(s->t[1], tid);
+	sim_expect_done(&step, tid);
+	children[1] = sim_child(s, 1, tid);
 }
 
 void sim_expect(const struct mv_step *step, enum mv_action action)

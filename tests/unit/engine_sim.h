@@ -25,6 +25,11 @@
 #define AT(offset) (SIM_POINTER + (offset))
 #define SIM_POINTER 0x4000000000000000ull
 #define CALL(nr, ...) ((struct mv_call){ (nr), { __VA_ARGS__ } })
+#define OUT 0x10000			/* where tests let calls write to */
+
+/* Results that the kernel keeps to itself. */
+#define ERESTARTSYS 512
+#define ERESTARTNOINTR 513
 
 struct sim;
 
@@ -62,6 +67,8 @@ struct sim_options {
 extern const struct sim_options sim_defaults;
 
 struct sim *sim_new(const struct sim_options *options);
+/* Make the run and the root threads: for tests that have set no_threads to change s->policy first. */
+void sim_start(struct sim *s);
 /* Ends all root threads and checks that nothing is left, neither of memory nor of the arena. */
 void sim_free(struct sim *s);
 
@@ -86,6 +93,15 @@ struct mv_step sim_exit(struct mv_thread *t, int64_t result);
 struct mv_step sim_retry(struct mv_thread *t);
 /* A signal of the leader; its siginfo is full of the signal's number. */
 struct mv_step sim_signal(struct mv_thread *t, int sig, enum mv_signal_when when, int64_t result);
+
+/* The leader makes the call: is told to run it, and gets its own result.  The first follower gets the leader's. */
+void sim_leads(struct sim *s, struct mv_call call, int64_t result);
+void sim_follows(struct sim *s, struct mv_call call, int64_t result);
+
+/* The child that variant's root thread has just made. */
+struct mv_thread *sim_child(struct sim *s, unsigned variant, uint32_t tid);
+/* Both variants make a child with that call. */
+void sim_clone_both(struct sim *s, struct mv_call call, uint32_t tid, struct mv_thread *children[2]);
 
 void sim_expect_run(const struct mv_step *step, uint32_t nr);
 void sim_expect_done(const struct mv_step *step, int64_t result);

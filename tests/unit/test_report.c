@@ -1,4 +1,4 @@
-/* Verdict lines, text and JSON reports, and the snapshot of a real stopped process. */
+/* Verdict lines, text and JSON reports. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,13 +12,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include "engine/table.h"
 #include "supervisor/describe.h"
 #include "supervisor/report.h"
+#include "supervisor/verdict.h"
 
 static const struct mv_call write_call = { __NR_write, { 1, 0x7f0000001000, 18 } };
 static const struct mv_call read_call = { __NR_read, { 0, 0x7f0000002000, 4096 } };
@@ -181,6 +178,10 @@ static void call_formats(void **state)
 	assert_string_equal(mv_describe_result(&read_call, -512, text, sizeof(text)), "-ERESTARTSYS");
 	assert_string_equal(mv_describe_signal(99, text, sizeof(text)), "signal 99");
 	assert_string_equal(mv_describe_call(&mmap_call, NULL, text, sizeof(text)), "mmap(0x0, 4096, 3, 34, -1, 0)");
+	assert_string_equal(mv_describe_compared(&write_call, text, sizeof(text)), "write(1, ..., 18)");
+	assert_string_equal(mv_describe_compared(&dup, text, sizeof(text)), "fcntl(7, F_DUPFD, 10)");
+	/* The mode counts only if a file may be made. */
+	assert_string_equal(mv_describe_compared(&open, text, sizeof(text)), "openat(AT_FDCWD, ..., 0x80000, ...)");
 	assert_true(mv_call_arg_is_address(&write_call, 1));
 	assert_true(mv_call_arg_is_address(&read_call, 1));
 	assert_false(mv_call_arg_is_address(&write_call, 0));
@@ -245,8 +246,8 @@ static struct mv_report full_report(void)
 		strcpy(s->program, "/bin/prog");
 		s->regs.rip = base + 0x10;
 		s->nhistory = 2;
-		s->history[0] = (struct mv_history){ read_call, -EAGAIN, true };
-		s->history[1] = (struct mv_history){ write_call, 0, false };
+		s->history[0] = (struct mv_history){ read_call, -EAGAIN, true, 1 };
+		s->history[1] = (struct mv_history){ write_call, 0, false, 2 };
 		strcpy(s->history_name[0], "read");
 		s->nframes = 2;
 		s->frames[0] = (struct mv_frame){ base + 0x10, strdup("put"), 0x10, strdup("/lib/libc.so.6"), 0x14010 };
@@ -292,6 +293,39 @@ static void text_full(void **state)
 	free(text);
 	text = text_of(&r, true);
 	assert_memory_equal(text, "\033[1;31mmvarmor: divergence: ", strlen("\033[1;31mmvarmor: divergence: "));
+	free(text);
+	mv_report_free(&r);
+}
+
+/* The leader's call is known from its record only. */
+static void text_and_json_of_a_forgotten_call(void **state)
+{
+	static const char told[] = "  leader     write(1, ..., 18)\n"
+		"               as compared: it is not among the leader's last 2 calls any more\n  variant 1  write(1, 0x";
+	struct mv_report r = full_report();
+	json_t *o, *call, *args;
+	char *text;
+
+	(void)state;
+	r.leader_call_gone = true;
+	r.verdict.leader_call.args[1] = 1;
+	text = text_of(&r, false);
+	if (!strstr(text, told))
+		fail_msg("no \"%s\" in:\n%s", told, text);
+	free(text);
+	o = json_of(&r);
+	call = json_object_get(json_object_get(json_object_get(o, "difference"), "leader"), "call");
+	assert_string_equal(string_at(call, "text"), "write(1, ..., 18)");
+	args = json_object_get(call, "args");
+	assert_string_equal(json_string_value(json_array_get(args, 0)), "0x1");
+	assert_true(json_is_null(json_array_get(args, 1)));
+	assert_string_equal(json_string_value(json_array_get(args, 2)), "0x12");
+	json_decref(o);
+	mv_snapshot_free(&r.snapshots[0]);
+	r.snapshots[0] = r.snapshots[1];
+	r.nsnapshots = 1;
+	text = text_of(&r, false);
+	assert_non_null(strstr(text, "as compared: the leader's thread has ended\n"));
 	free(text);
 	mv_report_free(&r);
 }
@@ -378,175 +412,6 @@ static void json_to_full_disk(void **state)
 		skip();
 }
 
-/* ---- snapshots ---- */
-
-/* Not static, so that they have names in .dynsym or .symtab; the volatile keeps the calls from becoming jumps. */
-int report_test_inner(int n);
-int report_test_outer(int n);
-volatile int report_test_sink;
-
-__attribute__((noinline)) int report_test_inner(int n)
-{
-	raise(SIGSTOP);
-	report_test_sink = n;
-	return report_test_sink + 1;
-}
-
-__attribute__((noinline)) int report_test_outer(int n)
-{
-	report_test_sink = report_test_inner(n + 1);
-	return report_test_sink + 1;
-}
-
-/* Where a call through a bad pointer leads to: no code. */
-__attribute__((noinline)) static int jump_wild(int n)
-{
-	int (*volatile wild)(int) = (int (*)(int))(uintptr_t)0x41414141;
-
-	report_test_sink = wild(n);
-	return report_test_sink + 1;
-}
-
-static pid_t traced_child(int (*function)(int), int expected_signal)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)
-			function(1);
-		_exit(77);
-	}
-	assert_true(pid > 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSTOPPED(status));
-	assert_int_equal(WSTOPSIG(status), expected_signal);
-	return pid;
-}
-
-static void end_child(pid_t pid)
-{
-	struct user_regs_struct regs;
-	int status;
-
-	/* It must still be stopped and ours, so that the snapshot has neither resumed nor detached it. */
-	assert_int_equal(ptrace(PTRACE_GETREGS, pid, NULL, &regs), 0);
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-}
-
-static int frame_of(const struct mv_snapshot *s, const char *symbol)
-{
-	unsigned i;
-
-	for (i = 0; i < s->nframes; i++)
-		if (s->frames[i].symbol && !strcmp(s->frames[i].symbol, symbol))
-			return (int)i;
-	return -1;
-}
-
-static void snapshot_nested(void **state)
-{
-	pid_t pid = traced_child(report_test_outer, SIGSTOP);
-	struct mv_snapshot s;
-	char self[sizeof(s.program)] = "";
-	unsigned i, code = 0;
-	int inner, outer;
-
-	(void)state;
-	assert_int_equal(mv_snapshot_take(pid, &s), 0);
-	end_child(pid);
-	assert_int_equal(s.host_tid, pid);
-	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
-	assert_string_equal(s.program, self);
-	inner = frame_of(&s, "report_test_inner");
-	outer = frame_of(&s, "report_test_outer");
-	assert_true(inner > 0);		/* below raise() */
-	assert_int_equal(outer, inner + 1);
-	assert_true(frame_of(&s, "main") > outer);
-	assert_int_equal(s.frames[0].pc, s.regs.rip);
-	assert_int_equal(s.frames[inner].pc, (uintptr_t)report_test_inner + s.frames[inner].offset);
-	assert_string_equal(s.frames[inner].module, self);
-	assert_non_null(strstr(s.frames[0].module, "libc"));
-	assert_non_null(s.frames[0].symbol);
-	for (i = 0; i < s.nregions; i++)
-		code += s.regions[i].perms[2] == 'x' && (uintptr_t)report_test_inner >= s.regions[i].start &&
-			(uintptr_t)report_test_inner < s.regions[i].end;
-	assert_int_equal(code, 1);
-	mv_snapshot_free(&s);
-}
-
-static void snapshot_without_vdso(void **state)
-{
-	pid_t pid;
-	struct mv_snapshot s;
-	unsigned i;
-
-	(void)state;
-	pid = traced_child(report_test_outer, SIGSTOP);
-	assert_int_equal(mv_snapshot_take(pid, &s), 0);
-	for (i = 0; i < s.nregions; i++) {
-		struct user_regs_struct regs = s.regs;
-		int status;
-
-		if (!s.regions[i].name || strcmp(s.regions[i].name, "[vdso]"))
-			continue;
-		/* Have the child unmap it, as boot does: rewind onto the syscall instruction it is stopped behind. */
-		regs.rip -= 2;
-		regs.rax = __NR_munmap;
-		regs.orig_rax = (unsigned long long)-1;
-		regs.rdi = s.regions[i].start;
-		regs.rsi = s.regions[i].end - s.regions[i].start;
-		assert_int_equal(ptrace(PTRACE_SETREGS, pid, NULL, &regs), 0);
-		assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_true(WIFSTOPPED(status));
-		assert_int_equal(ptrace(PTRACE_SETREGS, pid, NULL, &s.regs), 0);
-	}
-	mv_snapshot_free(&s);
-	assert_int_equal(mv_snapshot_take(pid, &s), 0);
-	end_child(pid);
-	for (i = 0; i < s.nregions; i++)
-		assert_false(s.regions[i].name && !strcmp(s.regions[i].name, "[vdso]"));
-	assert_true(frame_of(&s, "report_test_inner") > 0);
-	assert_true(frame_of(&s, "main") > frame_of(&s, "report_test_inner"));
-	mv_snapshot_free(&s);
-}
-
-static void snapshot_wild_jump(void **state)
-{
-	pid_t pid = traced_child(jump_wild, SIGSEGV);
-	struct mv_snapshot s;
-
-	(void)state;
-	assert_int_equal(mv_snapshot_take(pid, &s), 0);
-	end_child(pid);
-	assert_int_equal(s.frames[0].pc, 0x41414141);
-	assert_null(s.frames[0].symbol);
-	assert_null(s.frames[0].module);
-	assert_int_equal(frame_of(&s, "jump_wild"), 1);
-	assert_true(frame_of(&s, "main") > 1);
-	mv_snapshot_free(&s);
-}
-
-static void snapshot_of_nobody(void **state)
-{
-	struct mv_snapshot s;
-	pid_t pid = fork();
-
-	(void)state;
-	if (pid == 0)
-		_exit(0);
-	assert_true(pid > 0);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(mv_snapshot_take(pid, &s), 0);
-	assert_int_equal(s.nframes, 0);
-	assert_int_equal(s.nregions, 0);
-	assert_string_equal(s.program, "");
-	mv_snapshot_free(&s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -560,13 +425,10 @@ int main(void)
 		cmocka_unit_test(line_others),
 		cmocka_unit_test(call_formats),
 		cmocka_unit_test(text_full),
+		cmocka_unit_test(text_and_json_of_a_forgotten_call),
 		cmocka_unit_test(text_and_json_of_little),
 		cmocka_unit_test(json_full),
 		cmocka_unit_test(json_to_full_disk),
-		cmocka_unit_test(snapshot_nested),
-		cmocka_unit_test(snapshot_without_vdso),
-		cmocka_unit_test(snapshot_wild_jump),
-		cmocka_unit_test(snapshot_of_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -350,6 +350,21 @@ static void lock_and_turn(void **state)
 	b = sim_retry(c[1]);
 	sim_expect_run(&b, __NR_socket);
 
+	/* A call that has returned waits for the one that runs, too. */
+	b = sim_enter(c[0], CALL(__NR_accept, 9, 0, 0));
+	sim_expect_run(&b, __NR_accept);
+	a = sim_enter(s->t[0], first);
+	sim_expect_run(&a, __NR_socket);
+	b = sim_exit(c[0], 5);
+	sim_expect(&b, MV_PARK);
+	w = sleeps(s, c[0]);
+	still_asleep(s->t[0], &w);
+	a = sim_exit(s->t[0], 6);
+	sim_expect_done(&a, 6);
+	wakes(s->t[0], &w);
+	b = sim_retry(c[0]);
+	sim_expect_done(&b, 5);
+
 	/* The owner dies: the word changes, though there is nobody left to wake who sleeps on it. */
 	b = sim_enter(c[0], second);
 	sim_expect_run(&b, __NR_socket);

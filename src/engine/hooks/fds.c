@@ -20,6 +20,8 @@ static void memfd_done(struct mv_thread *t)
 
 const struct mv_hook mv_hook_memfd = { .done = memfd_done };
 
+enum { AUX_OWN, AUX_SECOND, AUX_FIRST };
+
 /* pipe, pipe2, socketpair: the two numbers are the first output. */
 static void pair_done(struct mv_thread *t)
 {
@@ -32,4 +34,29 @@ static void pair_done(struct mv_thread *t)
 		mv_fd_set(t->process->files, fds[i], (struct mv_fd){ .kind = t->desc->fdkind });
 }
 
-const struct mv_hook mv_hook_pair = { .done = pair_done };
+/* This variant's two are at the first output's place until the leader's come there. */
+static bool pair_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (!t->step)
+		return mv_ask_own(t, step);
+	t->own = last;
+	if (!is_error(last) && !mv_peek_all(t, t->call.args[t->desc->out[0].arg], &t->aux[AUX_OWN], 8))
+		mv_diverge_result(t, ERR(EFAULT));
+	return false;
+}
+
+/* The higher one first: its place may be where the other has to go.  Nobody uses a dummy: which end is where does not matter. */
+static bool pair_after(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	int32_t own[2], want[2];
+	unsigned high;
+
+	__builtin_memcpy(own, &t->aux[AUX_OWN], sizeof(own));
+	if (!mv_peek_all(t, t->call.args[t->desc->out[0].arg], want, sizeof(want)))
+		return false;
+	high = want[1] > want[0];
+	return mv_renumber(t, &t->aux[AUX_SECOND], own[1], want[high], last, step) ||
+	       mv_renumber(t, &t->aux[AUX_FIRST], own[0], want[!high], last, step);
+}
+
+const struct mv_hook mv_hook_pair = { .follow = pair_follow, .after = pair_after, .done = pair_done };

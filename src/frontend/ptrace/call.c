@@ -127,7 +127,10 @@ static void run_here(struct pt_task *t, const struct mv_step *step)
 				return;
 		}
 	}
-	pt_resume(t, PTRACE_SYSCALL, 0);
+	if (pt_in_vsyscall(t))
+		pt_vsyscall_run(t);
+	else
+		pt_resume(t, PTRACE_SYSCALL, 0);
 }
 
 /* Let it make the call that only our filter knows. */
@@ -229,6 +232,10 @@ static void done_at_entry(struct pt_task *t, struct mv_step *step)
 	if (step->sig && step->result == -EINTR && suspend_for(t, step))
 		return;
 	log_call(t, "skipped =", step->result);
+	if (pt_in_vsyscall(t) && step->result == -EFAULT) {
+		pt_resume(t, PTRACE_CONT, 0);	/* natively a fault, not an error: left to the kernel */
+		return;
+	}
 	if (!end_call(t, step->result))
 		return;
 	if (step->sig)
@@ -256,6 +263,10 @@ static void roll_back(struct pt_task *t)
 {
 	if (!need_regs(t))
 		return;
+	if (pt_in_vsyscall(t)) {
+		pt_vsyscall_roll_back(t);
+		return;
+	}
 	give_result(t, t->call.nr);
 	t->regs.orig_rax = (uint64_t)-1;
 	t->regs.rip -= 2;
@@ -513,7 +524,7 @@ void pt_on_exit(struct pt_task *t)
 	struct mv_step step = { 0 };
 	int64_t result;
 
-	if (!pt_get_result(t))
+	if (!(pt_in_vsyscall(t) ? pt_vsyscall_result(t) : pt_get_result(t)))
 		return;
 	t->at = PT_AT_EXIT;
 	result = t->result;

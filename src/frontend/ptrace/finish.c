@@ -33,13 +33,14 @@ bool pt_halt(struct pt_task *t)
 }
 
 /* The leader may have run ahead: find the call that the follower disagreed with among its last ones. */
-static void complete_verdict(struct mv_verdict *v, const struct mv_snapshot *leader)
+static bool complete_verdict(struct mv_verdict *v, const struct mv_snapshot *leader)
 {
-	for (unsigned i = leader->nhistory; i-- > 0;)
-		if (leader->history[i].call.nr == v->leader_call.nr) {
+	for (unsigned i = 0; v->seq && i < leader->nhistory; i++)
+		if (leader->history[i].seq == v->seq) {
 			v->leader_call = leader->history[i].call;
-			return;
+			return true;
 		}
+	return false;
 }
 
 void pt_look(struct pt_task *t, struct mv_snapshot *s)
@@ -54,6 +55,7 @@ void pt_snapshots(struct pt *pt)
 	struct mv_report *r = &pt->session->report;
 
 	r->verdict = *mv_run_verdict(pt->run);
+	r->leader_call_gone = r->verdict.kind == MV_VERDICT_DIVERGENCE;
 	r->snapshots = calloc(pt->nvariants, sizeof(*r->snapshots));
 	for (unsigned v = 0; r->snapshots && v < pt->nvariants; v++) {
 		struct pt_task *t = pt_task_twin(pt, v, r->verdict.set);
@@ -66,8 +68,8 @@ void pt_snapshots(struct pt *pt)
 		s->tid = t->id;
 		for (unsigned i = 0; i < s->nhistory; i++)
 			strncpy(s->history_name[i], mv_call_name(&s->history[i].call), sizeof(s->history_name[i]) - 1);
-		if (!v && r->verdict.kind == MV_VERDICT_DIVERGENCE)
-			complete_verdict(&r->verdict, s);
+		if (!v && complete_verdict(&r->verdict, s))
+			r->leader_call_gone = false;
 		r->nsnapshots++;
 	}
 }

@@ -243,9 +243,13 @@ static void dispatch(struct pt *pt, pid_t tid, int status)
 			pt_stray_take(pt, tid);
 		return;
 	}
-	if (!t)
+	if (!t) {
 		pt_stray_add(pt, tid);	/* a new thread that is faster than the event of its creation */
-	else if (status >> 16)
+		return;
+	}
+	/* Whatever it stops for takes the place of the stop that PTRACE_INTERRUPT asked for. */
+	t->interrupting = false;
+	if (status >> 16)
 		on_event(t, status >> 16, WSTOPSIG(status));
 	else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 		pt->mode->on_exit(t);

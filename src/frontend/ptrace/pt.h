@@ -68,7 +68,7 @@ enum pt_at {
 struct pt_held {		/* a signal caught in user code, waiting for the next call */
 	struct pt_held *next;
 	siginfo_t info;
-	struct timespec since;
+	uint64_t cpu;		/* what the thread had used then, in ms */
 };
 
 struct pt_task {
@@ -87,8 +87,10 @@ struct pt_task {
 	bool replaced;		/* registers of the running call are not the program's: own has those */
 	bool importing;		/* in our own call for an open file; mask is the program's */
 	uint64_t mask;
+	bool emulated;		/* in a call of the vsyscall page; its next stop is that call's exit */
+	bool rewind;		/* leaves the vsyscall page undone: put it back when its signal arrives */
 	bool suspended;		/* follower: really waits under a temporary mask for a queued signal */
-	bool interrupting;	/* PTRACE_INTERRUPT was sent */
+	bool interrupting;	/* PTRACE_INTERRUPT was sent, and no stop has come since */
 	uint32_t child_tid;
 	unsigned execs;
 	int64_t interrupted;	/* leader: ERESTART code its running call ended with, 0 = none */
@@ -208,6 +210,7 @@ bool pt_get_result(struct pt_task *t);			/* at an exit: result, ip */
 void pt_resume(struct pt_task *t, int request, int sig);
 struct pt_sigsets { uint64_t pending, blocked, ignored, caught; };
 bool pt_sigsets(pid_t tid, struct pt_sigsets *out);
+char pt_state(pid_t tid);	/* the kernel's letter: R, S, Z ...; 0 if it is gone */
 /* What a signal would do to the thread now. */
 enum pt_effect { PT_EFFECT_NOTHING, PT_EFFECT_STOP, PT_EFFECT_DELIVER };
 enum pt_effect pt_effect(const struct pt_sigsets *s, int sig);
@@ -298,7 +301,10 @@ void pt_hold(struct pt_task *t, const siginfo_t *info);
 bool pt_take_held(struct pt_task *t, uint64_t blocked, siginfo_t *info);
 /* The stop of a signal that pt_queue() has sent, or that was sent back to the kernel: puts the right siginfo in. */
 bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info);
-/* Follower: stop it if it runs outside of calls while a signal is the next thing in its stream. */
+/*
+ * Follower: stop it if it runs outside of calls while a signal is the next thing in its stream.  pt_resume() asks each time:
+ * the leader may have taken the signal when this follower was behind, and it may make no call for long.
+ */
 void pt_nudge(struct pt_task *t);
 /* Publish that the signal announced for the last call's return did not come to this thread. */
 void pt_publish_no_signal(struct pt_task *t, enum pt_at at);
@@ -307,11 +313,19 @@ bool pt_publish_held(struct pt_task *t, enum pt_at at);
 
 bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void pt_absent(struct pt_task *t, const char *text);
+/* vsyscall.c: calls of the vsyscall page; _run lets the kernel make it, _roll_back takes it back for a signal that is queued
+   next (t->own is there), and _rewind does the second half of that at the signal's delivery */
+bool pt_in_vsyscall(const struct pt_task *t);	/* at its entry, or the exit's stop is the next */
+void pt_vsyscall_run(struct pt_task *t);
+bool pt_vsyscall_result(struct pt_task *t);	/* at the exit, as pt_get_result(); -EFAULT: SIGSEGV is pending instead */
+void pt_vsyscall_roll_back(struct pt_task *t);
+void pt_vsyscall_rewind(struct pt_task *t);
 
 /* watch.c: what no stop tells of: signals held too long, followers that do not come */
 void pt_tick_fast(struct pt *pt);	/* a signal is held, or the run begins */
 void pt_tick(struct pt *pt);
-#define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's */
+uint64_t pt_cpu_time(pid_t tid);	/* of a thread, in ms */
+#define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's, in CPU time */
 
 /* stall.c: threads that have work and do not get on, for the log */
 void pt_stall_tick(struct pt *pt);

@@ -106,7 +106,7 @@ void pt_hold(struct pt_task *t, const siginfo_t *info)
 		return;
 	}
 	h->info = *info;
-	pt_now(&h->since);
+	h->cpu = pt_cpu_time(t->tid);
 	*t->held_tail = h;
 	t->held_tail = &h->next;
 	pt_tick_fast(t->pt);
@@ -131,6 +131,12 @@ static void keep_info(struct pt_task *t, const siginfo_t *info)
 		t->requeued[info->si_signo] = *info;
 }
 
+static void send_back(struct pt_task *t, const siginfo_t *info)
+{
+	keep_info(t, info);
+	syscall(SYS_tgkill, t->process->tgid, t->tid, info->si_signo);
+}
+
 /*
  * The first held signal that the thread can take now.  Those that a handler has blocked meanwhile wait in the kernel, like
  * any signal, until it returns.
@@ -144,8 +150,7 @@ bool pt_take_held(struct pt_task *t, uint64_t blocked, siginfo_t *info)
 		free(h);
 		if (!(blocked >> (info->si_signo - 1) & 1))
 			return true;
-		keep_info(t, info);
-		syscall(SYS_tgkill, t->process->tgid, t->tid, info->si_signo);
+		send_back(t, info);
 	}
 	return false;
 }
@@ -181,14 +186,37 @@ static void nudge_followers(struct pt_task *leader)
 	}
 }
 
+/*
+ * A signal for the process goes to its first thread, if that takes it; but the kernel passes over a thread that is stopped,
+ * as a traced one often is, and a handler's work in another thread is done at no certain place between the first one's calls.
+ * The thread that it should have gone to, NULL if it is right here or was sent to this one.
+ */
+static struct pt_task *passed_over(const struct pt_task *t, const siginfo_t *info)
+{
+	bool outside = info->si_code == SI_KERNEL || (info->si_code == SI_USER && info->si_pid != t->process->tgid);
+	struct pt_task *first = pt_task_find(t->pt, t->process->tgid);
+	struct pt_sigsets sets;
+
+	/* A call that has ended with it, as epoll_wait() does, was not interrupted for nothing. */
+	if (!outside || !first || first == t || t->return_ip || !pt_sigsets(first->tid, &sets) || pt_state(first->tid) == 'Z')
+		return NULL;
+	return sets.blocked >> (info->si_signo - 1) & 1 ? NULL : first;
+}
+
 static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 {
 	struct pt_sigsets sets;
 	enum pt_effect effect = pt_sigsets(t->tid, &sets) ? pt_effect(&sets, info->si_signo) : PT_EFFECT_DELIVER;
+	struct pt_task *first = passed_over(t, info);
 
 	mv_log(MV_LOG_SIGNAL, "leader: %d: signal %d arrives (code %d)", t->tid, info->si_signo, info->si_code);
 	if (effect != PT_EFFECT_DELIVER) {
 		pt_resume(t, PTRACE_CONT, info->si_signo);
+		return;
+	}
+	if (first) {
+		send_back(first, info);
+		pt_resume(t, PTRACE_CONT, 0);
 		return;
 	}
 	if (t->inject_sig) {
@@ -218,7 +246,7 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info)
 {
 	if (t->requeued && info->si_code == SI_TKILL && info->si_pid == getpid() && t->requeued[sig].si_signo &&
-	    !t->inject_sig) {
+	    t->inject_sig != sig) {
 		*info = t->requeued[sig];
 		t->requeued[sig].si_signo = 0;
 		ptrace(PTRACE_SETSIGINFO, t->tid, 0, info);
@@ -227,6 +255,7 @@ bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info)
 		return false;
 	t->inject_sig = 0;
 	t->inject.si_signo = sig;
+	pt_vsyscall_rewind(t);
 	ptrace(PTRACE_SETSIGINFO, t->tid, 0, &t->inject);
 	return true;
 }
@@ -310,9 +339,13 @@ void pt_on_stop(struct pt_task *t, int sig)
 
 	if (!t->started) {
 		t->started = true;
-		t->interrupting = false;
 		if (t->thread)
 			pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	if (t->emulated) {
+		t->emulated = false;
+		pt_on_exit(t);
 		return;
 	}
 	if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU) {
@@ -322,7 +355,6 @@ void pt_on_stop(struct pt_task *t, int sig)
 			raise(SIGSTOP);
 		return;
 	}
-	t->interrupting = false;
 	if (!pt_get_regs(t))
 		return;
 	if (t->return_ip && !mv_thread_in_call(t->thread)) {

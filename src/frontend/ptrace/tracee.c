@@ -183,6 +183,17 @@ bool pt_sigsets(pid_t tid, struct pt_sigsets *out)
 	return true;
 }
 
+char pt_state(pid_t tid)
+{
+	static const char name[] = "\nState:\t";
+	char text[4096], *p;
+
+	if (!status(tid, text, sizeof(text)))
+		return 0;
+	p = strstr(text, name);
+	return p ? p[sizeof(name) - 1] : 0;
+}
+
 enum pt_effect pt_effect(const struct pt_sigsets *s, int sig)
 {
 	uint64_t bit = 1ull << (sig - 1);

@@ -39,8 +39,7 @@ void pt_tick_fast(struct pt *pt)
 	pt->ticking_fast = true;
 }
 
-/* CPU time of a thread in ms. */
-static uint64_t cpu_time(pid_t tid)
+uint64_t pt_cpu_time(pid_t tid)
 {
 	char path[64], text[64];
 	ssize_t n;
@@ -66,11 +65,14 @@ static void stop(struct pt_task *t)
 	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
 }
 
-static bool held_too_long(struct pt_task *t)
+/*
+ * By its own time: the others can only be told between which calls it took the signal.  What is going to make a call soon must
+ * get there, however long it is kept from the CPU.  One that sleeps is in a call outside of the stream, and may never come.
+ */
+static void look_at_held(struct pt_task *t)
 {
-	if (pt_ms_since(&t->held->since) >= PT_HOLD_MS)
+	if (pt_state(t->tid) == 'S' || pt_cpu_time(t->tid) - t->held->cpu >= PT_HOLD_MS)
 		stop(t);
-	return true;
 }
 
 /* Its last call was to return with a signal, which has come at once or was taken by another thread. */
@@ -96,7 +98,7 @@ static void check_follower(struct pt_task *t, unsigned deadline)
 	if (!t->waiting) {
 		/* What the leader has used until now is more than it needed to get to the record that waits. */
 		leader = pt_task_twin(t->pt, 0, t->id);
-		t->cpu_limit = (leader ? cpu_time(leader->tid) : cpu_time(t->tid) + deadline) + deadline;
+		t->cpu_limit = (leader ? pt_cpu_time(leader->tid) : pt_cpu_time(t->tid) + deadline) + deadline;
 		t->waiting = true;
 		t->last_cpu = UINT64_MAX;
 		pt_now(&t->seen);
@@ -104,7 +106,7 @@ static void check_follower(struct pt_task *t, unsigned deadline)
 	}
 	if (pt_ms_since(&t->seen) < (long)deadline)
 		return;
-	cpu = cpu_time(t->tid);
+	cpu = pt_cpu_time(t->tid);
 	sleeps = cpu == t->last_cpu;
 	t->last_cpu = cpu;
 	if (sleeps || cpu > t->cpu_limit)
@@ -153,8 +155,9 @@ void pt_tick(struct pt *pt)
 	bool held = false;
 
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
+		held |= t->held != NULL;
 		if (t->held)
-			held |= held_too_long(t);
+			look_at_held(t);
 		else if (t->return_ip)
 			look_for_signal(t);
 		if (t->variant && deadline)
