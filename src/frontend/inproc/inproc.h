@@ -69,6 +69,7 @@ bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint6
 void in_look(struct pt_task *t, struct mv_snapshot *s);
 bool in_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void in_absent(struct pt_task *t, const char *text);
+bool in_standing(struct pt_task *t, struct mv_standing *out);
 void in_on_gone(struct pt_task *t, int sig);
 
 /* service.c */

@@ -39,6 +39,7 @@ struct pt_mode {
 	/* How far has a follower come, and is there something for it to read?  False if that is unknown. */
 	bool (*progress)(struct pt_task *t, uint64_t *moves, bool *behind);
 	void (*absent)(struct pt_task *t, const char *text);	/* a divergence: it does not come to where the leader is */
+	bool (*standing)(struct pt_task *t, struct mv_standing *out);	/* for the log; false if it is unknown */
 	void (*look)(struct pt_task *t, struct mv_snapshot *s);	/* of a stopped thread: all but ids and names */
 };
 
@@ -305,6 +306,7 @@ bool pt_publish_held(struct pt_task *t, enum pt_at at);
 
 bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void pt_absent(struct pt_task *t, const char *text);
+bool pt_standing(struct pt_task *t, struct mv_standing *out);
 
 /* watch.c: what no stop tells of: signals held too long, followers that do not come */
 void pt_tick_fast(struct pt *pt);	/* a signal is held, or the run begins */
