@@ -161,7 +161,7 @@ static int start(struct boot *b)
 	t->regs.rip = info->start;
 	t->regs.rsp = info->stack - 8;
 	t->regs.gs_base = t->inside->head = info->thread;
-	in_set_pending(t, t->held != NULL);
+	in_set_pending(t, t->held || t->inside->nudged);
 	t->regs.orig_rax = (uint64_t)-1;
 	return pt_set_regs(t) ? 0 : mv_error_set(&b->err, errno, "cannot set registers");
 }

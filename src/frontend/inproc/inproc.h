@@ -29,7 +29,7 @@ enum in_where { IN_PROGRAM, IN_MONITOR, IN_GATE };
 /* What is known of a thread besides pt_task. */
 struct in_task {
 	uint64_t set;			/* its thread set */
-	uint64_t child_set;		/* of the clone at hand */
+	uint64_t child_set, child_head;	/* of the clone at hand */
 	uint64_t head;			/* address of its struct mon_thread_head, 0 = not seen yet */
 	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
 	void *frozen;			/* the engine's state on its way over an exec */
@@ -86,7 +86,7 @@ void in_on_stop(struct pt_task *t, int sig);
 int64_t in_take(struct pt_task *t, uint64_t to);
 void in_first_stop(struct pt_task *t);	/* of a new thread */
 void in_deliver(struct pt_task *t, uint64_t delivery);
-void in_nudge(struct pt_task *leader);
+void in_nudge(struct pt_task *t);		/* a leader's followers, or a follower itself */
 void in_tick(struct pt *pt);
 void in_set_pending(struct pt_task *t, uint32_t value);
 

@@ -128,6 +128,7 @@ static void before_clone(struct pt_task *t)
 	struct pt_variant *v = &t->pt->variants[t->variant];
 
 	t->inside->child_set = t->regs.rdx;
+	t->inside->child_head = t->regs.r10;
 	t->child_tid = (uint32_t)t->regs.rsi;
 	if (!t->variant) {
 		answer(t, 0);
@@ -172,8 +173,9 @@ void in_on_clone(struct pt_task *t, pid_t child)
 		return;
 	}
 	c->id = tid;
+	c->inside->head = t->inside->child_head;
 	t->child_tid = 0;
-	t->inside->child_set = 0;
+	t->inside->child_set = t->inside->child_head = 0;
 	c->started = pt_stray_take(pt, child);
 	if (pt_doomed(pt, t->variant, tid))
 		pt_process_kill(c->process);
@@ -292,8 +294,8 @@ static void serve(struct pt_task *t)
 		answer(t, (int64_t)pt_counter());
 		break;
 	case MON_NUDGE:
-		in_nudge(t);
 		answer(t, 0);
+		in_nudge(t);
 		break;
 	default:
 		answer(t, -ENOSYS);
