@@ -239,15 +239,16 @@ enum pt_import {
 	PT_IMPORT_TURNED_AWAY,	/* it has stopped somewhere else, or died: the loop will hear of it */
 	PT_IMPORT_FAILED,
 };
-/* t has just been resumed into the notification: give it file at step->fd. */
+/*
+ * t has just been resumed into the notification: give it file at *fd, or at a free number if that is negative.  Turned away
+ * it may have got it all the same; it is then to be given the same *fd again.
+ */
+enum pt_import pt_hand_over(struct pt_task *t, int file, int *fd, bool cloexec);
+/* Likewise at step->fd. */
 enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
 /* It has got its file: the export is one import nearer to its end. */
 void pt_import_done(struct pt_task *t, const struct mv_step *step);
 void pt_exports_free(struct pt *pt);
-/* As ioctl() and poll() of one descriptor; our own timer does not get between. */
-int pt_ioctl(int fd, unsigned long request, void *arg);
-struct pollfd;
-int pt_poll(struct pollfd *p, int ms);
 
 /* answer.c: true if the supervisor has done what the call does; its result is 0 then, and it must not be made */
 void pt_answer_start(struct pt *pt);
