@@ -231,8 +231,13 @@ struct mv_standing {
 	uint64_t ticket;		/* the call's place in the order of its process, 0 = none */
 	uint64_t turn;			/* follower: whose turn it is; leader: the next place to be given out */
 	uint32_t owner;			/* the leader's thread in an exclusive call of this process, 0 = none */
+	uint64_t moves;			/* mv_thread_moves() */
+	bool parked;			/* it waits for others */
 };
 void mv_thread_standing(const struct mv_thread *t, struct mv_standing *out);
+/* Of that set's thread in another process: t is a copy of its own bytes.  False if they make no sense, as in mid-change. */
+bool mv_set_standing(const struct mv_run *run, uint64_t set, unsigned variant, const struct mv_thread *t,
+		     struct mv_standing *out);
 /* End the run because this follower does not come to where the leader is; text says more, may be empty. */
 void mv_thread_absent(struct mv_thread *t, const char *text);
 /* Tell the engine what descriptor fd, which the program inherits, is: kind is enum mv_fdkind.  0 or -ENOMEM. */

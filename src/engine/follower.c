@@ -485,14 +485,17 @@ void mv_follow_ran(struct mv_thread *t, int64_t result, struct mv_step *step)
 	}
 }
 
+/* At a call outside of the stream the leader may have had it before that call. */
 static const struct mv_record *signal_next(const struct mv_thread *t, const void **payload)
 {
 	const struct mv_record *rec;
 
-	if (!t->variant)
+	if (!t->variant || (t->state != MV_ST_IDLE && t->state != MV_ST_LOCAL))
 		return NULL;
 	rec = mv_stream_next(t->stream, consumer(t), payload);
-	return rec && rec->kind == MV_REC_SIGNAL && rec->extra == MV_SIGNAL_ASYNC ? rec : NULL;
+	if (!rec || rec->kind != MV_REC_SIGNAL)
+		return NULL;
+	return rec->extra == MV_SIGNAL_ASYNC || (rec->extra == MV_SIGNAL_BOUNDARY && t->state == MV_ST_LOCAL) ? rec : NULL;
 }
 
 bool mv_signal_waits(const struct mv_thread *t)
@@ -507,7 +510,7 @@ bool mv_pending_signal(struct mv_thread *t, struct mv_step *step)
 	const void *payload;
 	const struct mv_record *rec = signal_next(t, &payload);
 
-	if (!rec || (t->state != MV_ST_IDLE && t->state != MV_ST_LOCAL))
+	if (!rec)
 		return false;
 	t->state = MV_ST_IDLE;
 	take_signal(t, rec, payload, step);

@@ -213,6 +213,7 @@ void mv_text(char *to, size_t size, const char *const *parts);	/* joins NULL-ter
 /* Leader: make descriptor fd available to followers.  False if there are none, or it failed (verdict is set). */
 bool mv_export(struct mv_thread *t, int fd, uint64_t *handle);
 struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset);
+struct mv_set *mv_set_at(const struct mv_run *run, uint64_t offset);	/* NULL if there can be none */
 void mv_set_unref(struct mv_run *run, struct mv_set *set);
 void mv_set_drop(struct mv_run *run, struct mv_set *set);	/* one that nobody else has seen */
 

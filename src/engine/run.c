@@ -370,7 +370,7 @@ uint64_t mv_thread_child_set(const struct mv_thread *t)
 /* ---- thread sets, for a supervisor that has no threads of the engine ---- */
 
 /* Offsets come from the variants: only what can be a set is one. */
-static struct mv_set *set_at(const struct mv_run *run, uint64_t offset)
+struct mv_set *mv_set_at(const struct mv_run *run, uint64_t offset)
 {
 	struct mv_arena *a = run_arena(run);
 	struct mv_set *s = offset % 64 ? NULL : mv_arena_at(a, offset);
@@ -381,7 +381,7 @@ static struct mv_set *set_at(const struct mv_run *run, uint64_t offset)
 
 void mv_set_gone(struct mv_run *run, uint64_t offset, unsigned variant, int sig)
 {
-	struct mv_set *s = set_at(run, offset);
+	struct mv_set *s = mv_set_at(run, offset);
 	struct mv_procset *ps = s ? mv_arena_at(run_arena(run), s->procset) : NULL;
 	uint32_t tid;
 
@@ -396,7 +396,7 @@ void mv_set_gone(struct mv_run *run, uint64_t offset, unsigned variant, int sig)
 
 bool mv_set_progress(const struct mv_run *run, uint64_t offset, unsigned variant, uint64_t *head, uint64_t *tail)
 {
-	struct mv_set *s = set_at(run, offset);
+	struct mv_set *s = mv_set_at(run, offset);
 
 	if (!s || !variant)
 		return false;
@@ -495,7 +495,7 @@ void mv_thread_absent(struct mv_thread *t, const char *text)
 
 void mv_set_absent(struct mv_run *run, uint64_t offset, unsigned variant, const struct mv_call *call, const char *text)
 {
-	const struct mv_set *s = set_at(run, offset);
+	const struct mv_set *s = mv_set_at(run, offset);
 
 	if (s && variant)
 		absent(run, s, variant, call, 0, text);

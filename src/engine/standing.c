@@ -44,14 +44,39 @@ static uint64_t consumed(const struct mv_thread *t, uint64_t written)
 	return least;
 }
 
-void mv_thread_standing(const struct mv_thread *t, struct mv_standing *out)
+static bool parked(enum mv_state s)
 {
-	const struct mv_procset *ps = t->process->procset;
+	return s != MV_ST_IDLE && s != MV_ST_LEAD && s != MV_ST_FOLLOW && s != MV_ST_AFTER && s != MV_ST_LOCAL;
+}
 
-	*out = (struct mv_standing){ .state = states[t->state], .next = next_kind(t), .call = t->call, .ticket = t->ticket };
+static void tell(const struct mv_thread *t, const struct mv_procset *ps, struct mv_standing *out)
+{
+	*out = (struct mv_standing){ .state = states[t->state], .next = next_kind(t), .call = t->call, .ticket = t->ticket,
+				     .moves = t->moves, .parked = parked(t->state) };
 	out->written = mv_stream_head(t->stream);
 	out->consumed = consumed(t, out->written);
 	out->turn = t->variant ? __atomic_load_n(&ps->turns[t->variant].done, __ATOMIC_ACQUIRE) + 1
 			       : __atomic_load_n(&ps->issued, __ATOMIC_ACQUIRE) + 1;
 	out->owner = __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE);
+}
+
+void mv_thread_standing(const struct mv_thread *t, struct mv_standing *out)
+{
+	tell(t, t->process->procset, out);
+}
+
+bool mv_set_standing(const struct mv_run *run, uint64_t set, unsigned variant, const struct mv_thread *t,
+		     struct mv_standing *out)
+{
+	struct mv_set *s = mv_set_at(run, set);
+	const struct mv_procset *ps = s ? mv_arena_at(run_arena(run), s->procset) : NULL;
+	struct mv_thread here;
+
+	if (!ps || t->variant != variant || variant >= run->config.variants || t->state >= sizeof(states) / sizeof(*states))
+		return false;
+	here = *t;
+	here.run = (struct mv_run *)run;
+	here.stream = (struct mv_stream *)(s + 1);
+	tell(&here, ps, out);
+	return true;
 }

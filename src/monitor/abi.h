@@ -35,7 +35,7 @@
 #define FRAME_SIZE 128
 
 /* Call numbers that no kernel has; our filter makes stops of them. */
-#define MON_SERVICE_NR 0x3ffffff1	/* rdi = enum mon_service, rsi, rdx = its arguments */
+#define MON_SERVICE_NR 0x3ffffff1	/* rdi = enum mon_service, rsi, rdx, r10 = its arguments */
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -69,7 +69,7 @@ enum mon_service {
 	MON_STOP,		/* the run has a verdict; does not return */
 	MON_EXPORT,		/* arg0 = descriptor; its handle */
 	MON_IMPORT,		/* arg0 = struct mon_import; the descriptor */
-	MON_CLONE,		/* arg0 = number the child must get or 0, arg1 = its thread set, arg2 = flags; before a clone */
+	MON_CLONE,		/* arg0 = number the child must get or 0, arg1 = its thread set, arg2 = its mon_thread_head, arg3 = flags; before a clone */
 	MON_TAKE,		/* arg0 = where a siginfo goes; the signal's number, 0 = none.  To be delivered then */
 	MON_DELIVER,		/* arg0 = struct mon_delivery; goes on with the frame's registers */
 	MON_PSEUDO_DONE,	/* arg0 = result of the pseudo call; goes on where the program was */
@@ -77,7 +77,7 @@ enum mon_service {
 	MON_MAY_EXEC,		/* arg0 = struct mv_call; 0 or -errno */
 	MON_COUNTER,		/* the time stamp counter */
 	MON_SPREAD,		/* the program looks at or sets where it runs: it is to be where the kernel puts it */
-	MON_NUDGE,		/* a signal was published for twins that may make no call */
+	MON_NUDGE,		/* leader: a signal was published for twins that may make no call; follower: look once more for one */
 };
 
 struct mon_import {

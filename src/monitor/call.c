@@ -1,7 +1,7 @@
 /*
  * The program's calls: from the entry to the engine, and what it says back to the program.
  */
-#include "engine/table.h"
+#include "engine/internal.h"
 #include "monitor/monitor.h"
 
 #define NR_RT_SIGRETURN 15
@@ -66,10 +66,14 @@ static void publish_in_call(struct mon_thread *m, int sig, const uint8_t *info, 
 	step->result = r;
 }
 
-/* A follower was told that there is a signal for it: look for it in the stream. */
+/*
+ * Is a signal the next thing in a follower's stream, to be taken here?  Told of one that was not there yet, the next look is
+ * at the end of the call that it follows, or at the beginning of a call outside of the stream.
+ */
 static bool signal_waits(struct mon_thread *m, struct mv_step *step)
 {
-	__atomic_store_n(&m->head.pending, 0, __ATOMIC_SEQ_CST);
+	if (pending(m))
+		__atomic_store_n(&m->head.pending, 0, __ATOMIC_SEQ_CST);
 	return mv_pending_signal(m->thread, step);
 }
 
@@ -115,6 +119,8 @@ void mon_finish(struct mon_thread *m, struct mv_step *step)
 		switch (step->action) {
 		case MV_RUN:
 			call = step->call;
+			if (mv_thread_variant(m->thread) && signal_waits(m, step))
+				return;
 			do {
 				step->call = call;
 				ended = run_call(m, step, &r);
@@ -147,6 +153,29 @@ void mon_finish(struct mon_thread *m, struct mv_step *step)
 	}
 }
 
+/* Can it be a call that is in no stream?  The twins may be asleep in theirs. */
+static bool outside(const struct mv_call *call)
+{
+	const struct mv_desc *d = mv_lookup(call);
+
+	return d && (d->cls == MV_CLASS_LOCAL || d->cls == MV_CLASS_LEADER_LOCAL);
+}
+
+void mon_signal_at_end(struct mon_thread *m)
+{
+	struct mv_step step;
+
+	if (mv_thread_variant(m->thread) && signal_waits(m, &step))
+		mon_deliver(&step);
+}
+
+/* As at the end of a call, where the frame is not the program's. */
+static void signal_later(struct mon_thread *m)
+{
+	if (mv_thread_variant(m->thread) && mv_signal_waits(m->thread))
+		mon_service(MON_NUDGE, 0, 0);
+}
+
 void mon_call(struct mon_frame *f)
 {
 	struct mon_thread *m = mon_self();
@@ -163,6 +192,8 @@ void mon_call(struct mon_frame *f)
 		sig = mon_take_unblocked(f, info);
 	if (sig) {
 		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
+		if (outside(&call))
+			mon_service(MON_NUDGE, 0, 0);
 		mon_deliver_before(m, &step, call.nr);
 	}
 	if (call.nr == NR_SCHED_SETAFFINITY || call.nr == NR_SCHED_GETAFFINITY)
@@ -175,12 +206,14 @@ void mon_call(struct mon_frame *f)
 	if (step.action == MV_INTERRUPT)
 		mon_deliver_interrupted(m, &step, &call);
 	if (call.nr == NR_RT_SIGRETURN) {
+		signal_later(m);
 		mon_unlock();
 		mon_sigreturn(f);
 	}
 	f->rax = (uint64_t)step.result;
 	if (step.sig)
 		mon_deliver(&step);
+	mon_signal_at_end(m);
 	mon_unlock();
 }
 
@@ -196,6 +229,7 @@ void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
 	mon_finish(m, &step);
 	if (step.action != MV_DONE)
 		mon_deliver(&step);
+	signal_later(m);
 	mon_unlock();
 	mon_service(MON_PSEUDO_DONE, (uint64_t)step.result, 0);
 	__builtin_unreachable();

@@ -62,13 +62,8 @@ FUNCTION mon_kernel_insn
 	syscall
 	ret
 
-/*
- * long mon_clone(const struct mv_call *, struct mon_thread *child): a clone whose child shares our memory; its stack in the
- * call is the child's monitor stack.
- */
+/* long mon_clone(const struct mv_call *): a clone whose child shares our memory.  The supervisor sets the child's %gs. */
 FUNCTION mon_clone
-	push	%r15
-	mov	%rsi, %r15		/* the child finds it there */
 	mov	0(%rdi), %eax
 	mov	16(%rdi), %rsi
 	mov	24(%rdi), %rdx
@@ -79,13 +74,8 @@ FUNCTION mon_clone
 	syscall
 	test	%rax, %rax
 	jz	1f
-	pop	%r15
 	ret
-1:	mov	$158, %eax		/* arch_prctl(ARCH_SET_GS, child) */
-	mov	$0x1001, %edi
-	mov	%r15, %rsi
-	syscall
-	mov	%gs:MON_FRAME, %rsp
+1:	mov	%gs:MON_FRAME, %rsp
 	xor	%ebp, %ebp
 	call	mon_child		/* the frame holds what the program sees */
 	mov	%gs:MON_FRAME, %rsp

@@ -54,20 +54,20 @@ static inline bool mon_is_error(int64_t r)
 long mon_gate(const struct mv_call *call);
 long mon_gate_on_stack(const struct mv_call *call, uint64_t rsp);	/* for calls that look at the stack pointer */
 long mon_kernel(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
-long mon_clone(const struct mv_call *call, struct mon_thread *child);
+long mon_clone(const struct mv_call *call);
 _Noreturn void mon_sigreturn(const struct mon_frame *f);
 _Noreturn void mon_exit_thread(int status);
 _Noreturn void mon_leave(struct mon_thread *m);		/* to the program, with the frame's registers */
 size_t mon_copy(void *to, const void *from, size_t n);
 
-static inline long mon_service3(enum mon_service s, uint64_t a, uint64_t b, uint64_t c)
+static inline long mon_service4(enum mon_service s, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-	return mon_kernel(MON_SERVICE_NR, s, a, b, c, 0);
+	return mon_kernel(MON_SERVICE_NR, s, a, b, c, d);
 }
 
 static inline long mon_service(enum mon_service s, uint64_t a, uint64_t b)
 {
-	return mon_service3(s, a, b, 0);
+	return mon_service4(s, a, b, 0, 0);
 }
 
 /* memory.c; and what the compiler calls */
@@ -98,6 +98,8 @@ _Noreturn void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1);
 _Noreturn void mon_async(void);
 /* Drive a step to the call's end: DONE, SIGNAL or INTERRUPT.  With the lock held. */
 void mon_finish(struct mon_thread *m, struct mv_step *step);
+/* On the way out, the frame being the program's: a follower's signal that comes before its next call is delivered. */
+void mon_signal_at_end(struct mon_thread *m);
 _Noreturn void mon_stop(void);
 _Noreturn void mon_fail(const char *text);
 

@@ -112,6 +112,9 @@ void mon_child(void)
 	mon_unlock();
 	__atomic_store_n(&m->attached, 1, __ATOMIC_RELEASE);
 	mon_kernel(202, (uint64_t)&m->attached, 129 /* FUTEX_WAKE_PRIVATE */, 1, 0, 0);
+	mon_lock();
+	mon_signal_at_end(m);
+	mon_unlock();
 }
 
 /* ---- clone ---- */
@@ -136,14 +139,11 @@ static uint64_t clone_flags(const struct mv_call *c, const struct clone_args *ar
 }
 
 /* The child gets a monitor stack; what the program meant as its stack is in its frame. */
-static int64_t clone_shared(struct mon_thread *m, struct mv_call call, struct clone_args *args, uint64_t stack,
-			    struct mv_step *parent_step)
+static int64_t clone_shared(struct mon_thread *m, struct mon_thread *c, struct mv_call call, struct clone_args *args,
+			    uint64_t stack, struct mv_step *parent_step)
 {
-	struct mon_thread *c = mon_thread_make();
 	int64_t r;
 
-	if (!c)
-		return -ENOMEM;
 	c->frame = m->frame;
 	c->frame.rax = 0;
 	if (stack)
@@ -164,7 +164,7 @@ static int64_t clone_shared(struct mon_thread *m, struct mv_call call, struct cl
 	}
 	mon_share();
 	mon_unlock();
-	r = mon_clone(&call, c);
+	r = mon_clone(&call);
 	if (!mon_is_error(r))
 		mon_wait_word(&c->attached, 0);
 	mon_lock();
@@ -181,6 +181,7 @@ static int64_t clone(struct mon_thread *m, struct mv_step *step, bool *ended)
 {
 	struct mv_call call = step->call;
 	struct clone_args args = { 0 };
+	struct mon_thread *c = NULL;
 	uint64_t flags, stack;
 	int64_t r;
 
@@ -188,12 +189,20 @@ static int64_t clone(struct mon_thread *m, struct mv_step *step, bool *ended)
 	    (call.args[1] < sizeof(args) ? call.args[1] : sizeof(args)))
 		return -EFAULT;
 	flags = clone_flags(&call, &args, &stack);
-	r = mon_service3(MON_CLONE, step->child_tid, mv_thread_child_set(m->thread), flags);
-	if (mon_is_error(r))
+	if (flags & CLONE_VM_) {
+		c = mon_thread_make();
+		if (!c)
+			return -ENOMEM;
+	}
+	r = mon_service4(MON_CLONE, step->child_tid, mv_thread_child_set(m->thread), (uint64_t)(c ? c : m), flags);
+	if (mon_is_error(r)) {
+		if (c)
+			c->head.inuse = 0;
 		return r;
+	}
 	if (flags & CLONE_VM_) {
 		*ended = flags & CLONE_VFORK_;
-		r = clone_shared(m, call, &args, stack, *ended ? step : NULL);
+		r = clone_shared(m, c, call, &args, stack, *ended ? step : NULL);
 		if (mon_is_error(r))
 			*ended = false;
 		/* A child of vfork has executed a program or ended: its traces here are of no use any more. */
@@ -213,6 +222,7 @@ static int64_t clone(struct mon_thread *m, struct mv_step *step, bool *ended)
 		if (stack)
 			m->frame.rsp = stack;
 		m->frame.rax = 0;
+		mon_signal_at_end(m);
 		mon_unlock();
 		mon_leave(m);
 	}

@@ -104,7 +104,8 @@ void mon_start(void)
 	mon.threads = m;
 	mon_lock();
 	begin(m);
-	mon_unlock();
 	m->frame = (struct mon_frame){ .rip = mon_boot.entry, .rsp = mon_boot.sp, .flags = 0x202 };
+	mon_signal_at_end(m);
+	mon_unlock();
 	mon_leave(m);
 }

@@ -4,12 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/seccomp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -26,6 +23,7 @@ struct boot {
 	struct pt_task *t;
 	const struct mv_boot_plan *plan;
 	uint64_t insn;			/* a system call instruction in the process */
+	int fd;				/* the arena's in the process, -1 until it has one */
 	struct mv_error err;
 };
 
@@ -38,19 +36,8 @@ static int call(struct boot *b, const struct mv_inject_call *c, int64_t *result)
 static int give_arena(void *ctx)
 {
 	struct boot *b = ctx;
-	int listener = b->t->pt->variants[b->t->variant].listener, fd;
-	struct pollfd p = { .fd = listener, .events = POLLIN };
-	struct seccomp_notif request = { 0 };
-	struct seccomp_notif_resp answer = { 0 };
-	struct seccomp_notif_addfd add = { .srcfd = (uint32_t)b->t->pt->session->arena };
 
-	if (pt_poll(&p, 5000) != 1 || pt_ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request))
-		return -1;
-	add.id = answer.id = request.id;
-	fd = pt_ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-	answer.val = fd;
-	answer.error = fd < 0 ? -errno : 0;
-	return pt_ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+	return pt_hand_over(b->t, b->t->pt->session->arena, &b->fd, false) == PT_IMPORT_FAILED ? -1 : 0;
 }
 
 static int map(struct boot *b, uint64_t at, uint64_t size, int prot, int flags, int fd, uint64_t offset)
@@ -161,7 +148,7 @@ static int start(struct boot *b)
 	t->regs.rip = info->start;
 	t->regs.rsp = info->stack - 8;
 	t->regs.gs_base = t->inside->head = info->thread;
-	in_set_pending(t, t->held != NULL);
+	in_set_pending(t, t->held || t->inside->nudged);
 	t->regs.orig_rax = (uint64_t)-1;
 	return pt_set_regs(t) ? 0 : mv_error_set(&b->err, errno, "cannot set registers");
 }
@@ -169,7 +156,7 @@ static int start(struct boot *b)
 bool in_boot(struct pt_task *t)
 {
 	struct pt *pt = t->pt;
-	struct boot b = { .t = t };
+	struct boot b = { .t = t, .fd = -1 };
 	struct mv_boot_plan plan;
 	uint64_t all = ~0ull, mask;
 	bool gone;

@@ -32,7 +32,7 @@ enum in_where { IN_PROGRAM, IN_MONITOR, IN_GATE };
 struct in_task {
 	uint64_t set;			/* its thread set */
 	struct mv_brk brk;		/* where its process's program break may be */
-	uint64_t child_set;		/* of the clone at hand */
+	uint64_t child_set, child_head;	/* of the clone at hand */
 	uint64_t child_flags;		/* ... and what it shares */
 	uint64_t head;			/* address of its struct mon_thread_head, 0 = not seen yet */
 	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
@@ -73,6 +73,7 @@ bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint6
 void in_look(struct pt_task *t, struct mv_snapshot *s);
 bool in_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void in_absent(struct pt_task *t, const char *text);
+bool in_standing(struct pt_task *t, struct mv_standing *out);
 void in_on_gone(struct pt_task *t, int sig);
 
 /* patch.c */
@@ -100,7 +101,7 @@ void in_on_stop(struct pt_task *t, int sig);
 int64_t in_take(struct pt_task *t, uint64_t to);
 void in_first_stop(struct pt_task *t);	/* of a new thread */
 void in_deliver(struct pt_task *t, uint64_t delivery);
-void in_nudge(struct pt_task *leader);
+void in_nudge(struct pt_task *t);		/* a leader's followers, or a follower itself */
 void in_tick(struct pt *pt);
 void in_set_pending(struct pt_task *t, uint32_t value);
 

@@ -129,7 +129,8 @@ static void before_clone(struct pt_task *t)
 	struct pt_variant *v = &t->pt->variants[t->variant];
 
 	t->inside->child_set = t->regs.rdx;
-	t->inside->child_flags = t->regs.r10;
+	t->inside->child_head = t->regs.r10;
+	t->inside->child_flags = t->regs.r8;
 	if (t->inside->child_flags & CLONE_THREAD)
 		in_rewrite_at(t, true);
 	t->child_tid = (uint32_t)t->regs.rsi;
@@ -176,8 +177,9 @@ void in_on_clone(struct pt_task *t, pid_t child)
 		return;
 	}
 	c->id = tid;
+	c->inside->head = t->inside->child_head;
 	t->child_tid = 0;
-	t->inside->child_set = 0;
+	t->inside->child_set = t->inside->child_head = 0;
 	c->started = pt_stray_take(pt, child);
 	if (pt_doomed(pt, t->variant, tid))
 		pt_process_kill(c->process);
@@ -302,8 +304,8 @@ static void serve(struct pt_task *t)
 		answer(t, 0);
 		break;
 	case MON_NUDGE:
-		in_nudge(t);
 		answer(t, 0);
+		in_nudge(t);
 		break;
 	default:
 		answer(t, -ENOSYS);

@@ -160,6 +160,7 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 {
 	const struct mon_info *m = info_of(t);
 	struct user_regs_struct *r = &t->regs;
+	struct pt_task *first;
 	struct pt_sigsets sets;
 	enum pt_effect effect = pt_sigsets(t->tid, &sets) ? pt_effect(&sets, info->si_signo) : PT_EFFECT_DELIVER;
 
@@ -173,6 +174,12 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 	}
 	if (effect != PT_EFFECT_DELIVER) {
 		pt_resume(t, PTRACE_CONT, info->si_signo);
+		return;
+	}
+	first = r->rip == m->after && (int64_t)r->rax == -EINTR ? NULL : pt_passed_over(t, info);
+	if (first) {
+		pt_send_back(first, info);
+		pt_resume(t, PTRACE_CONT, 0);
 		return;
 	}
 	pt_hold(t, info);
@@ -278,16 +285,23 @@ static void interrupt(struct pt_task *t)
 	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
 }
 
-void in_nudge(struct pt_task *leader)
+static void nudge(struct pt_task *t)
 {
-	for (unsigned v = 1; v < leader->pt->nvariants; v++) {
-		struct pt_task *t = pt_task_twin(leader->pt, v, leader->id);
+	t->inside->nudged = true;
+	in_set_pending(t, 1);
+	interrupt(t);
+}
 
-		if (!t || !t->started)
-			continue;
-		t->inside->nudged = true;
-		in_set_pending(t, 1);
-		interrupt(t);
+void in_nudge(struct pt_task *t)
+{
+	if (t->variant)
+		nudge(t);
+	/* One that is not made yet looks for itself when it begins. */
+	for (unsigned v = 1; !t->variant && v < t->pt->nvariants; v++) {
+		struct pt_task *twin = pt_task_twin(t->pt, v, t->id);
+
+		if (twin && twin->started)
+			nudge(twin);
 	}
 }
 
@@ -301,14 +315,39 @@ void in_tick(struct pt *pt)
 
 void in_first_stop(struct pt_task *t)
 {
+	struct in_task *i = t->inside;
+
 	unmask(t);	/* what its parent was masked with is inherited */
+	if (!pt_get_regs(t))
+		return;
+	t->regs.gs_base = i->head;
+	if (!pt_set_regs(t))
+		return;
+	in_set_pending(t, 0);
 	pt_resume(t, PTRACE_CONT, 0);
+}
+
+/* Before it looks for a signal in its stream a follower clears what it was told by. */
+static bool has_not_looked(struct pt_task *t)
+{
+	uint32_t pending;
+
+	return pt_peek(t, t->inside->head + MON_PENDING, &pending, sizeof(pending)) != sizeof(pending) || pending;
+}
+
+/* Stopped in the program, with no signal on its way to it: let the monitor look for one. */
+static bool async(struct pt_task *t)
+{
+	struct in_task *i = t->inside;
+
+	if (in_where(t) != IN_PROGRAM || t->inject_sig || !(t->variant ? i->nudged : t->held != NULL))
+		return false;
+	i->nudged = false;
+	return in_send(t, info_of(t)->async, 0, 0, 0);
 }
 
 void in_on_stop(struct pt_task *t, int sig)
 {
-	bool asked = t->interrupting;
-
 	if (!t->started) {
 		t->started = true;
 		in_first_stop(t);
@@ -326,11 +365,11 @@ void in_on_stop(struct pt_task *t, int sig)
 		return;
 	}
 	if (t->inside->nudged) {
-		t->inside->nudged = false;
-		in_set_pending(t, 1);
-		out_of_call(t);
+		t->inside->nudged = has_not_looked(t);
+		if (t->inside->nudged)
+			out_of_call(t);
 	}
-	if (asked && in_where(t) == IN_PROGRAM && (t->variant || t->held) && in_send(t, info_of(t)->async, 0, 0, 0))
+	if (async(t))
 		return;
 	pt_resume(t, PTRACE_CONT, 0);
 }

@@ -84,16 +84,21 @@ static void show_program(struct pt_task *t)
 	pt_set_regs(t);
 }
 
+/* The engine's thread, out of the memory of the monitor. */
+static bool read_thread(struct pt_task *t, struct mv_thread *copy)
+{
+	uint64_t at;
+
+	return pt_peek(t, t->inside->head + offsetof(struct mon_thread, thread), &at, sizeof(at)) == sizeof(at) &&
+	       pt_peek(t, at, copy, sizeof(*copy)) == sizeof(*copy);
+}
+
 void in_look(struct pt_task *t, struct mv_snapshot *s)
 {
-	struct mon_thread *m = malloc(sizeof(*m));
-	struct mv_thread *e = malloc(sizeof(*e));
+	struct mv_thread e;
 
-	if (m && e && in_stopped(t) && pt_peek(t, t->inside->head, m, sizeof(*m)) == sizeof(*m) &&
-	    pt_peek(t, (uint64_t)m->thread, e, sizeof(*e)) == sizeof(*e))
-		s->nhistory = mv_thread_history(e, s->history, MV_HISTORY_MAX);
-	free(m);
-	free(e);
+	if (in_stopped(t) && read_thread(t, &e))
+		s->nhistory = mv_thread_history(&e, s->history, MV_HISTORY_MAX);
 	show_program(t);
 	mv_snapshot_take(t->tid, s);
 }
@@ -108,6 +113,13 @@ bool in_progress(struct pt_task *t, uint64_t *moves, bool *behind)
 		return false;
 	*behind = *moves && *moves <= head;
 	return true;
+}
+
+bool in_standing(struct pt_task *t, struct mv_standing *out)
+{
+	struct mv_thread e;
+
+	return t->inside && read_thread(t, &e) && mv_set_standing(t->pt->run, t->inside->set, t->variant, &e, out);
 }
 
 void in_absent(struct pt_task *t, const char *text)

@@ -507,6 +507,14 @@ bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind)
 	return true;
 }
 
+bool pt_standing(struct pt_task *t, struct mv_standing *out)
+{
+	if (!t->thread)
+		return false;
+	mv_thread_standing(t->thread, out);
+	return true;
+}
+
 void pt_absent(struct pt_task *t, const char *text)
 {
 	mv_thread_absent(t->thread, text);

@@ -92,7 +92,7 @@ void pt_import_done(struct pt_task *t, const struct mv_step *step)
 }
 
 /* Our own timer must not get between. */
-int pt_ioctl(int fd, unsigned long request, void *arg)
+static int own_ioctl(int fd, unsigned long request, void *arg)
 {
 	int result;
 
@@ -100,16 +100,6 @@ int pt_ioctl(int fd, unsigned long request, void *arg)
 		result = ioctl(fd, request, arg);
 	while (result < 0 && errno == EINTR);
 	return result;
-}
-
-int pt_poll(struct pollfd *p, int ms)
-{
-	int n;
-
-	do
-		n = poll(p, 1, ms);
-	while (n < 0 && errno == EINTR);
-	return n;
 }
 
 /* Has the thread stopped elsewhere, or died?  What the kernel has to tell of it is left for the loop. */
@@ -129,38 +119,51 @@ static enum pt_import arrives(struct pt_task *t, struct seccomp_notif *req)
 
 	pt_now(&start);
 	for (;;) {
-		if (poll(&p, 1, 10) == 1 && p.revents & POLLIN && !pt_ioctl(p.fd, SECCOMP_IOCTL_NOTIF_RECV, req))
+		if (poll(&p, 1, 10) == 1 && p.revents & POLLIN && !own_ioctl(p.fd, SECCOMP_IOCTL_NOTIF_RECV, req))
 			return PT_IMPORT_SERVED;
 		if (turned_away(t->tid))
 			return PT_IMPORT_TURNED_AWAY;
-		if (deadline && pt_ms_since(&start) >= deadline)
+		if (deadline && pt_ms_since(&start) >= deadline) {
+			errno = ETIMEDOUT;
 			return PT_IMPORT_FAILED;
+		}
 	}
 }
 
-enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
+enum pt_import pt_hand_over(struct pt_task *t, int file, int *fd, bool cloexec)
 {
 	int listener = t->pt->variants[t->variant].listener;
 	struct seccomp_notif req = { 0 };
 	struct seccomp_notif_addfd add = { 0 };
 	struct seccomp_notif_resp resp = { 0 };
 	enum pt_import arrival = arrives(t, &req);
+	int added;
 
 	if (arrival != PT_IMPORT_SERVED)
 		return arrival;
 	add.id = req.id;
-	add.flags = SECCOMP_ADDFD_FLAG_SETFD;
 	add.srcfd = (uint32_t)file;
-	add.newfd = (uint32_t)step->fd;
-	add.newfd_flags = step->cloexec ? O_CLOEXEC : 0;
+	add.newfd_flags = cloexec ? O_CLOEXEC : 0;
+	if (*fd >= 0) {
+		add.flags = SECCOMP_ADDFD_FLAG_SETFD;
+		add.newfd = (uint32_t)*fd;
+	}
 	resp.id = req.id;
-	if (pt_ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0)
+	added = own_ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	if (added < 0)
 		resp.error = -errno;
 	else
-		resp.val = step->fd;
-	if (!pt_ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp))
+		resp.val = *fd = added;
+	if (!own_ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp))
 		return PT_IMPORT_SERVED;
 	return errno == ENOENT ? PT_IMPORT_TURNED_AWAY : PT_IMPORT_FAILED;
+}
+
+enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
+{
+	int fd = step->fd;
+
+	return pt_hand_over(t, file, &fd, step->cloexec);
 }
 
 void pt_exports_free(struct pt *pt)

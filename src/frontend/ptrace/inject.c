@@ -19,6 +19,7 @@
 #include "frontend/ptrace/inject.h"
 
 #define SYSCALL_LEN 2
+#define ERESTARTSYS (-512)
 #define EVENT(e) (SIGTRAP | (e) << 8)
 
 enum stop { STOP_SYSCALL, STOP_SECCOMP, STOP_FAULT };
@@ -195,16 +196,12 @@ static int inject(struct injection *in, struct user_regs_struct *regs, int mem)
 	return set_regs(in, regs);
 }
 
-int mv_inject_call(pid_t pid, const char *program, uint64_t insn, const struct mv_inject_call *call, int64_t *result,
-		   struct mv_error *err)
+static int make_call(struct injection *in, const struct user_regs_struct *before, uint64_t insn, const struct mv_inject_call *call,
+		     int64_t *result)
 {
-	struct injection in = { .pid = pid, .program = program, .err = err };
-	struct user_regs_struct before, regs, now;
+	struct user_regs_struct regs = *before, now;
 	int stop, r;
 
-	if ((r = get_regs(&in, &before)))
-		return r;
-	regs = before;
 	regs.rip = insn;
 	regs.orig_rax = (uint64_t)-1;
 	regs.rax = call->nr;
@@ -214,26 +211,43 @@ int mv_inject_call(pid_t pid, const char *program, uint64_t insn, const struct m
 	regs.r10 = call->args[3];
 	regs.r8 = call->args[4];
 	regs.r9 = call->args[5];
-	if ((r = set_regs(&in, &regs)) || (stop = r = run_to_stop(&in, PTRACE_SYSCALL)) < 0 || (r = get_regs(&in, &now)))
+	if ((r = set_regs(in, &regs)) || (stop = r = run_to_stop(in, PTRACE_SYSCALL)) < 0 || (r = get_regs(in, &now)))
 		return r;
 	/* The end of the call that it was stopped in. */
-	if (now.rip == insn && ((r = set_regs(&in, &regs)) || (stop = r = run_to_stop(&in, PTRACE_SYSCALL)) < 0))
+	if (now.rip == insn && ((r = set_regs(in, &regs)) || (stop = r = run_to_stop(in, PTRACE_SYSCALL)) < 0))
 		return r;
-	in.meanwhile = call->meanwhile;
-	in.ctx = call->ctx;
-	if ((stop = r = run_to_stop(&in, PTRACE_SYSCALL)) < 0)
+	in->meanwhile = call->meanwhile;
+	in->ctx = call->ctx;
+	if ((stop = r = run_to_stop(in, PTRACE_SYSCALL)) < 0)
 		return r;
-	in.meanwhile = NULL;
-	if (stop == STOP_SECCOMP && (stop = r = run_to_stop(&in, PTRACE_SYSCALL)) < 0)
+	in->meanwhile = NULL;
+	if (stop == STOP_SECCOMP && (stop = r = run_to_stop(in, PTRACE_SYSCALL)) < 0)
 		return r;
-	if ((r = get_regs(&in, &regs)))
+	if ((r = get_regs(in, &regs)))
 		return r;
 	if (stop != STOP_SYSCALL || regs.rip != insn + SYSCALL_LEN)
-		return mv_error_set(err, EPROTO, "boot of %s: process %d stopped at %#llx in system call %llu", program,
-				    (int)pid, regs.rip, (unsigned long long)call->nr);
+		return mv_error_set(in->err, EPROTO, "boot of %s: process %d stopped at %#llx in system call %llu", in->program,
+				    (int)in->pid, regs.rip, (unsigned long long)call->nr);
 	*result = (int64_t)regs.rax;
+	return 0;
+}
+
+int mv_inject_call(pid_t pid, const char *program, uint64_t insn, const struct mv_inject_call *call, int64_t *result,
+		   struct mv_error *err)
+{
+	struct injection in = { .pid = pid, .program = program, .err = err };
+	struct user_regs_struct before;
+	int r;
+
+	if ((r = get_regs(&in, &before)))
+		return r;
+	do
+		r = make_call(&in, &before, insn, call, result);
+	while (!r && *result == ERESTARTSYS);	/* a stop has got it out of a wait */
+	if (in.sigstop)
+		syscall(SYS_tgkill, pid, pid, SIGSTOP);
 	before.orig_rax = (uint64_t)-1;
-	return set_regs(&in, &before);
+	return r ? r : set_regs(&in, &before);
 }
 
 int mv_inject_agent(pid_t pid, const struct mv_boot_plan *plan, struct user_regs_struct *regs, struct mv_error *err)

@@ -39,6 +39,7 @@ struct pt_mode {
 	/* How far has a follower come, and is there something for it to read?  False if that is unknown. */
 	bool (*progress)(struct pt_task *t, uint64_t *moves, bool *behind);
 	void (*absent)(struct pt_task *t, const char *text);	/* a divergence: it does not come to where the leader is */
+	bool (*standing)(struct pt_task *t, struct mv_standing *out);	/* for the log; false if it is unknown */
 	void (*look)(struct pt_task *t, struct mv_snapshot *s);	/* of a stopped thread: all but ids and names */
 };
 
@@ -243,15 +244,16 @@ enum pt_import {
 	PT_IMPORT_TURNED_AWAY,	/* it has stopped somewhere else, or died: the loop will hear of it */
 	PT_IMPORT_FAILED,
 };
-/* t has just been resumed into the notification: give it file at step->fd. */
+/*
+ * t has just been resumed into the notification: give it file at *fd, or at a free number if that is negative.  Turned away
+ * it may have got it all the same; it is then to be given the same *fd again.
+ */
+enum pt_import pt_hand_over(struct pt_task *t, int file, int *fd, bool cloexec);
+/* Likewise at step->fd. */
 enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
 /* It has got its file: the export is one import nearer to its end. */
 void pt_import_done(struct pt_task *t, const struct mv_step *step);
 void pt_exports_free(struct pt *pt);
-/* As ioctl() and poll() of one descriptor; our own timer does not get between. */
-int pt_ioctl(int fd, unsigned long request, void *arg);
-struct pollfd;
-int pt_poll(struct pollfd *p, int ms);
 
 /* answer.c: true if the supervisor has done what the call does; its result is 0 then, and it must not be made */
 void pt_answer_start(struct pt *pt);
@@ -299,6 +301,12 @@ uint64_t pt_counter(void);	/* the time stamp counter: the loop runs without it *
 /* Keep a signal for later; take the first one that is kept and not in blocked, false if there is none. */
 void pt_hold(struct pt_task *t, const siginfo_t *info);
 bool pt_take_held(struct pt_task *t, uint64_t blocked, siginfo_t *info);
+/*
+ * A signal for the process that the kernel has given to t because the first thread was stopped under ptrace: the first
+ * thread, which is to have it; else NULL.  And back to the kernel with a signal, for thread t.
+ */
+struct pt_task *pt_passed_over(struct pt_task *t, const siginfo_t *info);
+void pt_send_back(struct pt_task *t, const siginfo_t *info);
 /* The stop of a signal that pt_queue() has sent, or that was sent back to the kernel: puts the right siginfo in. */
 bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info);
 /*
@@ -313,6 +321,7 @@ bool pt_publish_held(struct pt_task *t, enum pt_at at);
 
 bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void pt_absent(struct pt_task *t, const char *text);
+bool pt_standing(struct pt_task *t, struct mv_standing *out);
 /* vsyscall.c: calls of the vsyscall page; _run lets the kernel make it, _roll_back takes it back for a signal that is queued
    next (t->own is there), and _rewind does the second half of that at the signal's delivery */
 bool pt_in_vsyscall(const struct pt_task *t);	/* at its entry, or the exit's stop is the next */

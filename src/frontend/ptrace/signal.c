@@ -131,7 +131,7 @@ static void keep_info(struct pt_task *t, const siginfo_t *info)
 		t->requeued[info->si_signo] = *info;
 }
 
-static void send_back(struct pt_task *t, const siginfo_t *info)
+void pt_send_back(struct pt_task *t, const siginfo_t *info)
 {
 	keep_info(t, info);
 	syscall(SYS_tgkill, t->process->tgid, t->tid, info->si_signo);
@@ -150,7 +150,7 @@ bool pt_take_held(struct pt_task *t, uint64_t blocked, siginfo_t *info)
 		free(h);
 		if (!(blocked >> (info->si_signo - 1) & 1))
 			return true;
-		send_back(t, info);
+		pt_send_back(t, info);
 	}
 	return false;
 }
@@ -191,7 +191,7 @@ static void nudge_followers(struct pt_task *leader)
  * as a traced one often is, and a handler's work in another thread is done at no certain place between the first one's calls.
  * The thread that it should have gone to, NULL if it is right here or was sent to this one.
  */
-static struct pt_task *passed_over(const struct pt_task *t, const siginfo_t *info)
+struct pt_task *pt_passed_over(const struct pt_task *t, const siginfo_t *info)
 {
 	bool outside = info->si_code == SI_KERNEL || (info->si_code == SI_USER && info->si_pid != t->process->tgid);
 	struct pt_task *first = pt_task_find(t->pt, t->process->tgid);
@@ -207,7 +207,7 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 {
 	struct pt_sigsets sets;
 	enum pt_effect effect = pt_sigsets(t->tid, &sets) ? pt_effect(&sets, info->si_signo) : PT_EFFECT_DELIVER;
-	struct pt_task *first = passed_over(t, info);
+	struct pt_task *first = pt_passed_over(t, info);
 
 	mv_log(MV_LOG_SIGNAL, "leader: %d: signal %d arrives (code %d)", t->tid, info->si_signo, info->si_code);
 	if (effect != PT_EFFECT_DELIVER) {
@@ -215,7 +215,7 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 		return;
 	}
 	if (first) {
-		send_back(first, info);
+		pt_send_back(first, info);
 		pt_resume(t, PTRACE_CONT, 0);
 		return;
 	}

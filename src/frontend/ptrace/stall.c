@@ -47,9 +47,9 @@ static char kernel_state(pid_t tid)
 }
 
 /* Should it be getting on?  A thread that we think is running and the kernel has stopped is waiting for us. */
-static bool has_work(const struct pt_task *t)
+static bool has_work(struct pt_task *t, const struct mv_standing *s)
 {
-	if (!t->thread || !t->started || (t->variant ? mv_thread_behind(t->thread) : t->parked))
+	if (!s->state || !t->started || (t->variant ? s->consumed < s->written : s->parked))
 		return true;
 	return t->at == PT_RUNNING && kernel_state(t->tid) == 't';
 }
@@ -72,19 +72,19 @@ static void tell_flags(const struct pt_task *t, char *text, size_t size)
 			n += (size_t)snprintf(text + n, size - n, ", %s", flags[i].name);
 }
 
-static void tell_thread(const struct pt_task *t)
+static void tell_thread(struct pt_task *t)
 {
-	struct mv_standing s = { .state = "not known to the engine", .next = "none" };
+	struct mv_standing s;
 	char flags[256], wchan[64], syscall[160];
 
 	tell_flags(t, flags, sizeof(flags));
 	proc_line(t->tid, "wchan", wchan, sizeof(wchan));
 	proc_line(t->tid, "syscall", syscall, sizeof(syscall));
-	if (t->thread)
-		mv_thread_standing(t->thread, &s);
+	if (!t->pt->mode->standing(t, &s))
+		s = (struct mv_standing){ .state = "not known to the engine", .next = "none" };
 	mv_log(MV_LOG_STALL, "stall: variant %u: thread %u (host %d of %d): %s%s; %s, %s(%#llx, %#llx, %#llx); "
 	       "stream %llu written, %llu read, next %s; order %llu, turn %llu, exclusive %u; kernel %c %s %s",
-	       t->variant, t->thread ? mv_thread_tid(t->thread) : 0, t->tid, t->process->tgid, stops[t->at], flags, s.state,
+	       t->variant, t->id, t->tid, t->process->tgid, stops[t->at], flags, s.state,
 	       s.call.nr || s.written ? mv_call_name(&s.call) : "no call", (unsigned long long)s.call.args[0],
 	       (unsigned long long)s.call.args[1], (unsigned long long)s.call.args[2], (unsigned long long)s.written,
 	       (unsigned long long)s.consumed, s.next, (unsigned long long)s.ticket, (unsigned long long)s.turn, s.owner,
@@ -95,7 +95,7 @@ static void tell(struct pt *pt, const struct pt_task *stalled)
 {
 	mv_log(MV_LOG_STALL, "stall: host thread %d of variant %u has had work for %d s and made no step; of %u threads, %u more not "
 	       "claimed:", stalled->tid, stalled->variant, STALL_MS / 1000, HASH_COUNT(pt->tasks), HASH_COUNT(pt->strays));
-	for (const struct pt_task *t = pt->tasks; t; t = t->hh.next)
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
 		tell_thread(t);
 }
 
@@ -104,10 +104,11 @@ void pt_stall_tick(struct pt *pt)
 	if (!mv_log_on(MV_LOG_STALL))
 		return;
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
-		uint64_t moves = t->thread ? mv_thread_moves(t->thread) : 0;
+		struct mv_standing s = { 0 };
 
-		if (moves != t->stall.moves || !has_work(t)) {
-			t->stall.moves = moves;
+		pt->mode->standing(t, &s);
+		if (s.moves != t->stall.moves || !has_work(t, &s)) {
+			t->stall.moves = s.moves;
 			t->stall.state = PT_GETS_ON;
 		} else if (t->stall.state == PT_GETS_ON) {
 			t->stall.state = PT_STANDS;
