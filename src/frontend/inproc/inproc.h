@@ -40,6 +40,8 @@ struct in_task {
 	size_t frozen_size;
 	bool pseudo;			/* sent into the monitor from the midst of the program; pt_task.own holds its registers */
 	bool counting;			/* ... at a look at the time stamp counter */
+	uint64_t vsyscall;		/* ... for a call of the vsyscall page, from this address; 0 = for something else */
+	uint32_t vsyscall_nr;
 	bool agreed;			/* the fault that comes next is the same in all variants */
 	/*
 	 * While a signal is held or on its way no other is let through, so that the kernel keeps them in order: the thread's

@@ -12,6 +12,8 @@
 #include "engine/table.h"
 #include "inproc.h"
 
+#define VSYSCALL 0xffffffffff600000ull
+
 void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r)
 {
 	r->r15 = f->r15;
@@ -32,6 +34,21 @@ void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r)
 	r->eflags = r->r11 = f->flags;
 }
 
+/*
+ * A call of the vsyscall page: the kernel kills a thread whose instruction pointer is changed there.  It skips the call and
+ * returns to the program, where the thread stops again and is sent into the monitor.
+ */
+static void skip_vsyscall(struct pt_task *t)
+{
+	t->inside->vsyscall = t->regs.rip;
+	t->inside->vsyscall_nr = (uint32_t)t->regs.orig_rax;
+	t->regs.orig_rax = (uint64_t)-1;
+	if (!pt_set_regs(t))
+		return;
+	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
+	pt_resume(t, PTRACE_CONT, 0);
+}
+
 /* From the program's call to the monitor's entry, as a patched call would get there. */
 static void redirect(struct pt_task *t)
 {
@@ -42,6 +59,10 @@ static void redirect(struct pt_task *t)
 
 		mv_log(MV_LOG_CALLS, "variant %u: %d: %s(%#llx, %#llx, %#llx, %#llx) at %#llx", t->variant, t->tid,
 		       mv_call_name(&c), r->rdi, r->rsi, r->rdx, r->r10, r->rip);
+	}
+	if (r->rip >= VSYSCALL) {
+		skip_vsyscall(t);
+		return;
 	}
 	in_rewrite_at(t, false);
 	r->rax = r->orig_rax;
@@ -235,7 +256,7 @@ void in_on_exec(struct pt_task *t)
 static void pseudo_done(struct pt_task *t, uint64_t result)
 {
 	uint32_t counter;
-	bool trap;
+	bool trap, fault;
 
 	if (!t->inside->pseudo) {
 		answer(t, -EINVAL);
@@ -252,6 +273,10 @@ static void pseudo_done(struct pt_task *t, uint64_t result)
 			t->regs.rcx = 0;
 	}
 	t->inside->counting = false;
+	if (t->inside->vsyscall)
+		t->regs.rax = result;
+	fault = t->inside->vsyscall && (int64_t)result == -EFAULT;	/* natively no error, but a signal */
+	t->inside->vsyscall = 0;
 	/* A fault happens again, a trap is behind its instruction. */
 	trap = t->inside->agreed && t->inject.si_signo == SIGTRAP;
 	if (trap)
@@ -261,6 +286,8 @@ static void pseudo_done(struct pt_task *t, uint64_t result)
 		return;
 	if (trap)
 		pt_inject(t, SIGTRAP, &t->inject);
+	else if (fault)
+		pt_inject(t, SIGSEGV, &(siginfo_t){ .si_signo = SIGSEGV, .si_code = SEGV_MAPERR });
 	else
 		pt_resume(t, PTRACE_CONT, 0);
 }

@@ -142,6 +142,16 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 
 /* ---- what arrives ---- */
 
+/* Back from the vsyscall page, whose call the kernel has skipped. */
+static bool vsyscall(struct pt_task *t)
+{
+	struct in_task *i = t->inside;
+
+	return i->vsyscall && !i->pseudo && in_where(t) == IN_PROGRAM &&
+	       in_send(t, info_of(t)->pseudo, i->vsyscall_nr, t->regs.rdi, t->regs.rsi);
+}
+
+
 /* A call of the program's that has not begun is given up, one that was interrupted ends: the monitor has a signal to take. */
 static void out_of_call(struct pt_task *t)
 {
@@ -186,7 +196,8 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 	mask_all_but(t, 0);
 	in_set_pending(t, 1);
 	out_of_call(t);
-	pt_resume(t, PTRACE_CONT, 0);
+	if (!vsyscall(t))
+		pt_resume(t, PTRACE_CONT, 0);
 }
 
 /* The handler's first instruction: what it returns to has the thread's own mask. */
@@ -226,7 +237,8 @@ void in_on_signal(struct pt_task *t, int sig)
 	} else if (pt_synchronous(&info)) {
 		on_fault(t, &info);
 	} else if (t->variant) {
-		pt_resume(t, PTRACE_CONT, 0);
+		if (!vsyscall(t))
+			pt_resume(t, PTRACE_CONT, 0);
 	} else {
 		on_leader_signal(t, &info);
 	}
@@ -264,6 +276,12 @@ void in_deliver(struct pt_task *t, uint64_t delivery)
 		t->regs = t->own;
 	else
 		in_frame_to_regs(&f, &t->regs);
+	if (i->vsyscall) {
+		/* It is made again afterwards: the address it returns to is still there. */
+		t->regs.rip = i->vsyscall;
+		t->regs.rsp -= 8;
+		i->vsyscall = 0;
+	}
 	i->pseudo = i->counting = i->agreed = false;
 	t->regs.rip = in_text_address(t, t->regs.rip);
 	t->regs.orig_rax = (uint64_t)-1;
@@ -358,6 +376,8 @@ void in_on_stop(struct pt_task *t, int sig)
 		return;
 	}
 	if (!in_stopped(t))
+		return;
+	if (vsyscall(t))
 		return;
 	/* With a signal on its way it is about to be in a handler. */
 	if (t->inject_sig) {

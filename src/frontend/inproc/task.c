@@ -97,10 +97,12 @@ void in_look(struct pt_task *t, struct mv_snapshot *s)
 {
 	struct mv_thread e;
 
-	if (in_stopped(t) && read_thread(t, &e))
-		s->nhistory = mv_thread_history(&e, s->history, MV_HISTORY_MAX);
+	bool known = in_stopped(t) && read_thread(t, &e);
+
 	show_program(t);
 	mv_snapshot_take(t->tid, s);
+	if (known)
+		s->nhistory = mv_thread_history(&e, s->history, MV_HISTORY_MAX);
 }
 
 /* ---- how far it is ---- */

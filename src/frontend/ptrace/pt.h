@@ -305,7 +305,7 @@ bool pt_take_held(struct pt_task *t, uint64_t blocked, siginfo_t *info);
  * A signal for the process that the kernel has given to t because the first thread was stopped under ptrace: the first
  * thread, which is to have it; else NULL.  And back to the kernel with a signal, for thread t.
  */
-struct pt_task *pt_passed_over(struct pt_task *t, const siginfo_t *info);
+struct pt_task *pt_passed_over(const struct pt_task *t, const siginfo_t *info);
 void pt_send_back(struct pt_task *t, const siginfo_t *info);
 /* The stop of a signal that pt_queue() has sent, or that was sent back to the kernel: puts the right siginfo in. */
 bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info);
