@@ -35,6 +35,8 @@ static int64_t import(const struct mv_step *step)
  */
 static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 {
+	if (step->call.nr < MV_PSEUDO_BASE && mon_guard(m, &step->call, r))
+		return false;
 	if (step->call.nr == NR_RT_SIGRETURN) {
 		*r = 0;		/* at the very end: see mon_call() */
 	} else if (step->call.nr >= MV_PSEUDO_BASE) {
@@ -167,9 +169,12 @@ void mon_call(struct mon_frame *f)
 	}
 	if (call.nr == NR_SCHED_SETAFFINITY || call.nr == NR_SCHED_GETAFFINITY)
 		mon_service(MON_SPREAD, 0, 0);
+	m->reached = m->nested = false;
 	mv_enter(m->thread, &call, &step);
 	mon_wake(m->thread);
 	mon_finish(m, &step);
+	if (m->reached)
+		mon_service(MON_REACHED, call.nr, 0);
 	if (step.action == MV_SIGNAL)
 		mon_deliver_before(m, &step, call.nr);
 	if (step.action == MV_INTERRUPT)

@@ -97,8 +97,6 @@ void mon_start(void)
 	struct mon_thread *m = &first;
 
 	mon.run = (struct mv_run *)mon_boot.run;
-	mon.arena = mon_boot.arena;
-	mon.arena_end = mon_boot.arena + mon_boot.arena_size;
 	mon.spin_max = mon_boot.usable_cpus >= 2 ? MON_SPIN_MAX : 0;
 	mon_thread_init(m);
 	mon.threads = m;

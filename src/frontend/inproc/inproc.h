@@ -10,6 +10,7 @@
 
 /* The monitor's image as it lies in one variant. */
 struct in_image {
+	uint64_t low, high;		/* where all that is the monitor's lies, and nothing else: it begins and ends with a gap */
 	uint64_t base;			/* where it is mapped */
 	uint64_t text, data;		/* bytes that come from the file, multiples of the page size: at base, and behind */
 	uint64_t bss;			/* bytes behind those, zeros; multiple of the page size */
@@ -36,6 +37,7 @@ struct in_task {
 	uint64_t child_flags;		/* ... and what it shares */
 	uint64_t head;			/* address of its struct mon_thread_head, 0 = not seen yet */
 	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
+	bool reached;			/* it was reported that it gives addresses of the monitor's to calls */
 	void *frozen;			/* the engine's state on its way over an exec */
 	size_t frozen_size;
 	bool pseudo;			/* sent into the monitor from the midst of the program; pt_task.own holds its registers */

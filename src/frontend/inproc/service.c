@@ -263,6 +263,18 @@ static void pseudo_done(struct pt_task *t, uint64_t result)
 		pt_resume(t, PTRACE_CONT, 0);
 }
 
+/* Once for each thread: it may be looking for the monitor. */
+static void reached(const struct pt_task *t, uint32_t nr)
+{
+	struct mv_call c = { .nr = nr };
+
+	if (t->inside->reached)
+		return;
+	t->inside->reached = true;
+	mv_log(MV_LOG_NOTICE, "variant %u: process %d gives %s an address of the monitor's, where the program has nothing", t->variant,
+	       t->tid, mv_call_name(&c));
+}
+
 static void serve(struct pt_task *t)
 {
 	uint64_t a = t->regs.rsi, b = t->regs.rdx;
@@ -299,6 +311,10 @@ static void serve(struct pt_task *t)
 		break;
 	case MON_SPREAD:
 		pt_affinity_end(t->pt);
+		answer(t, 0);
+		break;
+	case MON_REACHED:
+		reached(t, (uint32_t)a);
 		answer(t, 0);
 		break;
 	case MON_NUDGE:
