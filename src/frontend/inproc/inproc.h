@@ -58,7 +58,12 @@ struct in_task {
 int in_images_load(struct pt *pt, struct mv_error *err);	/* into the arena's memfd; 0 or -errno */
 
 /* filter.c */
-enum { IN_CALL = 0, IN_32BIT = 1, IN_SERVICE = 2 };	/* what a seccomp stop says */
+enum {	/* what a seccomp stop says */
+	IN_CALL = 0,		/* a call from outside of the gate */
+	IN_32BIT = 1,
+	IN_SERVICE = 2,
+	IN_GUARDED = 4,		/* a call from the gate that may change the monitor's memory */
+};
 bool in_filter(struct pt *pt, unsigned variant);
 
 /* boot.c: the monitor into a process that has just executed a program.  False: it failed (pt_fail() was told). */

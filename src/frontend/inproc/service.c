@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <linux/sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -326,6 +327,29 @@ static void serve(struct pt_task *t)
 	}
 }
 
+/* Does the range reach into what is mapped for the monitor?  The gap below is mon_guard()'s. */
+static bool touches(const struct in_image *m, uint64_t addr, uint64_t len)
+{
+	return addr < m->high && (len > m->high - addr || addr + len > m->base);
+}
+
+/* Only the monitor makes calls there, and it makes no such calls. */
+static void guard(struct pt_task *t)
+{
+	const struct in_image *m = &t->pt->inproc->images[t->variant];
+	const struct user_regs_struct *r = &t->regs;
+	struct mv_call c = { .nr = (uint32_t)r->orig_rax };
+	char text[160];
+
+	if (!touches(m, r->rdi, r->rsi) && !(c.nr == SYS_mremap && touches(m, r->r8, r->rdx))) {
+		pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	snprintf(text, sizeof(text), "variant %u tries to change the monitor's memory: %s(%#llx, %#llx, %#llx, %#llx)", t->variant,
+		 mv_call_name(&c), r->rdi, r->rsi, r->rdx, r->r10);
+	mv_run_fail(t->pt->run, MV_VERDICT_DIVERGENCE, text);
+}
+
 void in_on_seccomp(struct pt_task *t)
 {
 	unsigned long data = 0;
@@ -337,6 +361,8 @@ void in_on_seccomp(struct pt_task *t)
 		mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
 	else if (data & IN_SERVICE)
 		serve(t);
+	else if (data & IN_GUARDED)
+		guard(t);
 	else
 		redirect(t);
 }
