@@ -5,6 +5,7 @@
 #include "monitor/monitor.h"
 
 #define NR_RT_SIGRETURN 15
+#define NR_ARCH_PRCTL 158
 #define NR_SIGALTSTACK 131
 #define NR_SCHED_SETAFFINITY 203
 #define NR_SCHED_GETAFFINITY 204
@@ -19,6 +20,12 @@ _Noreturn void mon_stop(void)
 _Noreturn void mon_fail(const char *text)
 {
 	mv_run_fail(mon.run, MV_VERDICT_FAILURE, text);
+	mon_stop();
+}
+
+void mon_unsupported(const char *text)
+{
+	mv_run_fail(mon.run, MV_VERDICT_UNSUPPORTED, text);
 	mon_stop();
 }
 
@@ -43,6 +50,8 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 		*r = step->call.nr == MV_PSEUDO_FAULT ? 0 : mon_service(MON_COUNTER, 0, 0);
 	} else if (mon_is_process_call(&step->call)) {
 		return mon_process_call(m, step, r);
+	} else if (step->call.nr == NR_ARCH_PRCTL && mon_segment(&step->call, r)) {
+		return false;
 	} else {
 		mon_unlock();
 		*r = step->call.nr == NR_SIGALTSTACK ? mon_gate_on_stack(&step->call, m->frame.rsp) : mon_gate(&step->call);

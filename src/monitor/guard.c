@@ -141,3 +141,27 @@ bool mon_guard(struct mon_thread *m, struct mv_call *c, int64_t *result)
 	m->reached = true;
 	return true;
 }
+
+/* ---- gs ---- */
+
+#define ARCH_SET_GS_ 0x1001
+#define ARCH_GET_GS_ 0x1004
+#define ADDRESSES_END (((uint64_t)1 << 47) - PAGE)
+
+bool mon_segment(const struct mv_call *c, int64_t *result)
+{
+	static const uint64_t base;	/* what it is at the beginning, and stays */
+
+	switch ((uint32_t)c->args[0]) {
+	case ARCH_SET_GS_:
+		if (c->args[1] && c->args[1] < ADDRESSES_END)
+			mon_unsupported("arch_prctl(ARCH_SET_GS): with front-end inproc the monitor has gs for itself; use -f ptrace");
+		*result = c->args[1] ? -EPERM : 0;
+		return true;
+	case ARCH_GET_GS_:
+		*result = mon_poke(NULL, c->args[1], &base, sizeof(base)) == sizeof(base) ? 0 : -EFAULT;
+		return true;
+	default:
+		return false;
+	}
+}

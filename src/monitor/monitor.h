@@ -91,6 +91,8 @@ static inline bool mon_in_area(uint64_t addr)
  * (then true).
  */
 bool mon_guard(struct mon_thread *m, struct mv_call *call, int64_t *result);
+/* arch_prctl about the program's gs, the real one being ours: the answer, or false if the call is about something else. */
+bool mon_segment(const struct mv_call *call, int64_t *result);
 
 /* wait.c */
 void mon_lock(void);
@@ -111,6 +113,7 @@ _Noreturn void mon_async(void);
 void mon_finish(struct mon_thread *m, struct mv_step *step);
 _Noreturn void mon_stop(void);
 _Noreturn void mon_fail(const char *text);
+_Noreturn void mon_unsupported(const char *text);
 
 /* process.c: calls that make threads and processes, execute programs, end */
 bool mon_is_process_call(const struct mv_call *call);
