@@ -77,9 +77,13 @@ enum mon_service {
 	MON_MAY_EXEC,		/* arg0 = struct mv_call; 0 or -errno */
 	MON_COUNTER,		/* the time stamp counter */
 	MON_SPREAD,		/* the program looks at or sets where it runs: it is to be where the kernel puts it */
+	MON_OPENED,		/* arg0 = descriptor of a file in /proc: 0, -errno if it may not be open, MON_COPY = import a copy */
 	MON_REACHED,		/* arg0 = number of a call that was given an address of the monitor's */
 	MON_NUDGE,		/* a signal was published for twins that may make no call */
 };
+
+#define MON_COPY 1
+#define MON_COPY_HANDLE (~(uint64_t)0)	/* what is imported then */
 
 struct mon_import {
 	uint64_t handle;

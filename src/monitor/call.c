@@ -4,11 +4,19 @@
 #include "engine/table.h"
 #include "monitor/monitor.h"
 
+#define NR_OPEN 2
+#define NR_CLOSE 3
 #define NR_RT_SIGRETURN 15
-#define NR_ARCH_PRCTL 158
+#define NR_FCNTL 72
 #define NR_SIGALTSTACK 131
+#define NR_FSTATFS 138
+#define NR_ARCH_PRCTL 158
 #define NR_SCHED_SETAFFINITY 203
 #define NR_SCHED_GETAFFINITY 204
+#define NR_OPENAT 257
+#define NR_OPENAT2 437
+#define F_GETFD_ 1
+#define PROC_SUPER_MAGIC 0x9fa0
 #define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 
 _Noreturn void mon_stop(void)
@@ -36,6 +44,31 @@ static int64_t import(const struct mv_step *step)
 	return mon_service(MON_IMPORT, (uint64_t)&i, 0);
 }
 
+static bool opens(uint32_t nr)
+{
+	return nr == NR_OPEN || nr == NR_OPENAT || nr == NR_OPENAT2;
+}
+
+/* What is open may be a file that tells of the monitor, whatever its path was. */
+static int64_t opened(int64_t fd)
+{
+	uint64_t statfs[15] = { 0 };
+	struct mv_step copy = { .handle = MON_COPY_HANDLE, .fd = (int)fd };
+	int64_t r = 0;
+
+	mon_kernel(NR_FSTATFS, (uint64_t)fd, (uint64_t)statfs, 0, 0, 0);
+	if (statfs[0] == PROC_SUPER_MAGIC)
+		r = mon_service(MON_OPENED, (uint64_t)fd, 0);
+	if (r == MON_COPY) {
+		copy.cloexec = mon_kernel(NR_FCNTL, (uint64_t)fd, F_GETFD_, 0, 0, 0) > 0;
+		r = import(&copy);
+	}
+	if (!mon_is_error(r))
+		return fd;
+	mon_kernel(NR_CLOSE, (uint64_t)fd, 0, 0, 0, 0);
+	return r;
+}
+
 /*
  * Make the kernel call of a step, without the lock but where a fork must find the monitor at rest.  True if step tells by now
  * what comes next, else the result is in *r.
@@ -56,6 +89,8 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 		mon_unlock();
 		*r = step->call.nr == NR_SIGALTSTACK ? mon_gate_on_stack(&step->call, m->frame.rsp) : mon_gate(&step->call);
 		mon_lock();
+		if (opens(step->call.nr) && !mon_is_error(*r))
+			*r = opened(*r);
 	}
 	return false;
 }

@@ -38,6 +38,7 @@ struct in_task {
 	uint64_t head;			/* address of its struct mon_thread_head, 0 = not seen yet */
 	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
 	bool reached;			/* it was reported that it gives addresses of the monitor's to calls */
+	int copy;			/* of a file in /proc, to be imported instead of it; 0 = none */
 	void *frozen;			/* the engine's state on its way over an exec */
 	size_t frozen_size;
 	bool pseudo;			/* sent into the monitor from the midst of the program; pt_task.own holds its registers */
@@ -92,6 +93,13 @@ void in_rewrite_at(struct pt_task *t, bool now);
 uint64_t in_text_address(const struct pt_task *t, uint64_t addr);
 /* Where a thread that has hit a trap byte of a patch at addr is to go on; 0 if there is none. */
 uint64_t in_trap_address(const struct pt_task *t, uint64_t addr);
+
+/* procfile.c */
+enum in_proc_file { IN_PROC_OTHER, IN_PROC_COPIED, IN_PROC_REFUSED };
+/* What is open in t as fd: does it tell of a monitor?  path is where it is. */
+enum in_proc_file in_proc_file(const struct pt_task *t, int fd, char *path, size_t size);
+/* A copy of a file of /proc/PID that shows mappings of one of our processes, without the monitor's; a descriptor or -errno. */
+int in_proc_copy(const struct pt *pt, const char *path);
 
 /* service.c */
 void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r);

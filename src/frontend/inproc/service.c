@@ -71,6 +71,28 @@ static int64_t export_file(struct pt_task *t, int fd)
 	return r ? r : (int64_t)handle;
 }
 
+/* The program has opened a file in /proc. */
+static int64_t opened(struct pt_task *t, int fd)
+{
+	char path[256];
+	int copy;
+
+	switch (in_proc_file(t, fd, path, sizeof(path))) {
+	case IN_PROC_REFUSED:
+		return -EACCES;
+	case IN_PROC_COPIED:
+		copy = in_proc_copy(t->pt, path);
+		if (copy < 0)
+			return copy;
+		if (t->inside->copy)
+			close(t->inside->copy);
+		t->inside->copy = copy;
+		return MON_COPY;
+	default:
+		return 0;
+	}
+}
+
 static void import_file(struct pt_task *t, uint64_t from)
 {
 	struct mv_step step = { 0 };
@@ -85,7 +107,12 @@ static void import_file(struct pt_task *t, uint64_t from)
 	step.handle = i.handle;
 	step.fd = i.fd;
 	step.cloexec = i.cloexec;
-	file = pt_import_source(t, &step);
+	if (step.handle == MON_COPY_HANDLE) {
+		file = t->inside->copy ? t->inside->copy : -EBADF;
+		t->inside->copy = 0;
+	} else {
+		file = pt_import_source(t, &step);
+	}
 	if (file < 0) {
 		pt_fail(t->pt, -file, "cannot hand the leader's file %d to variant %u", step.fd, t->variant);
 		return;
@@ -313,6 +340,9 @@ static void serve(struct pt_task *t)
 	case MON_SPREAD:
 		pt_affinity_end(t->pt);
 		answer(t, 0);
+		break;
+	case MON_OPENED:
+		answer(t, opened(t, (int)a));
 		break;
 	case MON_REACHED:
 		reached(t, (uint32_t)a);
