@@ -377,7 +377,7 @@ static void guard(struct pt_task *t)
 	}
 	snprintf(text, sizeof(text), "variant %u tries to change the monitor's memory: %s(%#llx, %#llx, %#llx, %#llx)", t->variant,
 		 mv_call_name(&c), r->rdi, r->rsi, r->rdx, r->r10);
-	mv_run_fail(t->pt->run, MV_VERDICT_DIVERGENCE, text);
+	mv_run_breach(t->pt->run, t->variant, text);
 }
 
 void in_on_seccomp(struct pt_task *t)
