@@ -25,7 +25,7 @@
 #define RANGES_MAX (MV_TABLE_SIZE + 8)
 
 struct filter {
-	struct bpf b;
+	struct bpf *b;
 	const struct in_image *image;
 	bpf_place allow, service, import, guarded;	/* what is done */
 	bpf_place errnos[ERRNO_MAX];		/* 0 = none written yet */
@@ -36,7 +36,7 @@ static bpf_place error(struct filter *f, unsigned err)
 	bpf_place *at = &f->errnos[err % ERRNO_MAX];
 
 	if (!*at)
-		*at = bpf_return(&f->b, SECCOMP_RET_ERRNO | err);
+		*at = bpf_return(f->b, SECCOMP_RET_ERRNO | err);
 	return *at;
 }
 
@@ -48,7 +48,7 @@ static bpf_place error(struct filter *f, unsigned err)
  */
 static bpf_place if_touches(struct filter *f, unsigned addr, unsigned len, bpf_place yes, bpf_place no)
 {
-	struct bpf *b = &f->b;
+	struct bpf *b = f->b;
 
 	bpf_if(b, BPF_JGE, (uint32_t)(f->image->low >> 32), yes, no);
 	bpf_op(b, BPF_ALU | BPF_ADD | BPF_K, 1);
@@ -63,8 +63,8 @@ static bpf_place if_touches(struct filter *f, unsigned addr, unsigned len, bpf_p
 
 static bpf_place if_flag(struct filter *f, unsigned arg, uint32_t flag, bpf_place yes, bpf_place no)
 {
-	bpf_if(&f->b, BPF_JSET, flag, yes, no);
-	return bpf_load(&f->b, (unsigned)ARG(arg));
+	bpf_if(f->b, BPF_JSET, flag, yes, no);
+	return bpf_load(f->b, (unsigned)ARG(arg));
 }
 
 /* Calls that the table allows. */
@@ -126,8 +126,8 @@ static bpf_place number(struct filter *f, unsigned nr)
 		if (s->selector_last < UINT32_MAX)
 			r[n++] = (struct bpf_range){ (uint32_t)s->selector_last + 1, other, 1 };
 	}
-	bpf_goto(&f->b, bpf_ranges(&f->b, r, n));
-	return bpf_load(&f->b, (unsigned)ARG(d->sel_arg));
+	bpf_goto(f->b, bpf_ranges(f->b, r, n));
+	return bpf_load(f->b, (unsigned)ARG(d->sel_arg));
 }
 
 /* What is called most is to be found first. */
@@ -157,14 +157,14 @@ static bpf_place from_gate(struct filter *f)
 	r[n++] = (struct bpf_range){ PT_IMPORT_NR, f->import, 1 };
 	r[n++] = (struct bpf_range){ MON_SERVICE_NR, f->service, 32 };
 	r[n++] = (struct bpf_range){ MON_SERVICE_NR + 1, error(f, ENOSYS), 1 };
-	bpf_goto(&f->b, bpf_ranges(&f->b, r, n));
-	return bpf_load(&f->b, NUMBER);
+	bpf_goto(f->b, bpf_ranges(f->b, r, n));
+	return bpf_load(f->b, NUMBER);
 }
 
-static void write_filter(struct filter *f, uint64_t cookie)
+void in_filter_write(struct bpf *b, const struct in_image *image, uint64_t cookie)
 {
-	struct bpf *b = &f->b;
-	uint64_t gate = f->image->info.gate;
+	struct filter all = { .b = b, .image = image }, *f = &all;
+	uint64_t gate = image->info.gate;
 	bpf_place other_arch, call, outside, inside;
 
 	f->guarded = bpf_return(b, SECCOMP_RET_TRACE | IN_GUARDED);
@@ -196,18 +196,17 @@ static void write_filter(struct filter *f, uint64_t cookie)
 
 bool in_filter(struct pt *pt, unsigned variant)
 {
-	struct filter *f = calloc(1, sizeof(*f));
+	struct bpf *b = calloc(1, sizeof(*b));
 	struct sock_fprog program;
 	bool good;
 
-	if (!f)
+	if (!b)
 		return false;
-	f->image = &pt->inproc->images[variant];
-	write_filter(f, pt->cookie);
-	good = bpf_program(&f->b, &program);
+	in_filter_write(b, &pt->inproc->images[variant], pt->cookie);
+	good = bpf_program(b, &program);
 	if (good && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0)
 		good = errno == EACCES && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
 		       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) >= 0;
-	free(f);
+	free(b);
 	return good;
 }

@@ -65,6 +65,8 @@ enum {	/* what a seccomp stop says */
 	IN_SERVICE = 2,
 	IN_GUARDED = 4,		/* a call from the gate that may change the monitor's memory */
 };
+struct bpf;
+void in_filter_write(struct bpf *b, const struct in_image *image, uint64_t cookie);
 bool in_filter(struct pt *pt, unsigned variant);
 
 /* boot.c: the monitor into a process that has just executed a program.  False: it failed (pt_fail() was told). */
