@@ -116,6 +116,7 @@ enum mv_difference {
 	MV_DIFF_RESULT,			/* the leader succeeded, the variant failed (or with another number) */
 	MV_DIFF_ABSENT,			/* the variant did not arrive, or ended */
 	MV_DIFF_SIGNAL,			/* a fault in one only */
+	MV_DIFF_BREACH,			/* the variant acts against its monitor; text says how */
 };
 
 /* Filled once, by the first to notice. */
@@ -131,7 +132,7 @@ struct mv_verdict {
 	uint8_t leader_bytes[16], variant_bytes[16];
 	struct mv_call leader_call, variant_call;	/* the variant's own operands; the leader's as they were compared: pointers 0 or 1 */
 	uint64_t seq;			/* of the leader's call: its mv_history has the same number; 0 = not known */
-	char text[160];			/* UNSUPPORTED, FAILURE: what, in words */
+	char text[160];			/* UNSUPPORTED, FAILURE, MV_DIFF_BREACH: what, in words */
 };
 
 /* ---- runs ---- */
@@ -144,6 +145,8 @@ struct mv_run *mv_run_new(void *arena, size_t size, const struct mv_config *conf
 const struct mv_verdict *mv_run_verdict(const struct mv_run *run);	/* kind NONE while the run goes on */
 /* End the run for a reason the front-end found; the first verdict stays.  text is formatted by the caller. */
 void mv_run_fail(struct mv_run *run, enum mv_verdict_kind kind, const char *text);
+/* The same for a variant that acts against its monitor. */
+void mv_run_breach(struct mv_run *run, unsigned variant, const char *text);
 unsigned mv_run_variants(const struct mv_run *run);
 /* Bytes of the arena in use and in all. */
 void mv_run_usage(const struct mv_run *run, size_t *used, size_t *size);

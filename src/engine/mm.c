@@ -203,13 +203,29 @@ int mv_mm_add(struct mv_mm *mm, uint64_t start, uint64_t len, uint32_t ordinal, 
 	return 0;
 }
 
+static const struct mv_mapping *hidden(const struct mv_mm *mm, uint64_t start, uint64_t end)
+{
+	for (size_t i = first_behind(mm, start); i < mm->count && mm->maps[i].start < end; i++)
+		if (mm->maps[i].flags & MV_MM_HIDDEN)
+			return &mm->maps[i];
+	return NULL;
+}
+
 int mv_mm_remove(struct mv_mm *mm, uint64_t start, uint64_t len)
 {
-	uint64_t end = page_end(start, len);
+	uint64_t end = page_end(start, len), rest;
+	const struct mv_mapping *h;
 
 	if (!len)
 		return 0;
 	start = page_down(start);
+	for (; (h = hidden(mm, start, end)); start = rest) {
+		rest = h->end;
+		if (h->start > start)
+			take_away(mm, start, h->start);
+		if (rest >= end)
+			return 0;
+	}
 	if (splits(mm, start, end) && !make_room(mm, 1))
 		return -ENOMEM;
 	take_away(mm, start, end);
@@ -249,10 +265,12 @@ void mv_mm_normalise(const struct mv_mm *mm, uint64_t addr, uint64_t out[2])
 	/* What is not mapped has no meaning but that; inside the variant's own window it is nowhere the same address. */
 	out[0] = MV_MAP_NONE;
 	out[1] = own_window(&mm->layout, addr) ? addr % PAGE : addr;
+	if (i < mm->count && mm->maps[i].start <= addr && mm->maps[i].flags & MV_MM_HIDDEN)
+		return;
 	if (i < mm->count && mm->maps[i].start <= addr) {
 		out[0] = mm->maps[i].ordinal;
 		out[1] = mm->maps[i].origin + (addr - mm->maps[i].start);
-	} else if (i > 0 && mm->maps[i - 1].end == addr) {
+	} else if (i > 0 && mm->maps[i - 1].end == addr && !(mm->maps[i - 1].flags & MV_MM_HIDDEN)) {
 		out[0] = mm->maps[i - 1].ordinal;
 		out[1] = mm->maps[i - 1].origin + (addr - mm->maps[i - 1].start);
 	}

@@ -30,6 +30,7 @@ enum {
 	MV_MM_FILE = 2,
 	MV_MM_FIXED_PLACE = 4,	/* same address in all variants */
 	MV_MM_GROWS_DOWN = 8,	/* nothing is placed in the 1 MiB below */
+	MV_MM_HIDDEN = 16,	/* taken, but to the program nothing is mapped there: not removed, no address is in it */
 };
 
 struct mv_mapping {

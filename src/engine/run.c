@@ -48,6 +48,19 @@ void mv_run_fail(struct mv_run *run, enum mv_verdict_kind kind, const char *text
 	mv_verdict_end(run);
 }
 
+void mv_run_breach(struct mv_run *run, unsigned variant, const char *text)
+{
+	struct mv_verdict *v = mv_verdict_begin(run);
+
+	if (!v)
+		return;
+	v->kind = MV_VERDICT_DIVERGENCE;
+	v->difference = MV_DIFF_BREACH;
+	v->variant = variant;
+	mv_text(v->text, sizeof(v->text), (const char *const[]){ text, NULL });
+	mv_verdict_end(run);
+}
+
 /* ---- runs ---- */
 
 struct mv_run *mv_run_new(void *arena, size_t size, const struct mv_config *config)

@@ -77,8 +77,13 @@ enum mon_service {
 	MON_MAY_EXEC,		/* arg0 = struct mv_call; 0 or -errno */
 	MON_COUNTER,		/* the time stamp counter */
 	MON_SPREAD,		/* the program looks at or sets where it runs: it is to be where the kernel puts it */
+	MON_OPENED,		/* arg0 = descriptor of a file in /proc: 0, -errno if it may not be open, MON_COPY = import a copy */
+	MON_REACHED,		/* arg0 = number of a call that was given an address of the monitor's */
 	MON_NUDGE,		/* leader: a signal was published for twins that may make no call; follower: look once more for one */
 };
+
+#define MON_COPY 1
+#define MON_COPY_HANDLE (~(uint64_t)0)	/* what is imported then */
 
 struct mon_import {
 	uint64_t handle;
@@ -93,6 +98,7 @@ struct mon_delivery {
 	uint8_t siginfo[MV_SIGINFO_SIZE];
 };
 
+#define MON_GAP (1u << 20)	/* unmapped: at the beginning of the monitor's area, between image, heap and arena, at the end */
 #define MON_MAPPINGS_MAX 96
 #define MON_FDS_MAX 1024
 
@@ -101,7 +107,7 @@ struct mon_boot {
 	uint64_t arena, arena_size;
 	uint64_t run;			/* address of struct mv_run */
 	uint64_t heap, heap_size;	/* zeroed memory for the monitor */
-	uint64_t low, high;		/* all that is the monitor's: image, heap */
+	uint64_t low, high;		/* the monitor's area: image, heap, arena, and what is unmapped around them */
 	uint32_t variant;
 	uint32_t tid;
 	uint32_t usable_cpus;

@@ -4,10 +4,19 @@
 #include "engine/internal.h"
 #include "monitor/monitor.h"
 
+#define NR_OPEN 2
+#define NR_CLOSE 3
 #define NR_RT_SIGRETURN 15
+#define NR_FCNTL 72
 #define NR_SIGALTSTACK 131
+#define NR_FSTATFS 138
+#define NR_ARCH_PRCTL 158
 #define NR_SCHED_SETAFFINITY 203
 #define NR_SCHED_GETAFFINITY 204
+#define NR_OPENAT 257
+#define NR_OPENAT2 437
+#define F_GETFD_ 1
+#define PROC_SUPER_MAGIC 0x9fa0
 #define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 
 _Noreturn void mon_stop(void)
@@ -22,11 +31,42 @@ _Noreturn void mon_fail(const char *text)
 	mon_stop();
 }
 
+void mon_unsupported(const char *text)
+{
+	mv_run_fail(mon.run, MV_VERDICT_UNSUPPORTED, text);
+	mon_stop();
+}
+
 static int64_t import(const struct mv_step *step)
 {
 	struct mon_import i = { .handle = step->handle, .fd = step->fd, .cloexec = step->cloexec };
 
 	return mon_service(MON_IMPORT, (uint64_t)&i, 0);
+}
+
+static bool opens(uint32_t nr)
+{
+	return nr == NR_OPEN || nr == NR_OPENAT || nr == NR_OPENAT2;
+}
+
+/* What is open may be a file that tells of the monitor, whatever its path was. */
+static int64_t opened(int64_t fd)
+{
+	uint64_t statfs[15] = { 0 };
+	struct mv_step copy = { .handle = MON_COPY_HANDLE, .fd = (int)fd };
+	int64_t r = 0;
+
+	mon_kernel(NR_FSTATFS, (uint64_t)fd, (uint64_t)statfs, 0, 0, 0);
+	if (statfs[0] == PROC_SUPER_MAGIC)
+		r = mon_service(MON_OPENED, (uint64_t)fd, 0);
+	if (r == MON_COPY) {
+		copy.cloexec = mon_kernel(NR_FCNTL, (uint64_t)fd, F_GETFD_, 0, 0, 0) > 0;
+		r = import(&copy);
+	}
+	if (!mon_is_error(r))
+		return fd;
+	mon_kernel(NR_CLOSE, (uint64_t)fd, 0, 0, 0, 0);
+	return r;
 }
 
 /*
@@ -35,16 +75,22 @@ static int64_t import(const struct mv_step *step)
  */
 static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 {
+	if (step->call.nr < MV_PSEUDO_BASE && mon_guard(m, &step->call, r))
+		return false;
 	if (step->call.nr == NR_RT_SIGRETURN) {
 		*r = 0;		/* at the very end: see mon_call() */
 	} else if (step->call.nr >= MV_PSEUDO_BASE) {
 		*r = step->call.nr == MV_PSEUDO_FAULT ? 0 : mon_service(MON_COUNTER, 0, 0);
 	} else if (mon_is_process_call(&step->call)) {
 		return mon_process_call(m, step, r);
+	} else if (step->call.nr == NR_ARCH_PRCTL && mon_segment(&step->call, r)) {
+		return false;
 	} else {
 		mon_unlock();
 		*r = step->call.nr == NR_SIGALTSTACK ? mon_gate_on_stack(&step->call, m->frame.rsp) : mon_gate(&step->call);
 		mon_lock();
+		if (opens(step->call.nr) && !mon_is_error(*r))
+			*r = opened(*r);
 	}
 	return false;
 }
@@ -198,9 +244,12 @@ void mon_call(struct mon_frame *f)
 	}
 	if (call.nr == NR_SCHED_SETAFFINITY || call.nr == NR_SCHED_GETAFFINITY)
 		mon_service(MON_SPREAD, 0, 0);
+	m->reached = m->nested = false;
 	mv_enter(m->thread, &call, &step);
 	mon_wake(m->thread);
 	mon_finish(m, &step);
+	if (m->reached)
+		mon_service(MON_REACHED, call.nr, 0);
 	if (step.action == MV_SIGNAL)
 		mon_deliver_before(m, &step, call.nr);
 	if (step.action == MV_INTERRUPT)

@@ -1,6 +1,7 @@
 /*
  * The monitor's memory, and the program's memory as the monitor may look at it.
  */
+#include "engine/internal.h"
 #include "monitor/monitor.h"
 
 /* ---- ours: a bump pointer and lists of freed blocks by size class ---- */
@@ -60,43 +61,54 @@ void mon_free(void *p, size_t size)
 
 #define SPACE_END ((uint64_t)1 << 47)
 
-static bool overlaps(uint64_t addr, uint64_t len, uint64_t low, uint64_t high)
-{
-	return addr < high && (len > high - addr || addr + len > low);
-}
-
 bool mon_owns(uint64_t addr, uint64_t len)
 {
-	return overlaps(addr, len, mon_boot.low, mon_boot.high) || overlaps(addr, len, mon.arena, mon.arena_end);
+	return addr < mon_boot.high && (len > mon_boot.high - addr || addr + len > mon_boot.low);
+}
+
+/*
+ * The program has given an address of ours.  What its call's own arguments point to mon_guard() sees to; this is about what is
+ * behind them.
+ */
+static void reached(struct mon_thread *m, uint64_t addr)
+{
+	const struct mv_thread *t = m->thread;
+
+	m->reached = true;
+	for (unsigned i = 0; i < mv_table[t->call.nr].nargs; i++)
+		if (t->call.args[i] == addr)
+			return;
+	m->nested = true;
 }
 
 /* Bytes from addr on that can be the program's. */
-static size_t allowed(uint64_t addr, size_t len)
+static size_t allowed(void *task, uint64_t addr, size_t len)
 {
-	if (addr >= SPACE_END || mon_owns(addr, 1))
+	if (addr >= SPACE_END)
 		return 0;
+	if (mon_in_area(addr)) {
+		if (task)
+			reached(task, addr);
+		return 0;
+	}
 	if (len > SPACE_END - addr)
 		len = SPACE_END - addr;
 	if (addr < mon_boot.low && len > mon_boot.low - addr)
 		len = mon_boot.low - addr;
-	if (addr < mon.arena && len > mon.arena - addr)
-		len = mon.arena - addr;
 	return len;
 }
 
 size_t mon_peek(void *task, uint64_t addr, void *dst, size_t len)
 {
-	size_t n = allowed(addr, len);
+	size_t n = allowed(task, addr, len);
 
-	(void)task;
 	return n - mon_copy(dst, (const void *)addr, n);
 }
 
 size_t mon_poke(void *task, uint64_t addr, const void *src, size_t len)
 {
-	size_t n = allowed(addr, len);
+	size_t n = allowed(task, addr, len);
 
-	(void)task;
 	return n - mon_copy((void *)addr, src, n);
 }
 

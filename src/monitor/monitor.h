@@ -20,7 +20,8 @@ struct mon_thread {
 	struct mon_thread *child;		/* being made by a clone that shares our memory */
 	uint32_t attached;			/* child: it has its engine thread */
 	struct mv_step *parent_step;		/* child of a vfork: of the call its parent is in, which it has to end */
-	uint64_t app_gs;
+	bool reached;				/* the call at hand was given an address of ours */
+	bool nested;				/* ... not by an argument: by what one points to */
 	uint32_t spin;				/* looks at a word before a wait sleeps, as it has paid lately */
 	uint8_t stack[MON_STACK] __attribute__((aligned(64)));
 	struct mon_frame frame __attribute__((aligned(64)));
@@ -28,7 +29,6 @@ struct mon_thread {
 
 struct mon {
 	struct mv_run *run;
-	uint64_t arena, arena_end;
 	bool shared;				/* there is more than one thread */
 	uint32_t lock;
 	uint32_t spin_max;			/* looks at a word before a wait sleeps, at most */
@@ -79,7 +79,20 @@ void *mon_alloc(size_t size);		/* zeroed; NULL */
 void mon_free(void *p, size_t size);
 size_t mon_peek(void *task, uint64_t addr, void *dst, size_t len);
 size_t mon_poke(void *task, uint64_t addr, const void *src, size_t len);
-bool mon_owns(uint64_t addr, uint64_t len);	/* does the range touch what is the monitor's? */
+bool mon_owns(uint64_t addr, uint64_t len);	/* does the range touch the monitor's area? */
+static inline bool mon_in_area(uint64_t addr)
+{
+	return addr - mon_boot.low < mon_boot.high - mon_boot.low;
+}
+
+/* guard.c */
+/*
+ * Let what a call is given of the monitor's area be as if nothing were mapped there: call is changed, or answered in *result
+ * (then true).
+ */
+bool mon_guard(struct mon_thread *m, struct mv_call *call, int64_t *result);
+/* arch_prctl about the program's gs, the real one being ours: the answer, or false if the call is about something else. */
+bool mon_segment(const struct mv_call *call, int64_t *result);
 
 /* wait.c */
 void mon_lock(void);
@@ -102,6 +115,7 @@ void mon_finish(struct mon_thread *m, struct mv_step *step);
 void mon_signal_at_end(struct mon_thread *m);
 _Noreturn void mon_stop(void);
 _Noreturn void mon_fail(const char *text);
+_Noreturn void mon_unsupported(const char *text);
 
 /* process.c: calls that make threads and processes, execute programs, end */
 bool mon_is_process_call(const struct mv_call *call);

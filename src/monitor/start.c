@@ -3,6 +3,8 @@
  */
 #include "monitor/monitor.h"
 
+#define NR_MSEAL 462
+
 extern char mon_kernel_insn[], mon_gate_start[], mon_gate_end[], mon_gate_check[], mon_gate_insn[], mon_gate_after[], mon_gate_abort[];
 extern char mon_copy_bytes[], mon_copy_end[], mon_copy_fault[], mon_text[], mon_text_end[], mon_image_end[];
 void mon_entry(void);
@@ -91,15 +93,24 @@ static void begin(struct mon_thread *m)
 	fill_process(mv_thread_process(m->thread), !mon_boot.frozen);
 }
 
+/* From kernel 6.10 on, what is mapped for us stays as it is until the next exec. */
+static void seal(void)
+{
+	uint64_t image = (uint64_t)mon_gate_start;
+
+	mon_kernel(NR_MSEAL, image, (uint64_t)mon_image_end - image, 0, 0, 0);
+	mon_kernel(NR_MSEAL, mon_boot.heap, mon_boot.arena - MON_GAP - mon_boot.heap, 0, 0, 0);
+	mon_kernel(NR_MSEAL, mon_boot.arena, mon_boot.high - MON_GAP - mon_boot.arena, 0, 0, 0);
+}
+
 /* The supervisor has pointed %gs to the first thread. */
 void mon_start(void)
 {
 	struct mon_thread *m = &first;
 
 	mon.run = (struct mv_run *)mon_boot.run;
-	mon.arena = mon_boot.arena;
-	mon.arena_end = mon_boot.arena + mon_boot.arena_size;
 	mon.spin_max = mon_boot.usable_cpus >= 2 ? MON_SPIN_MAX : 0;
+	seal();
 	mon_thread_init(m);
 	mon.threads = m;
 	mon_lock();

@@ -302,7 +302,7 @@ void mv_report_text(FILE *out, const struct mv_report *r, bool colour)
 	fprintf(out, "  variants   %u\n", r->variants);
 	if (r->policy[0])
 		fprintf(out, "  policy     %s\n", clean(r->policy, line, sizeof(line)));
-	if (r->verdict.kind == MV_VERDICT_DIVERGENCE) {
+	if (r->verdict.kind == MV_VERDICT_DIVERGENCE && r->verdict.difference != MV_DIFF_BREACH) {
 		difference(&p);
 		calls(&p);
 	}

@@ -28,6 +28,7 @@ const char *mv_difference_name(uint32_t difference)
 		[MV_DIFF_RESULT] = "result",
 		[MV_DIFF_ABSENT] = "absent",
 		[MV_DIFF_SIGNAL] = "signal",
+		[MV_DIFF_BREACH] = "breach",
 	};
 
 	return difference < sizeof(names) / sizeof(*names) ? names[difference] : "unknown";
@@ -81,6 +82,10 @@ static void say_divergence(struct mv_words *w, const struct mv_verdict *v)
 	unsigned long long l = v->leader_value, o = v->variant_value;
 	char a[160], b[160], text[sizeof(v->text) * 4];
 
+	if (v->difference == MV_DIFF_BREACH) {
+		mv_say(w, "%s", mv_describe_text(v->text, false, text, sizeof(text)));
+		return;
+	}
 	if (v->difference == MV_DIFF_SIGNAL ||
 	    (v->difference == MV_DIFF_NR && (call->nr == MV_PSEUDO_FAULT || v->variant_call.nr == MV_PSEUDO_FAULT))) {
 		say_signal(w, v);

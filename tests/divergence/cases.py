@@ -598,6 +598,59 @@ def closed_descriptors():
             raise Wrong(f"with {closed} closed: natively {statuses[0]}, under mvarmor {statuses[1]}")
 
 
+# ---- a monitor inside of the variants ----
+
+def inside(argv, *options):
+    r = run(argv, "-f", "inproc", *options)
+    if r.status == 77:
+        raise Skip(r.out)
+    return r
+
+
+@case
+def change_monitor():
+    """Calls from the monitor's own gate that would change its memory end the run; so does what cannot be had elsewhere."""
+    for how in ("munmap", "munmap_all", "mprotect", "pkey_mprotect", "madvise", "mremap", "mremap_onto", "mmap_over"):
+        name = how.split("_")[0] if how != "pkey_mprotect" else how
+        for layout in ("disjoint", "same"):
+            inside([program("change_monitor"), how], "--layout", layout).must(
+                86, rf"divergence: variant \d tries to change the monitor's memory: {name}\(", out="")
+    inside([program("change_monitor"), "mmap_over_by_call"]).must(0, out="mmap_over_by_call: -1\n")
+    inside([program("change_monitor"), "none"]).must(0, out="none: 1\n")
+
+
+@case
+def denied_from_gate():
+    """The filter denies what the table denies, for calls from the gate too."""
+    r = inside([program("denied_from_gate")]).must(0)
+    got = [line.rsplit(": ", 1)[1] for line in r.out.splitlines()]
+    wanted = ["EPERM", "EINVAL", "EPERM", "EPERM", "ENOSYS", "EINVAL", "EPERM", "ok", "ENOSYS", "EPERM", "ENOSYS", "ENOSYS"]
+    if got != wanted:
+        raise Wrong(f"{r.out}\nnot {wanted}")
+
+
+@case
+def look_for_monitor():
+    """Probing finds no monitor, wherever it is, nor does /proc tell of it; that it was looked for is reported."""
+    r = inside([program("look_for_monitor")]).must(0, out="listed: 0 0, found: 0\n")
+    if "gives write an address of the monitor's" not in r.log:
+        raise Wrong(f"log: {r.log}")
+    script = "cd /proc/self && grep -c arena maps smaps numa_maps; cat mem pagemap task/self/mem map_files/* 2>/dev/null; head -c 9 smaps_rollup"
+    r = run(["sh", "-c", script], "-f", "inproc").must(0)
+    if "mvarmor" in r.out or re.search(":[1-9]", r.out) or not r.out.endswith("\n00000000-"):
+        raise Wrong(f"{r.out!r}")
+
+
+@case
+def set_gs():
+    """The gs register is the monitor's."""
+    source = "import ctypes; libc = ctypes.CDLL(None); b = ctypes.c_ulong(7); "
+    get = source + "print(libc.syscall(158, 0x1004, ctypes.byref(b)), b.value, libc.syscall(158, 0x1001, 0))"
+    run([sys.executable, "-c", get], "-f", "inproc").must(0, out="0 0 0\n")
+    run([sys.executable, "-c", source + "libc.syscall(158, 0x1001, ctypes.byref(b))"], "-f", "inproc").must(
+        87, r"unsupported: arch_prctl\(ARCH_SET_GS\): .*use -f ptrace")
+
+
 def main():
     if sys.argv[1:] == ["--list"]:
         print("\n".join(CASES))

@@ -470,6 +470,34 @@ static void overflow(void **state)
 	mv_mm_unref(mm[1]);
 }
 
+/* What is hidden is taken, but to the program nothing is there. */
+static void hidden(void **state)
+{
+	struct mv_mm *mm = make(0, 2, 1);
+	uint64_t at = mv_mm_place(mm, 10 * PAGE, false, false), other, n[2], unmapped[2];
+
+	(void)state;
+	mv_mm_normalise(mm, at + 3 * PAGE + 5, unmapped);
+	assert_int_equal(mv_mm_add(mm, at, 10 * PAGE, MV_MAP_OTHER, MV_MM_HIDDEN), 0);
+	mv_mm_normalise(mm, at + 3 * PAGE + 5, n);
+	assert_memory_equal(n, unmapped, sizeof(n));
+	mv_mm_normalise(mm, at + 10 * PAGE, n);
+	assert_int_equal(n[0], MV_MAP_NONE);
+	assert_int_equal(mv_mm_add(mm, at - 2 * PAGE, 2 * PAGE, 20, 0), 0);
+	assert_int_equal(mv_mm_add(mm, at + 10 * PAGE, 2 * PAGE, 21, 0), 0);
+	assert_int_equal(mv_mm_remove(mm, at + PAGE, PAGE), 0);
+	assert_int_equal(mv_mm_remove(mm, at - PAGE, 12 * PAGE), 0);
+	assert_non_null(mv_mm_find(mm, at));
+	assert_non_null(mv_mm_find(mm, at + 9 * PAGE));
+	assert_non_null(mv_mm_find(mm, at - 2 * PAGE));
+	assert_null(mv_mm_find(mm, at - PAGE));
+	assert_null(mv_mm_find(mm, at + 10 * PAGE));
+	assert_non_null(mv_mm_find(mm, at + 11 * PAGE));
+	other = mv_mm_place(mm, 10 * PAGE, false, false);
+	assert_true(other + 10 * PAGE <= at || other >= at + 10 * PAGE);
+	mv_mm_unref(mm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +511,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(kernel_chooses, fresh, leak_free),
 		cmocka_unit_test_setup_teardown(twins, fresh, leak_free),
 		cmocka_unit_test_setup_teardown(top_down_first_fit, fresh, leak_free),
+		cmocka_unit_test_setup_teardown(hidden, fresh, leak_free),
 		cmocka_unit_test_setup_teardown(guard_gap, fresh, leak_free),
 		cmocka_unit_test_setup_teardown(spares_the_break, fresh, leak_free),
 		cmocka_unit_test_setup_teardown(overflow, fresh, leak_free),

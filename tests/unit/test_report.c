@@ -338,7 +338,7 @@ static void text_and_json_of_little(void **state)
 
 	(void)state;
 	for (kind = MV_VERDICT_NONE; kind <= MV_VERDICT_FAILURE; kind++) {
-		for (difference = 0; difference <= MV_DIFF_SIGNAL + 1; difference++) {
+		for (difference = 0; difference <= MV_DIFF_BREACH + 1; difference++) {
 			char *text;
 			json_t *o;
 

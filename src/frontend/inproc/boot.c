@@ -99,7 +99,7 @@ static int tell(struct boot *b)
 	struct mon_boot *boot = calloc(1, sizeof(*boot));
 	bool good;
 
-	if (!boot || plan->nmappings + 2 > MON_MAPPINGS_MAX) {
+	if (!boot || plan->nmappings + 1 > MON_MAPPINGS_MAX) {
 		free(boot);
 		return mv_error_set(&b->err, ENOMEM, "cannot start the monitor");
 	}
@@ -108,8 +108,8 @@ static int tell(struct boot *b)
 	boot->run = m->arena + ((uint64_t)pt->run - (uint64_t)pt->session->arena_at);
 	boot->heap = m->heap;
 	boot->heap_size = HEAP;
-	boot->low = m->base;
-	boot->high = m->heap + HEAP;
+	boot->low = m->low;
+	boot->high = m->high;
 	boot->variant = t->variant;
 	boot->tid = t->id;
 	boot->usable_cpus = (uint32_t)CPU_COUNT(&pt->cpus);
@@ -120,8 +120,7 @@ static int tell(struct boot *b)
 	for (unsigned i = 0; i < plan->nmappings; i++)
 		add_mapping(boot, plan->mappings[i].start, plan->mappings[i].len, plan->mappings[i].ordinal,
 			    plan->mappings[i].flags);
-	add_mapping(boot, m->base, boot->high - m->base, MV_MAP_OTHER, 0);
-	add_mapping(boot, m->arena, o->arena_size, MV_MAP_OTHER, 0);
+	add_mapping(boot, m->low, m->high - m->low, MV_MAP_OTHER, MV_MM_HIDDEN);
 	if (t->inside->frozen) {
 		boot->frozen_size = t->inside->frozen_size;
 		boot->frozen = m->heap + HEAP - ((boot->frozen_size + 4095) & ~4095ull);

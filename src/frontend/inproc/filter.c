@@ -1,58 +1,212 @@
 /*
- * The seccomp filter of a variant: calls from the gate of its monitor go to the kernel, all others stop.
+ * The seccomp filter of a variant: calls from outside of the gate of its monitor stop.  Those from the gate go to the kernel,
+ * but for what no variant may do, wherever the call comes from: what the table denies, and changes to the monitor's memory.
  */
 #include <errno.h>
 #include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "bpf.h"
+#include "engine/table.h"
 #include "inproc.h"
 
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define LOAD_HIGH(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field) + 4)
-#define IF(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), yes, no)
-#define RETURN(value) BPF_STMT(BPF_RET | BPF_K, value)
+#define NUMBER offsetof(struct seccomp_data, nr)
+#define ARCH offsetof(struct seccomp_data, arch)
+#define RIP offsetof(struct seccomp_data, instruction_pointer)
+#define ARG(n) (offsetof(struct seccomp_data, args) + 8 * (n))
+#define HIGH 4
 
-/* Places in the program, and how far it is from one instruction to another. */
-enum { OUTSIDE = 10, COOKIE = 14, IMPORT = 18, CALL, OTHER_ARCH, ALLOW, SERVICE };
-#define TO(from, to) ((to) - (from) - 1)
+#define ERRNO_MAX 256
+#define RANGES_MAX (MV_TABLE_SIZE + 8)
+
+struct filter {
+	struct bpf *b;
+	const struct in_image *image;
+	bpf_place allow, service, import, guarded;	/* what is done */
+	bpf_place errnos[ERRNO_MAX];		/* 0 = none written yet */
+};
+
+static bpf_place error(struct filter *f, unsigned err)
+{
+	bpf_place *at = &f->errnos[err % ERRNO_MAX];
+
+	if (!*at)
+		*at = bpf_return(f->b, SECCOMP_RET_ERRNO | err);
+	return *at;
+}
+
+/* ---- memory ---- */
+
+/*
+ * Does the range that two arguments tell reach into the monitor's area?  By upper halves only: the supervisor looks closer.
+ * Kernel addresses have 47 bits, so that what is added cannot overflow.
+ */
+static bpf_place if_touches(struct filter *f, unsigned addr, unsigned len, bpf_place yes, bpf_place no)
+{
+	struct bpf *b = f->b;
+
+	bpf_if(b, BPF_JGE, (uint32_t)(f->image->low >> 32), yes, no);
+	bpf_op(b, BPF_ALU | BPF_ADD | BPF_K, 1);
+	bpf_op(b, BPF_ALU | BPF_ADD | BPF_X, 0);
+	bpf_load(b, (unsigned)ARG(len) + HIGH);
+	bpf_op(b, BPF_MISC | BPF_TAX, 0);
+	bpf_if(b, BPF_JGT, (uint32_t)((f->image->high - 1) >> 32), no, b->n);
+	bpf_load(b, (unsigned)ARG(addr) + HIGH);
+	bpf_if(b, BPF_JGE, 1u << (47 - 32), yes, b->n);
+	return bpf_load(b, (unsigned)ARG(len) + HIGH);
+}
+
+static bpf_place if_flag(struct filter *f, unsigned arg, uint32_t flag, bpf_place yes, bpf_place no)
+{
+	bpf_if(f->b, BPF_JSET, flag, yes, no);
+	return bpf_load(f->b, (unsigned)ARG(arg));
+}
+
+/* Calls that the table allows. */
+static bpf_place memory_call(struct filter *f, unsigned nr)
+{
+	bpf_place at;
+
+	switch (nr) {
+	case SYS_mmap:
+		at = if_touches(f, 0, 1, f->guarded, f->allow);
+		return if_flag(f, 3, MAP_FIXED, at, f->allow);
+	case SYS_mremap:
+		at = if_touches(f, 4, 2, f->guarded, f->allow);
+		at = if_flag(f, 3, MREMAP_FIXED, at, f->allow);
+		return if_touches(f, 0, 1, f->guarded, at);
+	case SYS_munmap:
+	case SYS_mprotect:
+	case SYS_pkey_mprotect:
+	case SYS_madvise:
+		return if_touches(f, 0, 1, f->guarded, f->allow);
+	default:
+		return f->allow;
+	}
+}
+
+/* ---- the table ---- */
+
+static bpf_place row(struct filter *f, const struct mv_desc *d, bpf_place allowed)
+{
+	return d->cls == MV_CLASS_DENY ? error(f, d->err) : d->cls == MV_CLASS_NONE ? error(f, ENOSYS) : allowed;
+}
+
+static bool denies(const struct mv_desc *d)
+{
+	bool any = d->cls == MV_CLASS_DENY;
+
+	for (unsigned i = 0; i < d->nsubs; i++)
+		any |= d->subs[i].cls == MV_CLASS_DENY;
+	return any;
+}
+
+/* Where a call from the gate goes on; what decides about one is written before. */
+static bpf_place number(struct filter *f, unsigned nr)
+{
+	const struct mv_desc *d = &mv_table[nr];
+	struct bpf_range r[2 * RANGES_MAX];
+	bpf_place allowed = memory_call(f, nr), other = row(f, d, allowed);
+	unsigned n = 0;
+
+	if (!d->nsubs || !denies(d) || d->nsubs > RANGES_MAX - 1)
+		return other;
+	r[n++] = (struct bpf_range){ 0, other, 1 };
+	for (unsigned i = 0; i < d->nsubs; i++) {
+		const struct mv_desc *s = &d->subs[i];
+
+		if (s->selector == r[n - 1].from)
+			n--;
+		r[n++] = (struct bpf_range){ (uint32_t)s->selector, row(f, s, allowed), 1 };
+		if (s->selector_last < UINT32_MAX)
+			r[n++] = (struct bpf_range){ (uint32_t)s->selector_last + 1, other, 1 };
+	}
+	bpf_goto(f->b, bpf_ranges(f->b, r, n));
+	return bpf_load(f->b, (unsigned)ARG(d->sel_arg));
+}
+
+/* What is called most is to be found first. */
+static unsigned weight(unsigned nr)
+{
+	static const uint16_t often[] = {
+		SYS_read, SYS_write, SYS_close, SYS_fstat, SYS_poll, SYS_lseek, SYS_rt_sigprocmask, SYS_pread64, SYS_pwrite64, SYS_readv,
+		SYS_writev, SYS_getpid, SYS_sendto, SYS_recvfrom, SYS_sendmsg, SYS_recvmsg, SYS_getppid, SYS_futex, SYS_clock_gettime,
+		SYS_epoll_wait, SYS_epoll_ctl, SYS_openat, SYS_newfstatat,
+	};
+
+	for (unsigned i = 0; i < sizeof(often) / sizeof(*often); i++)
+		if (often[i] == nr)
+			return 32;
+	return 1;
+}
+
+static bpf_place from_gate(struct filter *f)
+{
+	struct bpf_range r[RANGES_MAX];
+	unsigned n = 0;
+
+	_Static_assert(MV_TABLE_SIZE < PT_IMPORT_NR && PT_IMPORT_NR + 1 == MON_SERVICE_NR, "ranges ascend");
+	for (; n < MV_TABLE_SIZE; n++)
+		r[n] = (struct bpf_range){ n, number(f, n), weight(n) };
+	r[n++] = (struct bpf_range){ MV_TABLE_SIZE, error(f, ENOSYS), 1 };
+	r[n++] = (struct bpf_range){ PT_IMPORT_NR, f->import, 1 };
+	r[n++] = (struct bpf_range){ MON_SERVICE_NR, f->service, 32 };
+	r[n++] = (struct bpf_range){ MON_SERVICE_NR + 1, error(f, ENOSYS), 1 };
+	bpf_goto(f->b, bpf_ranges(f->b, r, n));
+	return bpf_load(f->b, NUMBER);
+}
+
+void in_filter_write(struct bpf *b, const struct in_image *image, uint64_t cookie)
+{
+	struct filter all = { .b = b, .image = image }, *f = &all;
+	uint64_t gate = image->info.gate;
+	bpf_place other_arch, call, outside, inside;
+
+	f->guarded = bpf_return(b, SECCOMP_RET_TRACE | IN_GUARDED);
+	other_arch = bpf_return(b, SECCOMP_RET_TRACE | IN_32BIT);
+	call = bpf_return(b, SECCOMP_RET_TRACE | IN_CALL);
+	f->service = bpf_return(b, SECCOMP_RET_TRACE | IN_SERVICE);
+
+	bpf_return(b, SECCOMP_RET_USER_NOTIF);
+	bpf_if(b, BPF_JEQ, (uint32_t)(cookie >> 32), b->n, call);
+	bpf_load(b, (unsigned)ARG(5) + HIGH);
+	bpf_if(b, BPF_JEQ, (uint32_t)cookie, b->n, call);
+	f->import = bpf_load(b, (unsigned)ARG(5));
+
+	bpf_if(b, BPF_JEQ, PT_IMPORT_NR, f->import, call);
+	bpf_load(b, NUMBER);
+	bpf_if(b, BPF_JEQ, AUDIT_ARCH_X86_64, b->n, other_arch);
+	outside = bpf_load(b, ARCH);
+
+	f->allow = bpf_return(b, SECCOMP_RET_ALLOW);
+	inside = from_gate(f);
+	bpf_if(b, BPF_JEQ, AUDIT_ARCH_X86_64, inside, other_arch);
+	bpf_load(b, ARCH);
+	bpf_if(b, BPF_JEQ, (uint32_t)(gate >> 32), b->n, outside);
+	bpf_load(b, RIP + HIGH);
+	bpf_if(b, BPF_JEQ, (uint32_t)gate, b->n, outside);
+	bpf_op(b, BPF_ALU | BPF_AND | BPF_K, 0xfffff000);
+	bpf_load(b, RIP);
+}
 
 bool in_filter(struct pt *pt, unsigned variant)
 {
-	uint64_t gate = pt->inproc->images[variant].info.gate, cookie = pt->cookie;
-	struct sock_filter code[] = {
-		LOAD(instruction_pointer),
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xfffff000),
-		[2] = IF(gate, 0, TO(2, OUTSIDE)),
-		LOAD_HIGH(instruction_pointer),
-		[4] = IF(gate >> 32, 0, TO(4, OUTSIDE)),
-		LOAD(arch),
-		[6] = IF(AUDIT_ARCH_X86_64, 0, TO(6, OTHER_ARCH)),
-		LOAD(nr),
-		[8] = IF(MON_SERVICE_NR, TO(8, SERVICE), 0),
-		[9] = IF(PT_IMPORT_NR, TO(9, COOKIE), TO(9, ALLOW)),
-		[OUTSIDE] = LOAD(arch),
-		[11] = IF(AUDIT_ARCH_X86_64, 0, TO(11, OTHER_ARCH)),
-		LOAD(nr),
-		[13] = IF(PT_IMPORT_NR, 0, TO(13, CALL)),
-		[COOKIE] = LOAD(args[5]),
-		[15] = IF(cookie, 0, TO(15, CALL)),
-		LOAD_HIGH(args[5]),
-		[17] = IF(cookie >> 32, 0, TO(17, CALL)),
-		[IMPORT] = RETURN(SECCOMP_RET_USER_NOTIF),
-		[CALL] = RETURN(SECCOMP_RET_TRACE | IN_CALL),
-		[OTHER_ARCH] = RETURN(SECCOMP_RET_TRACE | IN_32BIT),
-		[ALLOW] = RETURN(SECCOMP_RET_ALLOW),
-		[SERVICE] = RETURN(SECCOMP_RET_TRACE | IN_SERVICE),
-	};
-	struct sock_fprog prog = { .filter = code, .len = sizeof(code) / sizeof(*code) };
+	struct bpf *b = calloc(1, sizeof(*b));
+	struct sock_fprog program;
+	bool good;
 
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog) >= 0)
-		return true;
-	if (errno != EACCES || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	if (!b)
 		return false;
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog) >= 0;
+	in_filter_write(b, &pt->inproc->images[variant], pt->cookie);
+	good = bpf_program(b, &program);
+	if (good && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0)
+		good = errno == EACCES && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+		       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) >= 0;
+	free(b);
+	return good;
 }

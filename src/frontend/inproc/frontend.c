@@ -24,6 +24,7 @@ static const struct pt_mode engine_inside = {
 	.on_clone = in_on_clone, .on_exec = in_on_exec, .on_signal = in_on_signal, .on_stop = in_on_stop, .on_gone = in_on_gone,
 	.retry = in_retry, .tick = in_tick, .progress = in_progress, .absent = in_absent,
 	.standing = in_standing, .look = in_look,
+	.proc_copy = in_proc_copy,
 };
 
 static int run(struct mv_session *session, struct mv_error *err)

@@ -10,7 +10,7 @@
 #include "inproc.h"
 
 #define PAGE 4096u
-#define GAP (1u << 20)			/* unmapped, between image, heap and arena */
+#define GAP MON_GAP
 #define HEAP ((uint64_t)1 << 30)	/* address space; memory as it is used */
 
 extern const uint8_t mv_monitor_image[];
@@ -77,17 +77,19 @@ static int load(struct pt *pt, unsigned variant, const struct parts *p, struct m
 
 	if (!image)
 		return mv_error_set(err, ENOMEM, "cannot load the monitor");
-	m->base = area->start;
+	m->low = area->start;
+	m->base = m->low + GAP;
 	m->text = data;
 	m->data = filled - data;
 	m->bss = page_up(data + p->data->p_memsz) - filled;
 	m->heap = m->base + filled + m->bss + GAP;
 	m->arena = m->heap + HEAP + GAP;
 	size = page_up(o->arena_size);
+	m->high = m->arena + size + GAP;
 	m->file = size + variant * filled;
 	memcpy(image, mv_monitor_image + p->text->p_offset, p->text->p_filesz);
 	memcpy(image + data, mv_monitor_image + p->data->p_offset, p->data->p_filesz);
-	if (m->arena + size > area->end)
+	if (m->high > area->end)
 		r = mv_error_set(err, 0, "an arena of %zu bytes does not fit into the layout", o->arena_size);
 	else if (!relocate(p, image, filled, m->base))
 		r = mv_error_set(err, 0, "the monitor's image is damaged");

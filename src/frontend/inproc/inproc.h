@@ -10,6 +10,7 @@
 
 /* The monitor's image as it lies in one variant. */
 struct in_image {
+	uint64_t low, high;		/* where all that is the monitor's lies, and nothing else: it begins and ends with a gap */
 	uint64_t base;			/* where it is mapped */
 	uint64_t text, data;		/* bytes that come from the file, multiples of the page size: at base, and behind */
 	uint64_t bss;			/* bytes behind those, zeros; multiple of the page size */
@@ -36,6 +37,8 @@ struct in_task {
 	uint64_t child_flags;		/* ... and what it shares */
 	uint64_t head;			/* address of its struct mon_thread_head, 0 = not seen yet */
 	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
+	bool reached;			/* it was reported that it gives addresses of the monitor's to calls */
+	int copy;			/* of a file in /proc, to be imported instead of it; 0 = none */
 	void *frozen;			/* the engine's state on its way over an exec */
 	size_t frozen_size;
 	bool pseudo;			/* sent into the monitor from the midst of the program; pt_task.own holds its registers */
@@ -58,7 +61,14 @@ struct in_task {
 int in_images_load(struct pt *pt, struct mv_error *err);	/* into the arena's memfd; 0 or -errno */
 
 /* filter.c */
-enum { IN_CALL = 0, IN_32BIT = 1, IN_SERVICE = 2 };	/* what a seccomp stop says */
+enum {	/* what a seccomp stop says */
+	IN_CALL = 0,		/* a call from outside of the gate */
+	IN_32BIT = 1,
+	IN_SERVICE = 2,
+	IN_GUARDED = 4,		/* a call from the gate that may change the monitor's memory */
+};
+struct bpf;
+void in_filter_write(struct bpf *b, const struct in_image *image, uint64_t cookie);
 bool in_filter(struct pt *pt, unsigned variant);
 
 /* boot.c: the monitor into a process that has just executed a program.  False: it failed (pt_fail() was told). */
@@ -88,6 +98,13 @@ void in_rewrite_at(struct pt_task *t, bool now);
 uint64_t in_text_address(const struct pt_task *t, uint64_t addr);
 /* Where a thread that has hit a trap byte of a patch at addr is to go on; 0 if there is none. */
 uint64_t in_trap_address(const struct pt_task *t, uint64_t addr);
+
+/* procfile.c */
+enum in_proc_file { IN_PROC_OTHER, IN_PROC_COPIED, IN_PROC_REFUSED };
+/* What is open in t as fd: does it tell of a monitor?  path is where it is. */
+enum in_proc_file in_proc_file(const struct pt_task *t, int fd, char *path, size_t size);
+/* A copy of a file of /proc/PID that shows mappings of one of our processes, without the monitor's; a descriptor or -errno. */
+int in_proc_copy(const struct pt *pt, const char *path);
 
 /* service.c */
 void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r);

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <linux/sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -91,6 +92,28 @@ static int64_t export_file(struct pt_task *t, int fd)
 	return r ? r : (int64_t)handle;
 }
 
+/* The program has opened a file in /proc. */
+static int64_t opened(struct pt_task *t, int fd)
+{
+	char path[256];
+	int copy;
+
+	switch (in_proc_file(t, fd, path, sizeof(path))) {
+	case IN_PROC_REFUSED:
+		return -EACCES;
+	case IN_PROC_COPIED:
+		copy = in_proc_copy(t->pt, path);
+		if (copy < 0)
+			return copy;
+		if (t->inside->copy)
+			close(t->inside->copy);
+		t->inside->copy = copy;
+		return MON_COPY;
+	default:
+		return 0;
+	}
+}
+
 static void import_file(struct pt_task *t, uint64_t from)
 {
 	struct mv_step step = { 0 };
@@ -105,7 +128,12 @@ static void import_file(struct pt_task *t, uint64_t from)
 	step.handle = i.handle;
 	step.fd = i.fd;
 	step.cloexec = i.cloexec;
-	file = pt_import_source(t, &step);
+	if (step.handle == MON_COPY_HANDLE) {
+		file = t->inside->copy ? t->inside->copy : -EBADF;
+		t->inside->copy = 0;
+	} else {
+		file = pt_import_source(t, &step);
+	}
 	if (file < 0) {
 		pt_fail(t->pt, -file, "cannot hand the leader's file %d to variant %u", step.fd, t->variant);
 		return;
@@ -292,6 +320,18 @@ static void pseudo_done(struct pt_task *t, uint64_t result)
 		pt_resume(t, PTRACE_CONT, 0);
 }
 
+/* Once for each thread: it may be looking for the monitor. */
+static void reached(const struct pt_task *t, uint32_t nr)
+{
+	struct mv_call c = { .nr = nr };
+
+	if (t->inside->reached)
+		return;
+	t->inside->reached = true;
+	mv_log(MV_LOG_NOTICE, "variant %u: process %d gives %s an address of the monitor's, where the program has nothing", t->variant,
+	       t->tid, mv_call_name(&c));
+}
+
 static void serve(struct pt_task *t)
 {
 	uint64_t a = t->regs.rsi, b = t->regs.rdx;
@@ -330,6 +370,13 @@ static void serve(struct pt_task *t)
 		pt_affinity_end(t->pt);
 		answer(t, 0);
 		break;
+	case MON_OPENED:
+		answer(t, opened(t, (int)a));
+		break;
+	case MON_REACHED:
+		reached(t, (uint32_t)a);
+		answer(t, 0);
+		break;
 	case MON_NUDGE:
 		answer(t, 0);
 		in_nudge(t);
@@ -337,6 +384,29 @@ static void serve(struct pt_task *t)
 	default:
 		answer(t, -ENOSYS);
 	}
+}
+
+/* Does the range reach into what is mapped for the monitor?  The gap below is mon_guard()'s. */
+static bool touches(const struct in_image *m, uint64_t addr, uint64_t len)
+{
+	return addr < m->high && (len > m->high - addr || addr + len > m->base);
+}
+
+/* Only the monitor makes calls there, and it makes no such calls. */
+static void guard(struct pt_task *t)
+{
+	const struct in_image *m = &t->pt->inproc->images[t->variant];
+	const struct user_regs_struct *r = &t->regs;
+	struct mv_call c = { .nr = (uint32_t)r->orig_rax };
+	char text[160];
+
+	if (!touches(m, r->rdi, r->rsi) && !(c.nr == SYS_mremap && touches(m, r->r8, r->rdx))) {
+		pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	snprintf(text, sizeof(text), "variant %u tries to change the monitor's memory: %s(%#llx, %#llx, %#llx, %#llx)", t->variant,
+		 mv_call_name(&c), r->rdi, r->rsi, r->rdx, r->r10);
+	mv_run_breach(t->pt->run, t->variant, text);
 }
 
 void in_on_seccomp(struct pt_task *t)
@@ -350,6 +420,8 @@ void in_on_seccomp(struct pt_task *t)
 		mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
 	else if (data & IN_SERVICE)
 		serve(t);
+	else if (data & IN_GUARDED)
+		guard(t);
 	else
 		redirect(t);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <unistd.h>
 #include "engine/internal.h"
 #include "inproc.h"
 #include "monitor/monitor.h"
@@ -21,6 +22,8 @@ void in_task_free(struct in_task *i)
 {
 	if (i)
 		free(i->frozen);
+	if (i && i->copy)
+		close(i->copy);
 	free(i);
 }
 

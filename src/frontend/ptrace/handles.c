@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -68,6 +69,8 @@ int pt_import_source(struct pt_task *t, const struct mv_step *step)
 		char path[64];
 
 		snprintf(path, sizeof(path), "/proc/%d/%s", t->process->tgid, own);
+		if (pt->mode->proc_copy && !strcmp(own, "maps"))
+			return pt->mode->proc_copy(pt, path);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		return fd < 0 ? -errno : fd;
 	}

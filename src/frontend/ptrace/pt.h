@@ -40,6 +40,7 @@ struct pt_mode {
 	bool (*progress)(struct pt_task *t, uint64_t *moves, bool *behind);
 	void (*absent)(struct pt_task *t, const char *text);	/* a divergence: it does not come to where the leader is */
 	bool (*standing)(struct pt_task *t, struct mv_standing *out);	/* for the log; false if it is unknown */
+	int (*proc_copy)(const struct pt *pt, const char *path);	/* /proc/PID/maps as the program is to see it; or NULL */
 	void (*look)(struct pt_task *t, struct mv_snapshot *s);	/* of a stopped thread: all but ids and names */
 };
 
