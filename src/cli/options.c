@@ -39,7 +39,8 @@ const struct mv_option mv_options[] = {
 	}, {
 		.name = "frontend", .letter = 'f', .commands = MV_CMD_RUN, .argument = "NAME", .deflt = "auto",
 		.parse = parse_word, FIELD(frontend), .choices = frontends,
-		.help = "How system calls are intercepted: auto takes the fastest front-end this machine allows",
+		.help = "How system calls are intercepted: ptrace from outside of the variants, inproc inside of them, which is faster "
+			"and new; auto is ptrace for now",
 	}, {
 		.name = "policy", .letter = 'p', .commands = MV_CMD_RUN, .argument = "POLICY", .deflt = "exec",
 		.parse = parse_string, FIELD(policy),

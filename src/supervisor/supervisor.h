@@ -14,7 +14,7 @@
 /* What `mvarmor run` was asked to do.  The caller owns everything it points to. */
 struct mv_run_options {
 	unsigned variants;		/* 1 .. MV_VARIANTS_MAX */
-	const char *frontend;		/* "auto", "ptrace" */
+	const char *frontend;		/* "auto", "inproc", "ptrace" */
 	const struct mv_policy *policy;
 	enum mv_layout_mode layout;
 	bool same_at_random;		/* do not give each variant its own AT_RANDOM */

@@ -18,7 +18,7 @@ expect 125 "mvarmor: unknown option '-x' $none" "$mvarmor" run -x touch ran
 expect 125 "mvarmor: -n: '0' $limit" "$mvarmor" run -n 0 touch ran
 expect 125 "mvarmor: -n: '64' $limit" "$mvarmor" run -n 64 touch ran
 expect 125 "mvarmor: --variants: 'two' $limit" "$mvarmor" run --variants=two touch ran
-expect 125 "mvarmor: -f: unknown frontend 'qemu' (known: auto, ptrace)" "$mvarmor" run -f qemu touch ran
+expect 125 "mvarmor: -f: unknown frontend 'qemu' (known: auto, inproc, ptrace)" "$mvarmor" run -f qemu touch ran
 expect 125 "mvarmor: unknown policy 'leek': did you mean leak? $known" "$mvarmor" run -p leek touch ran
 expect 125 "mvarmor: unknown policy 'nonesuch' $known" "$mvarmor" run -p nonesuch touch ran
 expect 125 "mvarmor: cannot read policy file ./none: No such file or directory" "$mvarmor" run -p ./none touch ran

@@ -167,8 +167,8 @@ static void test_bad_options(void **state)
 	bad(WORDS("--report="), "--report: the FILE is empty");
 	bad(WORDS("--detach=1"), "--detach takes no value, but '1' was given");
 	bad(WORDS("-hx"), "-h takes no value, but 'x' follows it");
-	bad(WORDS("-f", "kvm"), "-f: unknown frontend 'kvm' (known: auto, ptrace)");
-	bad(WORDS("--frontend=ptrase"), "--frontend: unknown frontend 'ptrase': did you mean ptrace? (known: auto, ptrace)");
+	bad(WORDS("-f", "kvm"), "-f: unknown frontend 'kvm' (known: auto, inproc, ptrace)");
+	bad(WORDS("--frontend=ptrase"), "--frontend: unknown frontend 'ptrase': did you mean ptrace? (known: auto, inproc, ptrace)");
 	bad(WORDS("--layout", "Same"), "--layout: unknown layout 'Same': did you mean same? (known: same, aslr, disjoint)");
 	bad(WORDS("--log", "calls,foo,boot"),
 	    "--log: unknown domain 'foo' (known: notice, calls, process, signal, boot, stall, all, none)");
