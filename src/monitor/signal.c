@@ -8,7 +8,8 @@
 #define NR_RT_SIGPENDING 127
 #define NR_RT_SIGTIMEDWAIT 128
 #define SA_RESTART 0x10000000u
-#define SYSCALL_INSN 0x050f		/* in memory order */
+#define JMP_GS 0x2524ff65u		/* in memory order */
+#define TRAMPOLINE_JMP 8		/* bytes of that instruction */
 #define TRAMPOLINE_TAIL 15		/* from where a trampoline enters the monitor to where it returns */
 
 struct action { uint64_t handler, flags, restorer, mask; };
@@ -64,13 +65,16 @@ static _Noreturn void deliver(const struct mv_step *step, const uint64_t *mask)
 	__builtin_unreachable();
 }
 
-/* Where the program makes the call at hand again. */
+/*
+ * Where the program makes the call at hand again: at its system call instruction, which may have become a jump since, or at a
+ * trampoline's end (jmp *%gs:...).
+ */
 static uint64_t again(const struct mon_frame *f)
 {
-	uint16_t insn = 0;
+	uint32_t insn = 0;
 
-	mon_peek(NULL, f->rip - 2, &insn, sizeof(insn));
-	return f->rip - (insn == SYSCALL_INSN ? 2 : TRAMPOLINE_TAIL);
+	mon_peek(NULL, f->rip - TRAMPOLINE_JMP, &insn, sizeof(insn));
+	return f->rip - (insn == JMP_GS ? TRAMPOLINE_TAIL : 2);
 }
 
 void mon_deliver_before(struct mon_thread *m, const struct mv_step *step, uint64_t nr)

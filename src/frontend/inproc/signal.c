@@ -116,6 +116,9 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 	uint32_t nr = info->si_signo == SIGSEGV ? pt_trapped_counter(t) : 0;
 	char text[120];
 
+	if (!nr)
+		mv_log(MV_LOG_SIGNAL, "variant %u: %d: fault, signal %d at %#llx (address %p)", t->variant, t->tid, info->si_signo,
+		       t->regs.rip, info->si_addr);
 	if (in_where(t) != IN_PROGRAM) {
 		if (end_copy(t))
 			return;
