@@ -114,6 +114,8 @@ size_t mon_poke(void *task, uint64_t addr, const void *src, size_t len)
 
 /* ---- what the compiler calls ---- */
 
+typedef uint64_t __attribute__((may_alias, aligned(1))) word;
+
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
 	void *d = to;
@@ -123,8 +125,8 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
 		const char *f = from;
 
 		for (; n >= 8; n -= 8, t += 8, f += 8)
-			*(uint64_t __attribute__((may_alias, aligned(1))) *)t =
-				*(const uint64_t __attribute__((may_alias, aligned(1))) *)f;
+			*(word *)t =
+				*(const word *)f;
 		for (; n; n--)
 			*(volatile char *)t++ = *f++;
 		return to;
@@ -142,7 +144,7 @@ void *memset(void *to, int c, size_t n)
 		char *t = to;
 
 		for (; n >= 8; n -= 8, t += 8)
-			*(uint64_t __attribute__((may_alias, aligned(1))) *)t = word;
+			*(word *)t = word;
 		for (; n; n--)
 			*(volatile char *)t++ = (char)c;
 		return to;
@@ -168,8 +170,8 @@ int memcmp(const void *a, const void *b, size_t n)
 	const uint8_t *x = a, *y = b;
 
 	for (; n >= 8; n -= 8, x += 8, y += 8)
-		if (*(const uint64_t __attribute__((may_alias, aligned(1))) *)x !=
-		    *(const uint64_t __attribute__((may_alias, aligned(1))) *)y)
+		if (*(const word *)x !=
+		    *(const word *)y)
 			break;
 	for (; n; n--, x++, y++)
 		if (*x != *y)
