@@ -125,8 +125,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
 		const char *f = from;
 
 		for (; n >= 8; n -= 8, t += 8, f += 8)
-			*(word *)t =
-				*(const word *)f;
+			*(word *)t = *(const word *)f;
 		for (; n; n--)
 			*(volatile char *)t++ = *f++;
 		return to;
@@ -140,11 +139,11 @@ void *memset(void *to, int c, size_t n)
 	void *d = to;
 
 	if (n < 128) {
-		uint64_t word = 0x0101010101010101u * (uint8_t)c;
+		uint64_t all = 0x0101010101010101u * (uint8_t)c;
 		char *t = to;
 
 		for (; n >= 8; n -= 8, t += 8)
-			*(word *)t = word;
+			*(word *)t = all;
 		for (; n; n--)
 			*(volatile char *)t++ = (char)c;
 		return to;
@@ -170,8 +169,7 @@ int memcmp(const void *a, const void *b, size_t n)
 	const uint8_t *x = a, *y = b;
 
 	for (; n >= 8; n -= 8, x += 8, y += 8)
-		if (*(const word *)x !=
-		    *(const word *)y)
+		if (*(const word *)x != *(const word *)y)
 			break;
 	for (; n; n--, x++, y++)
 		if (*x != *y)
