@@ -75,7 +75,7 @@ static const struct mv_ops ops = { .peek = peek, .poke = poke, .alloc = alloc, .
 /* Something of everything: both kinds of records alone, data, lockstep, order among siblings, order with holding. */
 static struct mv_call nth_call(struct actor *a, unsigned i)
 {
-	static const char path[] = "/";
+	static const char path[512] = "/";	/* more is read than the string */
 
 	switch ((i * 7 + a->number) % 5) {
 	case 0:
