@@ -38,6 +38,7 @@
 #define MON_SERVICE_NR 0x3ffffff1	/* rdi = enum mon_service, rsi, rdx, r10 = its arguments */
 
 #ifndef __ASSEMBLER__
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <multivar/multivar.h>
@@ -78,12 +79,32 @@ enum mon_service {
 	MON_COUNTER,		/* the time stamp counter */
 	MON_SPREAD,		/* the program looks at or sets where it runs: it is to be where the kernel puts it */
 	MON_OPENED,		/* arg0 = descriptor of a file in /proc: 0, -errno if it may not be open, MON_COPY = import a copy */
+	MON_CLAIM,		/* follower: arg0 = struct mv_call, sensitive, which the program asks for */
 	MON_REACHED,		/* arg0 = number of a call that was given an address of the monitor's */
 	MON_NUDGE,		/* leader: a signal was published for twins that may make no call; follower: look once more for one */
 };
 
 #define MON_COPY 1
 #define MON_COPY_HANDLE (~(uint64_t)0)	/* what is imported then */
+
+/*
+ * Calls that the supervisor lets through only if all variants make them (arbiter.c): those that start programs or make memory
+ * executable.
+ */
+static inline bool mon_is_sensitive(const struct mv_call *c)
+{
+	switch (c->nr) {
+	case 9:			/* mmap */
+	case 10:		/* mprotect */
+	case 329:		/* pkey_mprotect */
+		return c->args[2] & 4;
+	case 59:		/* execve */
+	case 322:		/* execveat */
+		return true;
+	default:
+		return false;
+	}
+}
 
 struct mon_import {
 	uint64_t handle;

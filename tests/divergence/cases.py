@@ -630,6 +630,23 @@ def denied_from_gate():
 
 
 @case
+def sensitive_alone():
+    """A call that starts a program or makes memory executable is not made past the engine, by one variant or by all."""
+    for how in ("mprotect", "mmap", "execve"):
+        line = rf"divergence: variant \d makes a sensitive call alone: {how}"
+        inside([program("sensitive_alone"), how, "all"], "--deadline", "500").must(86, line, out="")
+        caught = 0
+        for seed in range(1, 7):
+            r = inside([program("sensitive_alone"), how, "some"], "--deadline", "500", "--seed", str(seed))
+            if r.status == 0 and r.out == f"{how} made\n":
+                continue        # no variant lies in the lower half
+            r.must(86, line)
+            caught += 1
+        if not caught:
+            raise Wrong("no variant made the call with any of the seeds")
+
+
+@case
 def look_for_monitor():
     """Probing finds no monitor, wherever it is, nor does /proc tell of it; that it was looked for is reported."""
     r = inside([program("look_for_monitor")]).must(0, out="listed: 0 0, found: 0\n")

@@ -127,6 +127,13 @@ static bool changes_monitor(const struct seccomp_data *d)
 	}
 }
 
+static bool needs_all(const struct seccomp_data *d)
+{
+	struct mv_call c = { .nr = (uint32_t)d->nr, .args = { d->args[0], d->args[1], d->args[2], d->args[3], d->args[4], d->args[5] } };
+
+	return mon_is_sensitive(&c);
+}
+
 static uint32_t wanted(const struct seccomp_data *d)
 {
 	const struct mv_desc *row;
@@ -144,6 +151,8 @@ static uint32_t wanted(const struct seccomp_data *d)
 	row = row_of((uint32_t)d->nr, d->args);
 	if (row->cls == MV_CLASS_DENY)
 		return SECCOMP_RET_ERRNO | row->err;
+	if (needs_all(d))
+		return SECCOMP_RET_TRACE | IN_SENSITIVE;
 	return changes_monitor(d) ? SECCOMP_RET_TRACE | IN_GUARDED : SECCOMP_RET_ALLOW;
 }
 

@@ -27,7 +27,7 @@
 struct filter {
 	struct bpf *b;
 	const struct in_image *image;
-	bpf_place allow, service, import, guarded;	/* what is done */
+	bpf_place allow, service, import, guarded, sensitive;	/* what is done */
 	bpf_place errnos[ERRNO_MAX];		/* 0 = none written yet */
 };
 
@@ -75,16 +75,22 @@ static bpf_place memory_call(struct filter *f, unsigned nr)
 	switch (nr) {
 	case SYS_mmap:
 		at = if_touches(f, 0, 1, f->guarded, f->allow);
-		return if_flag(f, 3, MAP_FIXED, at, f->allow);
+		at = if_flag(f, 3, MAP_FIXED, at, f->allow);
+		return if_flag(f, 2, PROT_EXEC, f->sensitive, at);
 	case SYS_mremap:
 		at = if_touches(f, 4, 2, f->guarded, f->allow);
 		at = if_flag(f, 3, MREMAP_FIXED, at, f->allow);
 		return if_touches(f, 0, 1, f->guarded, at);
-	case SYS_munmap:
 	case SYS_mprotect:
 	case SYS_pkey_mprotect:
+		at = if_touches(f, 0, 1, f->guarded, f->allow);
+		return if_flag(f, 2, PROT_EXEC, f->sensitive, at);
+	case SYS_munmap:
 	case SYS_madvise:
 		return if_touches(f, 0, 1, f->guarded, f->allow);
+	case SYS_execve:
+	case SYS_execveat:
+		return f->sensitive;
 	default:
 		return f->allow;
 	}
@@ -168,6 +174,7 @@ void in_filter_write(struct bpf *b, const struct in_image *image, uint64_t cooki
 	bpf_place other_arch, call, outside, inside;
 
 	f->guarded = bpf_return(b, SECCOMP_RET_TRACE | IN_GUARDED);
+	f->sensitive = bpf_return(b, SECCOMP_RET_TRACE | IN_SENSITIVE);
 	other_arch = bpf_return(b, SECCOMP_RET_TRACE | IN_32BIT);
 	call = bpf_return(b, SECCOMP_RET_TRACE | IN_CALL);
 	f->service = bpf_return(b, SECCOMP_RET_TRACE | IN_SERVICE);

@@ -29,12 +29,25 @@ struct inproc {
 
 enum in_where { IN_PROGRAM, IN_MONITOR, IN_GATE };
 
+/* What a sensitive call is, in words that are equal for the same call in all variants. */
+struct in_claim {
+	uint64_t nr;
+	uint64_t words[4];
+	uint64_t hash[2];		/* of strings */
+};
+
 /* What is known of a thread besides pt_task. */
 struct in_task {
 	uint64_t set;			/* its thread set */
 	struct mv_brk brk;		/* where its process's program break may be */
 	uint64_t child_set, child_head;	/* of the clone at hand */
 	uint64_t child_flags;		/* ... and what it shares */
+	struct in_claim claim;		/* follower: what its monitor has said last, if claimed */
+	bool claimed;
+	bool granted;			/* ... and the leader has made it */
+	bool asks;			/* leader: stopped at a sensitive call, since asked */
+	struct timespec asked;
+	struct in_claim call;		/* the sensitive call it is stopped at */
 	uint64_t head;			/* address of its struct mon_thread_head, 0 = not seen yet */
 	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
 	bool reached;			/* it was reported that it gives addresses of the monitor's to calls */
@@ -65,6 +78,7 @@ enum {	/* what a seccomp stop says */
 	IN_CALL = 0,		/* a call from outside of the gate */
 	IN_32BIT = 1,
 	IN_SERVICE = 2,
+	IN_SENSITIVE = 8,	/* a call from the gate that all variants must make */
 	IN_GUARDED = 4,		/* a call from the gate that may change the monitor's memory */
 };
 struct bpf;
@@ -94,6 +108,7 @@ void in_process_anew(struct pt_task *t);	/* after an exec */
 void in_process_fork(struct pt_task *parent, struct pt_task *child, bool shares_memory);
 /* t is stopped at a call, its process may be rewritten: because of the calls that stop, or now at the latest. */
 void in_rewrite_at(struct pt_task *t, bool now);
+bool in_has_trampoline(const struct pt_task *t, uint64_t addr);
 /* Where a thread at addr in a trampoline would be in the program's text; addr for all else. */
 uint64_t in_text_address(const struct pt_task *t, uint64_t addr);
 /* Where a thread that has hit a trap byte of a patch at addr is to go on; 0 if there is none. */
@@ -105,6 +120,12 @@ enum in_proc_file { IN_PROC_OTHER, IN_PROC_COPIED, IN_PROC_REFUSED };
 enum in_proc_file in_proc_file(const struct pt_task *t, int fd, char *path, size_t size);
 /* A copy of a file of /proc/PID that shows mappings of one of our processes, without the monitor's; a descriptor or -errno. */
 int in_proc_copy(const struct pt *pt, const char *path);
+
+/* arbiter.c */
+int64_t in_claim(struct pt_task *t, uint64_t from);	/* its monitor says that the program asks for the call there */
+void in_sensitive(struct pt_task *t);			/* stopped at one */
+void in_sensitive_retry(struct pt_task *t);
+void in_sensitive_tick(struct pt_task *t);
 
 /* service.c */
 void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r);

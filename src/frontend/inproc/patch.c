@@ -371,6 +371,11 @@ static const struct patch *by_slot(const struct in_process *p, uint64_t addr)
 	return NULL;
 }
 
+bool in_has_trampoline(const struct pt_task *t, uint64_t addr)
+{
+	return t->process->inside && mv_slots_has(&t->process->inside->slots, addr);
+}
+
 uint64_t in_text_address(const struct pt_task *t, uint64_t addr)
 {
 	const struct patch *p = by_slot(t->process->inside, addr);

@@ -23,12 +23,14 @@ static bool begins_mapping(const char *line, uint64_t *start, uint64_t *end)
 	return true;
 }
 
-static bool is_monitors(const struct in_image *m, uint64_t start)
+static bool is_monitors(const struct pt_task *t, uint64_t start)
 {
-	return start >= m->low && start < m->high;
+	const struct in_image *m = &t->pt->inproc->images[t->variant];
+
+	return (start >= m->low && start < m->high) || in_has_trampoline(t, start);
 }
 
-static void copy_without(const struct in_image *m, FILE *from, FILE *to)
+static void copy_without(const struct pt_task *t, FILE *from, FILE *to)
 {
 	uint64_t start, end;
 	bool shown = true;
@@ -37,7 +39,7 @@ static void copy_without(const struct in_image *m, FILE *from, FILE *to)
 
 	while (getline(&line, &size, from) > 0) {
 		if (begins_mapping(line, &start, &end))
-			shown = !is_monitors(m, start);
+			shown = !is_monitors(t, start);
 		if (shown)
 			fputs(line, to);
 	}
@@ -81,7 +83,6 @@ int in_proc_copy(const struct pt *pt, const char *path)
 {
 	const char *name;
 	const struct pt_task *of = described(pt, path, &name);
-	const struct in_image *m = &pt->inproc->images[of ? of->variant : 0];
 	int fd = of ? memfd_create(name, MFD_CLOEXEC) : -1, again;
 	FILE *from = fopen(path, "re"), *to = fd < 0 ? NULL : fdopen(dup(fd), "w");
 	char self[40];
@@ -90,7 +91,7 @@ int in_proc_copy(const struct pt *pt, const char *path)
 	if (!err && !strcmp(name, "smaps_rollup"))
 		copy_sums(from, to);
 	else if (!err)
-		copy_without(m, from, to);
+		copy_without(of, from, to);
 	if (from)
 		fclose(from);
 	if (to && fclose(to) && !err)

@@ -201,9 +201,11 @@ void in_retry(struct pt *pt)
 {
 	struct pt_task *t, *next;
 
-	HASH_ITER(hh, pt->tasks, t, next)
+	HASH_ITER(hh, pt->tasks, t, next) {
+		in_sensitive_retry(t);
 		if (t->parked && t->variant && !pt->variants[t->variant].cloning)
 			before_clone(t);
+	}
 }
 
 void in_on_clone(struct pt_task *t, pid_t child)
@@ -373,6 +375,9 @@ static void serve(struct pt_task *t)
 	case MON_OPENED:
 		answer(t, opened(t, (int)a));
 		break;
+	case MON_CLAIM:
+		answer(t, in_claim(t, a));
+		break;
 	case MON_REACHED:
 		reached(t, (uint32_t)a);
 		answer(t, 0);
@@ -393,20 +398,33 @@ static bool touches(const struct in_image *m, uint64_t addr, uint64_t len)
 }
 
 /* Only the monitor makes calls there, and it makes no such calls. */
-static void guard(struct pt_task *t)
+static bool guard(struct pt_task *t)
 {
 	const struct in_image *m = &t->pt->inproc->images[t->variant];
 	const struct user_regs_struct *r = &t->regs;
 	struct mv_call c = { .nr = (uint32_t)r->orig_rax };
 	char text[160];
 
-	if (!touches(m, r->rdi, r->rsi) && !(c.nr == SYS_mremap && touches(m, r->r8, r->rdx))) {
-		pt_resume(t, PTRACE_CONT, 0);
-		return;
-	}
+	if (!touches(m, r->rdi, r->rsi) && !(c.nr == SYS_mremap && touches(m, r->r8, r->rdx)))
+		return true;
 	snprintf(text, sizeof(text), "variant %u tries to change the monitor's memory: %s(%#llx, %#llx, %#llx, %#llx)", t->variant,
 		 mv_call_name(&c), r->rdi, r->rsi, r->rdx, r->r10);
 	mv_run_breach(t->pt->run, t->variant, text);
+	return false;
+}
+
+static void guarded(struct pt_task *t)
+{
+	if (guard(t))
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
+static void sensitive(struct pt_task *t)
+{
+	bool exec = t->regs.orig_rax == SYS_execve || t->regs.orig_rax == SYS_execveat;
+
+	if (exec || guard(t))
+		in_sensitive(t);
 }
 
 void in_on_seccomp(struct pt_task *t)
@@ -420,8 +438,10 @@ void in_on_seccomp(struct pt_task *t)
 		mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
 	else if (data & IN_SERVICE)
 		serve(t);
+	else if (data & IN_SENSITIVE)
+		sensitive(t);
 	else if (data & IN_GUARDED)
-		guard(t);
+		guarded(t);
 	else
 		redirect(t);
 }

@@ -328,9 +328,11 @@ void in_nudge(struct pt_task *t)
 
 void in_tick(struct pt *pt)
 {
-	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
+		in_sensitive_tick(t);
 		if (t->inside->nudged)
 			interrupt(t);
+	}
 	pt_tick(pt);
 }
 
