@@ -61,3 +61,26 @@ bool mv_operand_there(const struct mv_operand *o, const uint64_t args[MV_NARGS])
 		return true;
 	}
 }
+
+enum { NR_RT_SIGSUSPEND = 130, NR_PSELECT6 = 270, NR_PPOLL = 271, NR_EPOLL_PWAIT = 281, NR_EPOLL_PWAIT2 = 441 };
+
+uint64_t mv_temporary_mask(const struct mv_call *call, size_t (*peek)(void *task, uint64_t addr, void *dst, size_t len),
+			   void *task)
+{
+	const uint64_t *args = call->args;
+	uint64_t p = 0;
+
+	switch (call->nr) {
+	case NR_RT_SIGSUSPEND:
+		return args[0];
+	case NR_PPOLL:
+		return args[3];
+	case NR_EPOLL_PWAIT:
+	case NR_EPOLL_PWAIT2:
+		return args[4];
+	case NR_PSELECT6:
+		return args[5] && peek(task, args[5], &p, sizeof(p)) == sizeof(p) ? p : 0;
+	default:
+		return 0;
+	}
+}

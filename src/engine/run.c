@@ -401,8 +401,8 @@ void mv_set_gone(struct mv_run *run, uint64_t offset, unsigned variant, int sig)
 	if (!ps)
 		return;
 	tid = s->tid;
-	if (!variant)
-		__atomic_compare_exchange_n(&ps->owner, &tid, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	if (!variant && __atomic_compare_exchange_n(&ps->owner, &tid, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		mv_word_bump(&ps->unlocks);
 	end_stream((struct mv_stream *)(s + 1), variant, sig);
 	mv_set_unref(run, s);
 }

@@ -193,5 +193,11 @@ extern const unsigned mv_nstructs;
 const struct mv_desc *mv_lookup(const struct mv_call *call);
 /* Does the operand's condition hold? */
 bool mv_operand_there(const struct mv_operand *o, const uint64_t args[MV_NARGS]);
+/*
+ * The address of the signal mask that the call puts in place while it waits; 0 for calls without one.  peek reads the memory
+ * of task as mv_ops.peek does.
+ */
+uint64_t mv_temporary_mask(const struct mv_call *call, size_t (*peek)(void *task, uint64_t addr, void *dst, size_t len),
+			   void *task);
 
 #endif

@@ -119,6 +119,7 @@ struct mon_delivery {
 	uint8_t siginfo[MV_SIGINFO_SIZE];
 };
 
+#define MON_HEAP ((uint64_t)1 << 30)	/* address space for the monitor's heap; memory as it is used */
 #define MON_GAP (1u << 20)	/* unmapped: at the beginning of the monitor's area, between image, heap and arena, at the end */
 #define MON_MAPPINGS_MAX 96
 #define MON_FDS_MAX 1024
@@ -155,7 +156,6 @@ struct mon_info {
 	uint64_t boot;			/* struct mon_boot */
 	uint64_t thread;		/* the first thread's struct mon_thread_head */
 	uint64_t stack;			/* the top of its monitor stack */
-	uint64_t end;
 };
 #endif
 #endif

@@ -10,6 +10,17 @@
 \name:
 	.endm
 
+	/* Registers from the struct mv_call that rdi points to. */
+	.macro LOAD_CALL
+	mov	0(%rdi), %eax
+	mov	16(%rdi), %rsi
+	mov	24(%rdi), %rdx
+	mov	32(%rdi), %r10
+	mov	40(%rdi), %r8
+	mov	48(%rdi), %r9
+	mov	8(%rdi), %rdi
+	.endm
+
 /* ---- the gate: the only page from where the seccomp filter lets calls through ---- */
 
 	.section .gate, "ax", @progbits
@@ -18,13 +29,7 @@ FUNCTION mon_gate_start
 
 /* long mon_gate(const struct mv_call *): a call of the program's.  Given up (-ERESTARTNOINTR) when a signal is there. */
 FUNCTION mon_gate
-	mov	0(%rdi), %eax
-	mov	16(%rdi), %rsi
-	mov	24(%rdi), %rdx
-	mov	32(%rdi), %r10
-	mov	40(%rdi), %r8
-	mov	48(%rdi), %r9
-	mov	8(%rdi), %rdi
+	LOAD_CALL
 FUNCTION mon_gate_check
 	cmpl	$0, %gs:MON_PENDING
 	jne	mon_gate_abort
@@ -64,13 +69,7 @@ FUNCTION mon_kernel_insn
 
 /* long mon_clone(const struct mv_call *): a clone whose child shares our memory.  The supervisor sets the child's %gs. */
 FUNCTION mon_clone
-	mov	0(%rdi), %eax
-	mov	16(%rdi), %rsi
-	mov	24(%rdi), %rdx
-	mov	32(%rdi), %r10
-	mov	40(%rdi), %r8
-	mov	48(%rdi), %r9
-	mov	8(%rdi), %rdi
+	LOAD_CALL
 	syscall
 	test	%rax, %rax
 	jz	1f

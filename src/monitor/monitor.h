@@ -103,7 +103,9 @@ void mon_share(void);
 void mon_wake(struct mv_thread *t);
 /* Wait until step is no MV_PARK; ends with the run.  Called and returns with the lock held. */
 void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step);
+/* Among threads of this process: wait for a word to change, and change it. */
 void mon_wait_word(uint32_t *word, uint32_t while_value);
+void mon_set_word(uint32_t *word, uint32_t value);
 
 /* call.c */
 void mon_call(struct mon_frame *f);

@@ -8,6 +8,7 @@
 #define NR_VFORK 58
 #define NR_EXECVE 59
 #define NR_EXIT 60
+#define NR_GETTID 186
 #define NR_EXIT_GROUP 231
 #define NR_EXECVEAT 322
 #define NR_CLONE3 435
@@ -74,7 +75,7 @@ struct mon_thread *mon_thread_make(void)
 /* In the child, which has one thread: make the engine's copy of its parent's thread the child's. */
 static void become_child(struct mon_thread *m)
 {
-	uint32_t tid = (uint32_t)mon_kernel(186 /* gettid */, 0, 0, 0, 0, 0);
+	uint32_t tid = (uint32_t)mon_kernel(NR_GETTID, 0, 0, 0, 0, 0);
 	struct mv_thread *parent = m->thread;
 
 	m->thread = mv_thread_child(parent, tid, m);
@@ -96,7 +97,7 @@ static void become_child(struct mon_thread *m)
 void mon_child(void)
 {
 	struct mon_thread *m = mon_self();
-	uint32_t tid = (uint32_t)mon_kernel(186, 0, 0, 0, 0, 0);
+	uint32_t tid = (uint32_t)mon_kernel(NR_GETTID, 0, 0, 0, 0, 0);
 	struct mv_thread *parent = m->thread;
 
 	mon_lock();
@@ -110,8 +111,7 @@ void mon_child(void)
 		mon_settle(m, parent, m->parent_step);
 	}
 	mon_unlock();
-	__atomic_store_n(&m->attached, 1, __ATOMIC_RELEASE);
-	mon_kernel(202, (uint64_t)&m->attached, 129 /* FUTEX_WAKE_PRIVATE */, 1, 0, 0);
+	mon_set_word(&m->attached, 1);
 	mon_lock();
 	mon_signal_at_end(m);
 	mon_unlock();
@@ -183,10 +183,11 @@ static int64_t clone(struct mon_thread *m, struct mv_step *step, bool *ended)
 	struct clone_args args = { 0 };
 	struct mon_thread *c = NULL;
 	uint64_t flags, stack;
+	size_t size;
 	int64_t r;
 
-	if (call.nr == NR_CLONE3 && mon_peek(NULL, call.args[0], &args, call.args[1] < sizeof(args) ? call.args[1] : sizeof(args)) <
-	    (call.args[1] < sizeof(args) ? call.args[1] : sizeof(args)))
+	size = call.args[1] < sizeof(args) ? call.args[1] : sizeof(args);
+	if (call.nr == NR_CLONE3 && mon_peek(NULL, call.args[0], &args, size) < size)
 		return -EFAULT;
 	flags = clone_flags(&call, &args, &stack);
 	if (flags & CLONE_VM_) {

@@ -2,6 +2,7 @@
  * Signals: the supervisor holds what arrives for the leader, the monitor takes it between two calls, publishes it, and lets
  * the supervisor deliver it to the program at the same place in all variants.
  */
+#include "engine/table.h"
 #include "monitor/monitor.h"
 
 #define NR_RT_SIGACTION 13
@@ -91,31 +92,11 @@ void mon_deliver(const struct mv_step *step)
 	deliver(step, NULL);
 }
 
-/* Where the signal mask is that the call puts in place while it waits; 0 for calls without one. */
-static uint64_t temporary_mask(const struct mv_call *c)
-{
-	uint64_t p;
-
-	switch (c->nr) {
-	case 130:	/* rt_sigsuspend */
-		return c->args[0];
-	case 271:	/* ppoll */
-		return c->args[3];
-	case 281:	/* epoll_pwait */
-	case 441:	/* epoll_pwait2 */
-		return c->args[4];
-	case 270:	/* pselect6 */
-		return c->args[5] && mon_peek(NULL, c->args[5], &p, 8) == 8 ? p : 0;
-	default:
-		return 0;
-	}
-}
-
 /* What the kernel does at the end of a call that a signal has interrupted. */
 void mon_deliver_interrupted(struct mon_thread *m, const struct mv_step *step, const struct mv_call *call)
 {
 	struct mon_frame *f = m->head.frame;
-	uint64_t at = temporary_mask(call), mask = 0;
+	uint64_t at = mv_temporary_mask(call, mon_peek, NULL), mask = 0;
 	struct action a = { 0 };
 	bool under;
 

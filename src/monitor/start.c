@@ -35,7 +35,6 @@ __attribute__((section(".mon_info"), used)) const volatile struct mon_info mon_i
 	.boot = (uint64_t)&mon_boot,
 	.thread = (uint64_t)&first,
 	.stack = (uint64_t)&first.frame,
-	.end = (uint64_t)mon_image_end,
 };
 
 static int export_fd(void *task, int fd, uint64_t *handle)

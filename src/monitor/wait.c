@@ -7,7 +7,6 @@
 #define FUTEX_WAIT_ 0
 #define FUTEX_WAKE_ 1
 #define FUTEX_PRIVATE 128
-
 #define ALL 0x7fffffff
 
 static void pause(void)
@@ -52,6 +51,12 @@ void mon_wait_word(uint32_t *word, uint32_t while_value)
 		else
 			mon_kernel(NR_FUTEX, (uint64_t)word, FUTEX_WAIT_ | FUTEX_PRIVATE, while_value, 0, 0);
 	}
+}
+
+void mon_set_word(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+	mon_kernel(NR_FUTEX, (uint64_t)word, FUTEX_WAKE_ | FUTEX_PRIVATE, ALL, 0, 0);
 }
 
 void mon_wake(struct mv_thread *t)

@@ -17,8 +17,6 @@
 #include "frontend/ptrace/launch.h"
 #include "inproc.h"
 
-#define HEAP ((uint64_t)1 << 30)
-
 struct boot {
 	struct pt_task *t;
 	const struct mv_boot_plan *plan;
@@ -72,7 +70,7 @@ static int map_monitor(struct boot *b)
 	if (!r)
 		r = map(b, m->base + m->text + m->data, m->bss, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (!r)
-		r = map(b, m->heap, HEAP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		r = map(b, m->heap, MON_HEAP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!r)
 		r = map(b, m->arena, pt->session->options->arena_size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0);
 	done.args[0] = (uint64_t)fd;
@@ -107,7 +105,7 @@ static int tell(struct boot *b)
 	boot->arena_size = o->arena_size;
 	boot->run = m->arena + ((uint64_t)pt->run - (uint64_t)pt->session->arena_at);
 	boot->heap = m->heap;
-	boot->heap_size = HEAP;
+	boot->heap_size = MON_HEAP;
 	boot->low = m->low;
 	boot->high = m->high;
 	boot->variant = t->variant;
@@ -123,7 +121,7 @@ static int tell(struct boot *b)
 	add_mapping(boot, m->low, m->high - m->low, MV_MAP_OTHER, MV_MM_HIDDEN);
 	if (t->inside->frozen) {
 		boot->frozen_size = t->inside->frozen_size;
-		boot->frozen = m->heap + HEAP - ((boot->frozen_size + 4095) & ~4095ull);
+		boot->frozen = m->heap + MON_HEAP - ((boot->frozen_size + 4095) & ~4095ull);
 		boot->heap_size = boot->frozen - m->heap;
 	} else {
 		for (int fd = 0; fd < MON_FDS_MAX; fd++)

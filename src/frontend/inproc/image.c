@@ -10,8 +10,6 @@
 #include "inproc.h"
 
 #define PAGE 4096u
-#define GAP MON_GAP
-#define HEAP ((uint64_t)1 << 30)	/* address space; memory as it is used */
 
 extern const uint8_t mv_monitor_image[];
 extern const size_t mv_monitor_image_size;
@@ -78,14 +76,14 @@ static int load(struct pt *pt, unsigned variant, const struct parts *p, struct m
 	if (!image)
 		return mv_error_set(err, ENOMEM, "cannot load the monitor");
 	m->low = area->start;
-	m->base = m->low + GAP;
+	m->base = m->low + MON_GAP;
 	m->text = data;
 	m->data = filled - data;
 	m->bss = page_up(data + p->data->p_memsz) - filled;
-	m->heap = m->base + filled + m->bss + GAP;
-	m->arena = m->heap + HEAP + GAP;
+	m->heap = m->base + filled + m->bss + MON_GAP;
+	m->arena = m->heap + MON_HEAP + MON_GAP;
 	size = page_up(o->arena_size);
-	m->high = m->arena + size + GAP;
+	m->high = m->arena + size + MON_GAP;
 	m->file = size + variant * filled;
 	memcpy(image, mv_monitor_image + p->text->p_offset, p->text->p_filesz);
 	memcpy(image + data, mv_monitor_image + p->data->p_offset, p->data->p_filesz);

@@ -280,7 +280,7 @@ void in_on_exec(struct pt_task *t)
 		pt_resume(t, PTRACE_CONT, 0);
 }
 
-/* ---- */
+/* ---- what was no call ---- */
 
 /* Back to where the program was when it was sent into the monitor. */
 static void pseudo_done(struct pt_task *t, uint64_t result)
@@ -295,13 +295,8 @@ static void pseudo_done(struct pt_task *t, uint64_t result)
 	t->inside->pseudo = false;
 	t->regs = t->own;
 	counter = t->inside->agreed ? 0 : pt_trapped_counter(t);
-	if (t->inside->counting && counter) {
-		t->regs.rax = (uint32_t)result;
-		t->regs.rdx = result >> 32;
-		t->regs.rip += counter == MV_PSEUDO_RDTSC ? 2 : 3;
-		if (counter == MV_PSEUDO_RDTSCP)
-			t->regs.rcx = 0;
-	}
+	if (t->inside->counting && counter)
+		pt_counted(&t->regs, counter, result);
 	t->inside->counting = false;
 	if (t->inside->vsyscall)
 		t->regs.rax = result;

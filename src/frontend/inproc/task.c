@@ -99,7 +99,6 @@ static bool read_thread(struct pt_task *t, struct mv_thread *copy)
 void in_look(struct pt_task *t, struct mv_snapshot *s)
 {
 	struct mv_thread e;
-
 	bool known = in_stopped(t) && read_thread(t, &e);
 
 	show_program(t);

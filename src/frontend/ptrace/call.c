@@ -179,34 +179,13 @@ static void run_again(struct pt_task *t, const struct mv_step *step)
 		pt_resume(t, PTRACE_CONT, 0);
 }
 
-/* Where the signal mask is that the call puts in place while it waits; 0 for calls without one. */
-static uint64_t temporary_mask(struct pt_task *t)
-{
-	const uint64_t *args = t->call.args;
-	uint64_t p = 0;
-
-	switch (t->call.nr) {
-	case SYS_rt_sigsuspend:
-		return args[0];
-	case SYS_ppoll:
-		return args[3];
-	case SYS_epoll_pwait:
-	case SYS_epoll_pwait2:
-		return args[4];
-	case SYS_pselect6:
-		return args[5] && pt_peek(t, args[5], &p, sizeof(p)) == sizeof(p) ? p : 0;
-	default:
-		return 0;
-	}
-}
-
 /*
  * A signal that a temporary mask let through: the follower must take it under that mask and find the old one afterwards.
  * The kernel does both if the follower really waits for it, with the signal queued before.
  */
 static bool suspend_for(struct pt_task *t, const struct mv_step *step)
 {
-	uint64_t mask = temporary_mask(t);
+	uint64_t mask = mv_temporary_mask(&t->call, pt_peek, t);
 
 	if (!mask)
 		return false;
@@ -311,17 +290,21 @@ uint64_t pt_counter(void)
 	return v;
 }
 
+void pt_counted(struct user_regs_struct *r, uint32_t pseudo, uint64_t value)
+{
+	bool p = pseudo == MV_PSEUDO_RDTSCP;
+
+	r->rax = (uint32_t)value;
+	r->rdx = value >> 32;
+	if (p)
+		r->rcx = 0;
+	r->rip += p ? 3 : 2;
+}
+
 /* rdtsc and rdtscp, trapped as faults. */
 static void done_counter(struct pt_task *t, const struct mv_step *step)
 {
-	uint64_t v = (uint64_t)step->result;
-	bool p = t->next.call.nr == MV_PSEUDO_RDTSCP;
-
-	t->regs.rax = (uint32_t)v;
-	t->regs.rdx = v >> 32;
-	if (p)
-		t->regs.rcx = 0;
-	t->regs.rip += p ? 3 : 2;
+	pt_counted(&t->regs, t->next.call.nr, (uint64_t)step->result);
 	if (pt_set_regs(t))
 		pt_resume(t, PTRACE_CONT, 0);
 }

@@ -145,7 +145,7 @@ static const char *child_trouble(int code)
 	case 124:
 		return "the PID namespace did not give out the leader's pid";
 	case CHILD_NO_PLACEHOLDER:
-		return "cannot replace inherited descriptors (is /proc mounted?)";
+		return "cannot replace inherited descriptors (is /proc mounted? is one of them above RLIMIT_NOFILE?)";
 	case CHILD_NO_FILTER:
 		return "cannot install a seccomp filter";
 	case CHILD_NO_TSC:

@@ -298,6 +298,8 @@ bool pt_woken_for_nothing(struct pt_task *t);
 bool pt_synchronous(const siginfo_t *info);
 /* Is the instruction at rip a trapped rdtsc or rdtscp?  The pseudo call's number, or 0. */
 uint32_t pt_trapped_counter(struct pt_task *t);
+/* Let registers be those after the instruction of that pseudo call, which has read value. */
+void pt_counted(struct user_regs_struct *r, uint32_t pseudo, uint64_t value);
 uint64_t pt_counter(void);	/* the time stamp counter: the loop runs without it */
 /* Keep a signal for later; take the first one that is kept and not in blocked, false if there is none. */
 void pt_hold(struct pt_task *t, const siginfo_t *info);
