@@ -130,22 +130,27 @@ static bool agrees(struct mv_thread *t)
 	return !wrong;
 }
 
-static bool optional(const struct mv_record *rec)
+/* How readily a call may be one that only one variant makes: 0 = never. */
+static unsigned slack(const struct mv_desc *d)
+{
+	return d->flags & MV_DESC_OPTIONAL ? 2 : d->flags & MV_DESC_ELASTIC ? 1 : 0;
+}
+
+static unsigned record_slack(const struct mv_record *rec)
 {
 	struct mv_call call = { .nr = rec->nr };
 	const struct mv_desc *d;
 
 	__builtin_memcpy(call.args, mv_record_args(rec), sizeof(call.args));
 	d = mv_lookup(&call);
-
-	return d && d->flags & MV_DESC_OPTIONAL;
+	return d ? slack(d) : 0;
 }
 
 static bool same_call(const struct mv_thread *t, const struct mv_record *rec)
 {
 	if (rec->nr != t->call.nr)
 		return false;
-	if (!(t->desc->flags & MV_DESC_OPTIONAL) && !optional(rec))
+	if (!slack(t->desc) && !record_slack(rec))
 		return true;
 	return !__builtin_memcmp(mv_record_args(rec), t->norm, sizeof(t->norm));
 }
@@ -227,12 +232,14 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		return fetch(t, step);
 	}
 	if (rec->kind == MV_REC_ENTER && !same_call(t, rec)) {
-		/* Of two optional calls the leader's goes first: this variant's may yet come there. */
-		if (optional(rec)) {
+		unsigned mine = slack(t->desc), leaders = record_slack(rec);
+
+		/* Of two that are alike the leader's goes first: this variant's may yet come there. */
+		if (leaders && leaders >= mine) {
 			t->passing = true;
 			return fetch(t, step);
 		}
-		if (t->desc->flags & MV_DESC_OPTIONAL) {
+		if (mine) {
 			surplus(t, step);
 			return false;
 		}

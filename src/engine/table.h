@@ -112,7 +112,8 @@ enum {
 	MV_DESC_HOLD = 1 << 10,		/* the leader goes on when all have done it too: it depends on the file system */
 	MV_DESC_OPTIONAL = 1 << 11,	/* a variant may make it more or less often than the leader */
 	MV_DESC_EARLY = 1 << 12,	/* a follower may make it before the leader does, see mv_go_early() */
-	MV_DESC_ALL = (1 << 13) - 1,
+	MV_DESC_ELASTIC = 1 << 13,	/* as OPTIONAL, but only where no optional call explains a difference */
+	MV_DESC_ALL = (1 << 14) - 1,
 };
 
 /* mv_desc.groups: what policies select on */

@@ -112,11 +112,61 @@ static void looks_at_the_clock(void **state)
 	sim_free(s);
 }
 
+static void leader_looks(struct sim *s, struct mv_call call)
+{
+	struct mv_step step = sim_enter(s->t[0], call);
+
+	sim_expect_run(&step, call.nr);
+	step = sim_exit(s->t[0], write_time(s, 0, &step));
+	sim_expect_done(&step, 0);
+}
+
+/* Which look is the one too many?  That at the coarse clock, whoever takes it. */
+static void two_clocks(void **state)
+{
+	struct sim *s = sim_new(NULL);
+	struct mv_call coarse = CALL(__NR_clock_gettime, 6, AT(OUT)), exact = CALL(__NR_clock_gettime, 1, AT(OUT));
+	const uint64_t *time = sim_mem(s, 1, OUT);
+	struct mv_step step;
+
+	(void)state;
+	s->kernel = write_time;
+	assert_true(sim_all(s, coarse));
+	assert_true(sim_all(s, exact));
+	assert_int_equal(time[0], 2);
+	/* The follower's: answered at once, and the leader's exact look is not lost. */
+	leader_looks(s, exact);
+	step = sim_enter(s->t[1], coarse);
+	sim_expect_done(&step, 0);
+	assert_int_equal(time[0], 1);
+	step = sim_enter(s->t[1], exact);
+	sim_expect_done(&step, 0);
+	assert_int_equal(time[0], 3);
+	/* The leader's. */
+	leader_looks(s, coarse);
+	leader_looks(s, exact);
+	step = sim_enter(s->t[1], exact);
+	sim_expect_done(&step, 0);
+	assert_int_equal(time[0], 5);
+	/* Where there is only one, it is the exact one. */
+	leader_looks(s, exact);
+	sim_leads(s, CALL(__NR_getuid), 2);
+	sim_follows(s, CALL(__NR_getuid), 2);
+	sim_leads(s, CALL(__NR_getpid), 3);
+	step = sim_enter(s->t[1], exact);
+	sim_expect_done(&step, 0);
+	assert_int_equal(time[0], 5);
+	sim_follows(s, CALL(__NR_getpid), 3);
+	sim_expect_peace(s);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(temporary_names),
 		cmocka_unit_test(looks_at_the_clock),
+		cmocka_unit_test(two_clocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
