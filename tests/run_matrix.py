@@ -25,7 +25,7 @@ SKIP = 77
 PR_SET_CHILD_SUBREAPER = 36
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PYTHON = "/usr/bin/python3"
-GROUPS = ["sys", "programs", "divergence", "servers", "chaos"]
+GROUPS = ["sys", "programs", "divergence", "attack", "servers", "chaos"]
 
 
 class Test:
@@ -73,11 +73,11 @@ def discover(build):
             test = Test(group, source.rsplit(".", 1)[0], argv, path, group != "chaos")
             test.wrapped = group == "programs"
             tests.append(test)
-    cases = os.path.join(HERE, "divergence", "cases.py")
-    if os.path.exists(cases):
+    for group, script in (("divergence", "cases.py"), ("attack", "attacks.py")):
+        cases = os.path.join(HERE, group, script)
         listed = subprocess.run([PYTHON, "-B", cases, "--list"], stdout=subprocess.PIPE, check=True, text=True).stdout.split()
         for name in listed:
-            test = Test("divergence", name, [PYTHON, "-B", cases, name], cases, False)
+            test = Test(group, name, [PYTHON, "-B", cases, name], cases, False)
             test.wrapped = False
             tests.append(test)
     return tests
