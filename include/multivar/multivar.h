@@ -47,13 +47,14 @@ struct mv_call {
 	uint64_t args[MV_NARGS];
 };
 
-enum mv_action { MV_RUN, MV_IMPORT, MV_DONE, MV_SIGNAL, MV_INTERRUPT, MV_PARK, MV_STOP };
+enum mv_action { MV_RUN, MV_IMPORT, MV_DONE, MV_SIGNAL, MV_INTERRUPT, MV_REFUSE, MV_PARK, MV_STOP };
 
 /* What a front-end has to do next for a thread; filled by mv_enter(), mv_retry(), mv_exit(). */
 struct mv_step {
 	enum mv_action action;
 	struct mv_call call;		/* MV_RUN: execute this, which may differ from what the program asked for */
-	int64_t result;			/* MV_DONE, MV_INTERRUPT */
+	int64_t result;			/* MV_DONE, MV_INTERRUPT; MV_REFUSE: si_errno */
+	bool fatal;			/* MV_REFUSE, below */
 	uint32_t child_tid;		/* MV_RUN of a clone: the child must get this id; 0 = any */
 	uint64_t handle;		/* MV_IMPORT: what ops.export_fd returned in the leader, or MV_HANDLE_PROC + index */
 	int fd;				/* MV_IMPORT: install at this number (replacing what is there) */

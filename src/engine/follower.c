@@ -337,7 +337,7 @@ static void done(struct mv_thread *t, struct mv_step *step)
 	else if (t->desc->ret == MV_RET_FD && !is_error(t->result))
 		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = t->desc->fdkind });
 	t->state = MV_ST_IDLE;
-	step->action = MV_DONE;
+	mv_end(t, step);
 	step->result = own && !is_error(t->result) ? t->own : t->result;
 }
 

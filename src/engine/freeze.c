@@ -11,15 +11,15 @@ struct frozen {
 	struct mv_thread thread;
 	uint64_t set;			/* offset */
 	uint64_t procset;
-	uint64_t files_size;
-	/* files */
+	uint64_t files_size, filters_size;
+	/* files, filters */
 };
 
 void *mv_thread_freeze(struct mv_thread *t, size_t *size)
 {
 	const struct mv_process *p = t->process;
-	size_t files = mv_files_frozen_size(p->files);
-	struct frozen *f = t->ops->alloc(sizeof(*f) + files);
+	size_t files = mv_files_frozen_size(p->files), filters = mv_seccomp_frozen_size(t->filters);
+	struct frozen *f = t->ops->alloc(sizeof(*f) + files + filters);
 
 	if (!f)
 		return NULL;
@@ -28,8 +28,10 @@ void *mv_thread_freeze(struct mv_thread *t, size_t *size)
 	f->set = mv_arena_offset(run_arena(t->run), t->set);
 	f->procset = mv_arena_offset(run_arena(t->run), p->procset);
 	f->files_size = files;
+	f->filters_size = filters;
 	mv_files_freeze(p->files, f + 1);
-	*size = sizeof(*f) + files;
+	mv_seccomp_freeze(t->filters, (char *)(f + 1) + files);
+	*size = sizeof(*f) + files + filters;
 	return f;
 }
 
@@ -41,7 +43,7 @@ struct mv_thread *mv_thread_thaw(struct mv_run *run, const void *bytes, size_t s
 	struct mv_thread *t;
 	struct mv_set *set;
 
-	if (size < sizeof(*f) || f->files_size != size - sizeof(*f))
+	if (size < sizeof(*f) || f->files_size + f->filters_size != size - sizeof(*f))
 		return NULL;
 	set = mv_arena_at(run_arena(run), f->set);
 	p = ops->alloc(sizeof(*p));
@@ -54,6 +56,7 @@ struct mv_thread *mv_thread_thaw(struct mv_run *run, const void *bytes, size_t s
 	p->mm = mv_mm_new(ops, layout);
 	p->files = mv_files_thaw(ops, f + 1, f->files_size);
 	p->procset = mv_arena_at(run_arena(run), f->procset);
+	p->filters = NULL;
 	p->threads = 1;
 	*t = f->thread;
 	t->run = run;
@@ -66,6 +69,9 @@ struct mv_thread *mv_thread_thaw(struct mv_run *run, const void *bytes, size_t s
 	t->dests = NULL;
 	t->ndests = t->dests_max = 0;
 	t->child_set = NULL;
+	t->candidate = NULL;
+	if (mv_seccomp_thaw(ops, (const char *)(f + 1) + f->files_size, f->filters_size, &t->filters))
+		return NULL;
 	t->blob = ops->alloc(sizeof(*t->blob));
 	t->scratch = ops->alloc(MV_SCRATCH);
 	if (!p->mm || !p->files || !p->procset || !t->desc || !t->blob || !t->scratch)

@@ -11,6 +11,7 @@
 #include "fds.h"
 #include "hash.h"
 #include "mm.h"
+#include "seccomp.h"
 #include "stream.h"
 #include "table.h"
 
@@ -64,6 +65,7 @@ struct mv_process {
 	struct mv_mm *mm;
 	struct mv_files *files;
 	struct mv_procset *procset;
+	struct mv_seccomp *filters;	/* those that one thread has put on all, NULL = none */
 	unsigned variant;
 	unsigned threads;
 	uint32_t pid;
@@ -110,6 +112,9 @@ enum mv_state {
 /* Words that this thread has bumped: of its stream (commits or consumes), of its procset (unlocks or its variant's turns). */
 enum { MV_CHANGED_STREAM = 1 << 0, MV_CHANGED_PROCSET = 1 << 1 };
 
+/* How a call that a filter of the program's does not let through ends, other than by a result. */
+enum mv_refusal { MV_REFUSE_NOT, MV_REFUSE_TRAP, MV_REFUSE_KILL };
+
 struct mv_thread {
 	struct mv_run *run;
 	struct mv_process *process;
@@ -140,6 +145,10 @@ struct mv_thread {
 	bool passing;			/* follower: over the rest of a call of the leader's that it does not make */
 	bool follows;			/* leader: a signal will be taken at this call's return */
 	struct mv_blob *blob;
+
+	struct mv_seccomp *filters;	/* the program's own, NULL = none */
+	struct mv_seccomp *candidate;	/* of the call that would install it */
+	enum mv_refusal refusal;	/* what they make of the call */
 
 	/* outputs */
 	struct mv_dest *dests;
@@ -259,6 +268,16 @@ void mv_lead(struct mv_thread *t, struct mv_step *step);
 void mv_lead_ran(struct mv_thread *t, int64_t result, struct mv_step *step);
 void mv_follow(struct mv_thread *t, struct mv_step *step);
 void mv_follow_ran(struct mv_thread *t, int64_t result, struct mv_step *step);
+
+/* ---- hooks/seccomp.c ---- */
+/* Ask the thread's filters about the call at hand: true if it is not to be made, t->cls, t->own and t->refusal say what instead. */
+bool mv_refuses(struct mv_thread *t);
+/* At the call's end: what the front-end has to do. */
+static inline void mv_end(struct mv_thread *t, struct mv_step *step)
+{
+	step->action = t->refusal ? MV_REFUSE : MV_DONE;
+	step->fatal = t->refusal == MV_REFUSE_KILL;
+}
 
 /* ---- tempname.c ---- */
 /* Follower: if the path behind argument arg differs from the leader's in a temporary file's random letters, take those. */

@@ -152,7 +152,7 @@ static void done(struct mv_thread *t, struct mv_step *step)
 		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = t->desc->fdkind });
 	unlock(t);
 	t->state = MV_ST_IDLE;
-	step->action = MV_DONE;
+	mv_end(t, step);
 	step->result = t->result;
 }
 

@@ -184,6 +184,7 @@ static void process_unref(struct mv_process *p)
 		return;
 	mv_mm_unref(p->mm);
 	mv_files_unref(p->files);
+	mv_seccomp_unref(p->ops, p->filters);
 	p->ops->free(p, sizeof(*p));
 }
 
@@ -195,6 +196,8 @@ static void thread_free(struct mv_thread *t)
 		t->ops->free(t->scratch, MV_SCRATCH);
 	if (t->dests)
 		t->ops->free(t->dests, t->dests_max * sizeof(*t->dests));
+	mv_seccomp_unref(t->ops, t->filters);
+	mv_seccomp_unref(t->ops, t->candidate);
 	t->ops->free(t, sizeof(*t));
 }
 
@@ -335,6 +338,7 @@ struct mv_thread *mv_thread_child(struct mv_thread *parent, uint32_t tid, void *
 		short_of_memory(parent->run);
 		return NULL;
 	}
+	t->filters = mv_seccomp_ref(parent->filters);
 	if (!t->variant)
 		set->tid = tid;
 	parent->child_set = NULL;

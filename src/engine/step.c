@@ -67,12 +67,22 @@ static void deny(struct mv_thread *t, unsigned err)
 	t->own = ERR(err ? err : EPERM);
 }
 
+/* A call that is refused before anybody asks what it is. */
+static const struct mv_desc no_row = { .cls = MV_CLASS_DENY };
+
 /* Decide class and level of a fresh call.  False when the run is over. */
 static bool classify(struct mv_thread *t)
 {
+	bool refused = mv_refuses(t);
 	const struct mv_fd *fd;
 
 	t->desc = mv_lookup(&t->call);
+	if (refused) {
+		t->level = t->desc ? level(t) : MV_LEVEL_RELAXED;
+		if (!t->desc)
+			t->desc = &no_row;
+		return true;
+	}
 	if (!t->desc) {
 		unsupported(t, "no such call in the table");
 		return false;
@@ -118,6 +128,7 @@ void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *s
 	t->follows = false;
 	t->own = 0;
 	t->result = 0;
+	t->refusal = MV_REFUSE_NOT;
 	__builtin_memset(t->aux, 0, sizeof(t->aux));
 	remember(t);
 	if (!classify(t)) {

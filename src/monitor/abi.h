@@ -81,6 +81,7 @@ enum mon_service {
 	MON_OPENED,		/* arg0 = descriptor of a file in /proc: 0, -errno if it may not be open, MON_COPY = import a copy */
 	MON_CLAIM,		/* follower: arg0 = struct mv_call, sensitive, which the program asks for */
 	MON_REACHED,		/* arg0 = number of a call that was given an address of the monitor's */
+	MON_REFUSE,		/* arg0 = fatal, arg1 = si_errno, arg2 = number: SIGSYS for the program, with the frame's registers */
 	MON_NUDGE,		/* leader: a signal was published for twins that may make no call; follower: look once more for one */
 };
 

@@ -252,6 +252,11 @@ void mon_call(struct mon_frame *f)
 	mon_finish(m, &step);
 	if (m->reached)
 		mon_service(MON_REACHED, call.nr, 0);
+	if (step.action == MV_REFUSE) {
+		mon_unlock();
+		mon_service4(MON_REFUSE, step.fatal, (uint64_t)step.result, call.nr, 0);
+		__builtin_unreachable();
+	}
 	if (step.action == MV_SIGNAL)
 		mon_deliver_before(m, &step, call.nr);
 	if (step.action == MV_INTERRUPT)
@@ -278,6 +283,8 @@ void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
 	mv_enter(m->thread, &call, &step);
 	mon_wake(m->thread);
 	mon_finish(m, &step);
+	if (step.action == MV_REFUSE)
+		mon_unsupported("a filter of the program's raises SIGSYS for a call of the vsyscall page");
 	if (step.action != MV_DONE)
 		mon_deliver(&step);
 	signal_later(m);

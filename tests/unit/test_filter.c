@@ -146,11 +146,17 @@ static uint32_t wanted(const struct seccomp_data *d)
 		return SECCOMP_RET_TRACE | IN_CALL;
 	if ((uint32_t)d->nr == MON_SERVICE_NR)
 		return SECCOMP_RET_TRACE | IN_SERVICE;
+	if ((uint32_t)d->nr == PT_TRAP_NR)
+		return SECCOMP_RET_TRAP;
+	if ((uint32_t)d->nr == PT_KILL_NR)
+		return SECCOMP_RET_KILL_PROCESS;
 	if ((uint32_t)d->nr >= MV_TABLE_SIZE || mv_table[d->nr].cls == MV_CLASS_NONE)
 		return SECCOMP_RET_ERRNO | ENOSYS;
 	row = row_of((uint32_t)d->nr, d->args);
 	if (row->cls == MV_CLASS_DENY)
 		return SECCOMP_RET_ERRNO | row->err;
+	if (row->cls == MV_CLASS_EMUL)
+		return SECCOMP_RET_ERRNO | EPERM;
 	if (needs_all(d))
 		return SECCOMP_RET_TRACE | IN_SENSITIVE;
 	return changes_monitor(d) ? SECCOMP_RET_TRACE | IN_GUARDED : SECCOMP_RET_ALLOW;

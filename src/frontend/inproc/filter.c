@@ -27,7 +27,7 @@
 struct filter {
 	struct bpf *b;
 	const struct in_image *image;
-	bpf_place allow, service, import, guarded, sensitive;	/* what is done */
+	bpf_place allow, service, import, guarded, sensitive, trap, kill;	/* what is done */
 	bpf_place errnos[ERRNO_MAX];		/* 0 = none written yet */
 };
 
@@ -100,7 +100,16 @@ static bpf_place memory_call(struct filter *f, unsigned nr)
 
 static bpf_place row(struct filter *f, const struct mv_desc *d, bpf_place allowed)
 {
-	return d->cls == MV_CLASS_DENY ? error(f, d->err) : d->cls == MV_CLASS_NONE ? error(f, ENOSYS) : allowed;
+	switch (d->cls) {
+	case MV_CLASS_DENY:
+		return error(f, d->err);
+	case MV_CLASS_EMUL:
+		return error(f, EPERM);
+	case MV_CLASS_NONE:
+		return error(f, ENOSYS);
+	default:
+		return allowed;
+	}
 }
 
 static bool denies(const struct mv_desc *d)
@@ -108,7 +117,7 @@ static bool denies(const struct mv_desc *d)
 	bool any = d->cls == MV_CLASS_DENY;
 
 	for (unsigned i = 0; i < d->nsubs; i++)
-		any |= d->subs[i].cls == MV_CLASS_DENY;
+		any |= d->subs[i].cls == MV_CLASS_DENY || d->subs[i].cls == MV_CLASS_EMUL;
 	return any;
 }
 
@@ -156,13 +165,16 @@ static bpf_place from_gate(struct filter *f)
 	struct bpf_range r[RANGES_MAX];
 	unsigned n = 0;
 
-	_Static_assert(MV_TABLE_SIZE < PT_IMPORT_NR && PT_IMPORT_NR + 1 == MON_SERVICE_NR, "ranges ascend");
+	_Static_assert(MV_TABLE_SIZE < PT_IMPORT_NR && PT_IMPORT_NR + 1 == MON_SERVICE_NR && MON_SERVICE_NR + 1 == PT_TRAP_NR &&
+		       PT_TRAP_NR + 1 == PT_KILL_NR, "ranges ascend");
 	for (; n < MV_TABLE_SIZE; n++)
 		r[n] = (struct bpf_range){ n, number(f, n), weight(n) };
 	r[n++] = (struct bpf_range){ MV_TABLE_SIZE, error(f, ENOSYS), 1 };
 	r[n++] = (struct bpf_range){ PT_IMPORT_NR, f->import, 1 };
 	r[n++] = (struct bpf_range){ MON_SERVICE_NR, f->service, 32 };
-	r[n++] = (struct bpf_range){ MON_SERVICE_NR + 1, error(f, ENOSYS), 1 };
+	r[n++] = (struct bpf_range){ PT_TRAP_NR, f->trap, 1 };
+	r[n++] = (struct bpf_range){ PT_KILL_NR, f->kill, 1 };
+	r[n++] = (struct bpf_range){ PT_KILL_NR + 1, error(f, ENOSYS), 1 };
 	bpf_goto(f->b, bpf_ranges(f->b, r, n));
 	return bpf_load(f->b, NUMBER);
 }
@@ -175,6 +187,8 @@ void in_filter_write(struct bpf *b, const struct in_image *image, uint64_t cooki
 
 	f->guarded = bpf_return(b, SECCOMP_RET_TRACE | IN_GUARDED);
 	f->sensitive = bpf_return(b, SECCOMP_RET_TRACE | IN_SENSITIVE);
+	f->trap = bpf_return(b, SECCOMP_RET_TRAP);
+	f->kill = bpf_return(b, SECCOMP_RET_KILL_PROCESS);
 	other_arch = bpf_return(b, SECCOMP_RET_TRACE | IN_32BIT);
 	call = bpf_return(b, SECCOMP_RET_TRACE | IN_CALL);
 	f->service = bpf_return(b, SECCOMP_RET_TRACE | IN_SERVICE);

@@ -377,6 +377,9 @@ static void serve(struct pt_task *t)
 		reached(t, (uint32_t)a);
 		answer(t, 0);
 		break;
+	case MON_REFUSE:
+		pt_refuse(t, a, (uint32_t)t->regs.r10, (int)b);
+		break;
 	case MON_NUDGE:
 		answer(t, 0);
 		in_nudge(t);

@@ -227,13 +227,32 @@ static void on_queued(struct pt_task *t, int sig)
 	pt_resume(t, i->stepping ? PTRACE_SINGLESTEP : PTRACE_CONT, sig);
 }
 
+/* The kernel has raised it for the monitor, in the name of the program. */
+static void refused(struct pt_task *t)
+{
+	struct user_regs_struct program = t->regs;
+	struct mon_frame f;
+	uint64_t at;
+
+	if (pt_peek(t, t->inside->head + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f)) {
+		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, "a thread has lost its monitor");
+		return;
+	}
+	in_frame_to_regs(&f, &program);
+	program.rip = in_text_address(t, program.rip);
+	unmask(t);
+	pt_refused(t, &program);
+}
+
 void in_on_signal(struct pt_task *t, int sig)
 {
 	siginfo_t info;
 
 	if (ptrace(PTRACE_GETSIGINFO, t->tid, 0, &info) || !in_stopped(t))
 		return;
-	if (sig == SIGTRAP && t->inside->stepping) {
+	if (t->refused && sig == SIGSYS) {
+		refused(t);
+	} else if (sig == SIGTRAP && t->inside->stepping) {
 		set_masks(t);
 	} else if (pt_is_queued(t, sig, &info)) {
 		on_queued(t, sig);

@@ -237,6 +237,19 @@ static void done_at_exit(struct pt_task *t, struct mv_step *step)
 		pt_resume(t, PTRACE_CONT, 0);
 }
 
+static void refuse(struct pt_task *t, const struct mv_step *step)
+{
+	if (pt_in_vsyscall(t)) {
+		mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a filter of the program's raises SIGSYS for a call of the vsyscall page");
+		return;
+	}
+	if (!need_regs(t))
+		return;
+	log_call(t, "refused,", step->result);
+	t->regs.r9 = t->pt->cookie;
+	pt_refuse(t, step->fatal, t->call.nr, (int)step->result);
+}
+
 /* The call has not happened: the program will make it again after the signal's handler. */
 static void roll_back(struct pt_task *t)
 {
@@ -360,6 +373,9 @@ void pt_apply(struct pt_task *t, struct mv_step *step)
 			return;
 		case MV_DONE:
 			done_at_entry(t, step);
+			return;
+		case MV_REFUSE:
+			refuse(t, step);
 			return;
 		case MV_SIGNAL:
 			roll_back(t);

@@ -66,6 +66,9 @@ static bool replace_inherited(void)
 /* Every call stops for the supervisor, but those which each variant makes for itself outside of the stream. */
 bool pt_filter(struct pt *pt, unsigned variant)
 {
+	static const struct { uint32_t nr, action; } ours[] = {
+		{ PT_IMPORT_NR, SECCOMP_RET_USER_NOTIF }, { PT_TRAP_NR, SECCOMP_RET_TRAP }, { PT_KILL_NR, SECCOMP_RET_KILL_PROCESS },
+	};
 	uint64_t cookie = pt->cookie;
 	struct sock_filter code[256];
 	unsigned n = 0;
@@ -80,13 +83,15 @@ bool pt_filter(struct pt *pt, unsigned variant)
 	EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0));
 	RETURN(SECCOMP_RET_TRACE | 1);
 	LOAD(nr);
-	EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PT_IMPORT_NR, 0, 5));
-	LOAD(args[5]);
-	EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)cookie, 0, 3));
-	LOAD_HIGH(args[5]);
-	EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(cookie >> 32), 0, 1));
-	RETURN(SECCOMP_RET_USER_NOTIF);
-	LOAD(nr);
+	for (unsigned i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
+		EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ours[i].nr, 0, 6));
+		LOAD(args[5]);
+		EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)cookie, 0, 3));
+		LOAD_HIGH(args[5]);
+		EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(cookie >> 32), 0, 1));
+		RETURN(ours[i].action);
+		LOAD(nr);
+	}
 	for (unsigned nr = 0; nr < MV_TABLE_SIZE && n < sizeof(code) / sizeof(*code) - 3; nr++) {
 		if (mv_table[nr].cls != MV_CLASS_LOCAL || mv_table[nr].nsubs || nr == SYS_restart_syscall)
 			continue;

@@ -110,6 +110,7 @@ struct pt_task {
 	siginfo_t *requeued;	/* by number: what was known of signals sent back to the kernel; may be NULL */
 	siginfo_t inject;	/* signal that was queued by us: give it this siginfo */
 	int inject_sig;		/* 0 = none */
+	bool refused;		/* about to get SIGSYS, refuse.c */
 	/* follower: has it got on since the last tick, and how long may it take? (watch.c) */
 	uint64_t seen_moves, last_cpu, cpu_limit;
 	struct timespec seen;
@@ -256,6 +257,14 @@ enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, in
 void pt_import_done(struct pt_task *t, const struct mv_step *step);
 void pt_exports_free(struct pt *pt);
 
+/* refuse.c: SIGSYS for the call at hand */
+/*
+ * From a stop at a call's entry, in regs a place where our filter knows the numbers.  data: for siginfo.  fatal: the process ends; else
+ * the signal's own stop follows, with refused set, where pt_refused() gives it to the program with its registers.
+ */
+void pt_refuse(struct pt_task *t, bool fatal, uint32_t nr, int data);
+void pt_refused(struct pt_task *t, const struct user_regs_struct *program);
+
 /* answer.c: true if the supervisor has done what the call does; its result is 0 then, and it must not be made */
 void pt_answer_start(struct pt *pt);
 bool pt_answer(struct pt_task *t, const struct mv_call *call);
@@ -365,5 +374,7 @@ void pt_fail(struct pt *pt, int code, const char *format, ...) __attribute__((fo
 /* Results by which the kernel says that a signal has interrupted a call. */
 #define PT_RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 #define PT_IMPORT_NR 0x3ffffff0u	/* no system call; our filter turns it into a notification */
+#define PT_TRAP_NR 0x3ffffff2u		/* and these into SIGSYS, */
+#define PT_KILL_NR 0x3ffffff3u		/* or the process's end by it */
 
 #endif

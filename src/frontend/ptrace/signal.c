@@ -266,7 +266,9 @@ void pt_on_signal(struct pt_task *t, int sig)
 
 	if (ptrace(PTRACE_GETSIGINFO, t->tid, 0, &info) || !pt_get_regs(t))
 		return;
-	if (pt_is_queued(t, sig, &info))
+	if (t->refused && sig == SIGSYS)
+		pt_refused(t, &t->own);
+	else if (pt_is_queued(t, sig, &info))
 		pt_resume(t, PTRACE_CONT, sig);
 	else if (pt_synchronous(&info))
 		on_fault(t, &info);
