@@ -28,6 +28,7 @@ struct mv_run {
 	uint32_t over;			/* set with release when verdict is complete */
 	uint32_t verdict_lock;
 	uint64_t root;			/* offset of the first thread set */
+	uint64_t segments;		/* of System V shared memory (hooks/shm.c): offset, 0 = none yet */
 	struct mv_config config;	/* config.policy is meaningless here, see policy */
 	struct mv_verdict verdict;
 	struct mv_policy policy;

@@ -287,6 +287,20 @@ def unknown_call():
 
 
 @case
+def foreign_segment():
+    """Shared memory that others have made cannot be had in twins."""
+    key = 0x4D000000 + os.getpid()
+    made = subprocess.run(["perl", "-e", f"print shmget({key}, 4096, 01600)"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    try:
+        run(["perl", "-e", f"print 'before'; $| = 1; print shmget({key}, 4096, 0600), 'after'"]).must(
+            87, "unsupported: shmget: .*", out="before")
+        run(["perl", "-e", f"$| = 1; print 'before'; shmread({made}, $x, 0, 1); print 'after'"]).must(
+            87, "unsupported: (shmctl|shmat): .*", out="before")
+    finally:
+        subprocess.run(["ipcrm", "-m", made], check=True)
+
+
+@case
 def not_found():
     for name in ("no-such-program", "./no-such-program", "/no/such/dir/program"):
         run([name]).must(127, ".*" + re.escape(name))

@@ -1,4 +1,4 @@
-/* System V semaphores and queues between parent and child.  Shared memory is denied until issue 4, which brings its test. */
+/* System V semaphores and queues between parent and child. */
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <cmocka.h>
 #include "engine/random.h"
@@ -157,6 +158,8 @@ static uint32_t wanted(const struct seccomp_data *d)
 		return SECCOMP_RET_ERRNO | row->err;
 	if (row->cls == MV_CLASS_EMUL)
 		return SECCOMP_RET_ERRNO | EPERM;
+	if (d->nr == SYS_shmat && d->args[2] & SHM_REMAP)
+		return SECCOMP_RET_ERRNO | EINVAL;
 	if (needs_all(d))
 		return SECCOMP_RET_TRACE | IN_SENSITIVE;
 	return changes_monitor(d) ? SECCOMP_RET_TRACE | IN_GUARDED : SECCOMP_RET_ALLOW;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "bpf.h"
@@ -85,6 +86,8 @@ static bpf_place memory_call(struct filter *f, unsigned nr)
 	case SYS_pkey_mprotect:
 		at = if_touches(f, 0, 1, f->guarded, f->allow);
 		return if_flag(f, 2, PROT_EXEC, f->sensitive, at);
+	case SYS_shmat:
+		return if_flag(f, 2, SHM_REMAP, error(f, EINVAL), f->allow);
 	case SYS_munmap:
 	case SYS_madvise:
 		return if_touches(f, 0, 1, f->guarded, f->allow);

@@ -152,10 +152,10 @@ int pt_namespace_start(struct pt *pt, unsigned variant, struct mv_error *err)
 	}
 	s.control = control[1];
 	s.launch = launch[1];
-	pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+	pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0);
 	if (pid < 0 && errno == EPERM) {
 		s.user = true;
-		pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+		pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0);
 	}
 	e = errno;
 	if (!pid)
@@ -165,7 +165,7 @@ int pt_namespace_start(struct pt *pt, unsigned variant, struct mv_error *err)
 	if (pid < 0) {
 		close(control[0]);
 		close(launch[0]);
-		return mv_error_set(err, e, "cannot make a PID namespace for variant %u (neither as root nor through a user "
+		return mv_error_set(err, e, "cannot make PID and IPC namespaces for variant %u (neither as root nor through a user "
 				    "namespace; `mvarmor check` names the cure)", variant);
 	}
 	v->init = pid;
