@@ -28,6 +28,7 @@ KERNEL = """
 #include <linux/sched/types.h>
 #include <linux/sem.h>
 #include <linux/msg.h>
+#include <linux/shm.h>
 #include <linux/sysinfo.h>
 #include <linux/time.h>
 #include <linux/timex.h>
@@ -75,8 +76,8 @@ TYPES = {
     "epoll_event": "struct epoll_event", "ksigaction": "kernel_sigaction", "siginfo": "siginfo_t",
     "sigevent": "struct sigevent", "stack_t": "stack_t", "mq_attr": "struct mq_attr", "mq_flags": "struct mq_attr",
     "open_how": "struct open_how", "flock": "struct flock", "f_owner_ex": "struct f_owner_ex",
-    "sock_fprog": "struct sock_fprog", "semid_set": "struct semid64_ds", "shmid_set": "struct msqid64_ds",
-    "sock_fprog": "struct sock_fprog", "semid_set": "struct semid64_ds", "msqid_set": "struct msqid64_ds",
+    "sock_fprog": "struct sock_fprog", "semid_set": "struct semid64_ds", "shmid_set": "struct shmid64_ds",
+    "msqid_set": "struct msqid64_ds",
     "sched_attr": None, "clone_args_v0": None, "sched_param": None, "ustat": None, "cachestat": None,
     "cachestat_range": None, "mnt_id_req": None, "ifreq_index": "struct ifreq", "ifreq_flags": "struct ifreq",
     "ifreq_int": "struct ifreq", "ifreq_addr": "struct ifreq",
