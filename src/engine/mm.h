@@ -22,6 +22,7 @@ enum {	/* ordinals of what exec makes */
 	MV_MAP_STACK = 3,
 	MV_MAP_BRK = 4,
 	MV_MAP_OTHER = 5,	/* vsyscall, and what the kernel put where it likes */
+	MV_MAP_VDSO = 6,
 	MV_MAP_FIRST = 16,	/* the first mapping the program makes */
 };
 

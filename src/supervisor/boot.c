@@ -1,4 +1,4 @@
-/* Planning what moves where; boot_stack.c does the stack's contents. */
+/* Planning what moves where; boot_stack.c and boot_vdso.c do the contents of stack and vDSO. */
 #include <elf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -156,9 +156,19 @@ static int find_stack(struct boot *b)
 
 /* ---- where it goes ---- */
 
+static bool is_chosen(const struct boot *b, uint64_t start, uint64_t end)
+{
+	const struct boot_part *parts[] = { &b->program, &b->interp, &b->stack };
+
+	for (unsigned i = 0; i < 3; i++)
+		if (parts[i]->delta && start < parts[i]->end + parts[i]->delta && parts[i]->start + parts[i]->delta < end)
+			return true;
+	return false;
+}
+
 /*
  * A random place for [part->start, part->end) with below bytes free under it and above bytes over it inside the area.
- * What is already mapped is avoided: MREMAP_FIXED would replace it.
+ * What is already mapped, or will be there, is avoided: MREMAP_FIXED would replace it.
  */
 static int move_part(struct boot *b, struct boot_part *part, struct mv_area area, uint64_t below, uint64_t above)
 {
@@ -171,7 +181,7 @@ static int move_part(struct boot *b, struct boot_part *part, struct mv_area area
 		at = area.start + below + mv_layout_random(b->layout) % ((area.end - area.start - need) / BOOT_PAGE + 1) *
 		     BOOT_PAGE;
 		at += (part->start - at) & (part->align - 1);
-		if (mv_maps_overlap(&b->maps, at - below, at + len + above))
+		if (mv_maps_overlap(&b->maps, at - below, at + len + above) || is_chosen(b, at - below, at + len + above))
 			continue;
 		part->delta = at - part->start;
 		return 0;
@@ -192,6 +202,8 @@ static int place_parts(struct boot *b)
 		r = move_part(b, &b->program, l->image, 0, min_u64(BRK_ROOM + BRK_DISTANCE, image_len / 2));
 	if (!r && b->interp.end)
 		r = move_part(b, &b->interp, l->files, 0, 0);
+	if (!r && b->vdso.end)
+		r = move_part(b, &b->vdso, l->files, 0, 0);
 	if (!r)
 		r = move_part(b, &b->stack, l->stack, b->stack_room - (b->stack.end - b->stack.start) + 2 * GUARD, 0);
 	return r;
@@ -282,10 +294,10 @@ static int is_prefix(const char *prefix, const char *s)
 	return strncmp(prefix, s, strlen(prefix)) == 0;
 }
 
-/* The vDSO and its data, and a heap that the kernel has begun: the engine emulates both. */
+/* The data of the kernel's vDSO, and a heap that the kernel has begun, which the engine emulates. */
 static bool is_dropped(const struct boot *b, const struct mv_map *m)
 {
-	if (is_prefix("[vvar", m->name) || !strcmp(m->name, "[vdso]"))
+	if (is_prefix("[vvar", m->name) || (!strcmp(m->name, "[vdso]") && !boot_part_has(&b->vdso, m->start)))
 		return true;
 	return !strcmp(m->name, "[heap]") && m->start >= b->program.end;
 }
@@ -317,7 +329,7 @@ static int add_moves(struct boot *b, const struct boot_part *part)
 		uint64_t start = b->maps.maps[i].start, end = b->maps.maps[i].end;
 
 		/* A hole between the segments of a static PIE may be where the kernel put the vDSO. */
-		if (is_dropped(b, &b->maps.maps[i]))
+		if (is_dropped(b, &b->maps.maps[i]) || (part != &b->vdso && boot_part_has(&b->vdso, start)))
 			continue;
 		if (start < part->start)
 			start = part->start;
@@ -331,10 +343,10 @@ static int add_moves(struct boot *b, const struct boot_part *part)
 
 static int list_mappings(struct boot *b)
 {
-	const struct boot_part *parts[] = { &b->program, &b->interp, &b->stack };
+	const struct boot_part *parts[] = { &b->program, &b->interp, &b->stack, &b->vdso };
 	int r = 0;
 
-	for (unsigned i = 0; i < 3 && !r; i++) {
+	for (unsigned i = 0; i < 4 && !r; i++) {
 		uint64_t end = parts[i]->end + parts[i]->delta, len = parts[i]->end - parts[i]->start;
 
 		if (parts[i] == &b->stack)
@@ -346,7 +358,7 @@ static int list_mappings(struct boot *b)
 		const struct mv_map *m = &b->maps.maps[i];
 		bool ours = false;
 
-		for (unsigned j = 0; j < 3; j++)
+		for (unsigned j = 0; j < 4; j++)
 			ours |= m->start < parts[j]->end && parts[j]->start < m->end;
 		if (!ours && !is_dropped(b, m))
 			r = add_mapping(b, m->start, m->end - m->start, MV_MAP_OTHER, MV_MM_FIXED_PLACE);
@@ -490,7 +502,7 @@ static void read_program_name(struct boot *b)
 	b->plan->program[n] = 0;
 }
 
-static int plan_all(struct boot *b, const uint8_t *at_random)
+static int plan_all(struct boot *b, const uint8_t *at_random, enum mv_vdso vdso)
 {
 	uint64_t stat[STAT_FIELDS];
 	int r;
@@ -503,27 +515,28 @@ static int plan_all(struct boot *b, const uint8_t *at_random)
 		return r;
 	if ((r = find_program(b)) || (r = find_interp(b)) || (r = find_stack(b)))
 		return r;
+	boot_find_vdso(b);
 	if ((r = place_parts(b)))
 		return r;
 	plan_brk(b, stat[STAT_BRK]);
 	b->plan->entry = b->regs->rip + (boot_part_has(&b->interp, b->regs->rip) ? b->interp.delta : b->program.delta);
-	if ((r = boot_plan_stack(b, at_random)))
+	if ((r = boot_plan_stack(b, at_random)) || (r = boot_plan_vdso(b, vdso)))
 		return r;
 	if ((r = drop_mappings(b)) || (r = add_moves(b, &b->program)) || (r = add_moves(b, &b->interp)) ||
-	    (r = add_moves(b, &b->stack)) || (r = list_mappings(b)))
+	    (r = add_moves(b, &b->stack)) || (r = add_moves(b, &b->vdso)) || (r = list_mappings(b)))
 		return r;
 	return build_agent(b, stat);
 }
 
 int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const uint8_t *at_random,
-		 struct mv_boot_plan *plan, struct mv_error *err)
+		 enum mv_vdso vdso, struct mv_boot_plan *plan, struct mv_error *err)
 {
 	struct boot b = { .pid = pid, .regs = regs, .layout = layout, .plan = plan, .err = err };
 	uint64_t mask;
 	int r;
 
 	memset(plan, 0, sizeof(*plan));
-	r = plan_all(&b, at_random);
+	r = plan_all(&b, at_random, vdso);
 	mv_maps_free(&b.maps);
 	if (r && ptrace(PTRACE_GETSIGMASK, pid, sizeof(mask), &mask) && errno == ESRCH)
 		r = mv_error_set(err, ESRCH, "boot: process %d was killed", (int)pid);
@@ -534,6 +547,8 @@ void mv_boot_plan_free(struct mv_boot_plan *plan)
 {
 	free(plan->agent_bytes);
 	free(plan->stack_bytes);
+	free(plan->vdso_bytes);
 	plan->agent_bytes = NULL;
 	plan->stack_bytes = NULL;
+	plan->vdso_bytes = NULL;
 }

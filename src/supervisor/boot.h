@@ -5,8 +5,8 @@
  * vector, memory) and plans: which mappings move where, the new stack image, the rewritten auxiliary vector.  The
  * front-end maps agent_len bytes, readable and executable, at plan->agent, writes plan->agent_bytes there, and lets it
  * run from its first byte: the agent makes the listed system calls in order and ends with the one that unmaps the agent
- * itself.  Then the front-end writes plan->stack_bytes to plan->stack_addr and continues the program at plan->entry with
- * plan->sp.  frontend/ptrace/inject.h does all this.
+ * itself.  Then the front-end writes plan->stack_bytes to plan->stack_addr and plan->vdso_bytes to plan->vdso_addr, which
+ * need not be writable for the program, and continues the program at plan->entry with plan->sp.  frontend/ptrace/inject.h does all this.
  *
  * Nothing here changes the process.
  */
@@ -36,6 +36,12 @@ struct mv_boot_mapping {	/* what is mapped after the boot, for mv_mm_add() */
 
 #define MV_BOOT_OPS_MAX 96
 
+/* What the functions of the program's vDSO do (agent/vdso.S). */
+enum mv_vdso {
+	MV_VDSO_SYSCALL,	/* make the system call */
+	MV_VDSO_MONITOR,	/* go to the monitor in the process, as a rewritten call does */
+};
+
 struct mv_boot_plan {
 	uint64_t syscall_insn;		/* a syscall instruction in the process, to map the agent with; see below */
 	uint64_t agent;			/* where the agent goes: page aligned, free, inside the variant's window */
@@ -46,6 +52,9 @@ struct mv_boot_plan {
 	uint64_t stack_addr;		/* where stack_bytes go after the last operation */
 	uint8_t *stack_bytes;		/* malloc()ed */
 	size_t stack_len;
+	uint64_t vdso_addr;		/* where vdso_bytes go after the last operation */
+	uint8_t *vdso_bytes;		/* malloc()ed; NULL: the kernel has given the program no vDSO, and it gets none */
+	size_t vdso_len;		/* all of the mapping */
 	uint64_t entry, sp;		/* how the program starts */
 	/*
 	 * Program and interpreter are one mapping each, from first to last page of their segments; the stack's reaches as
@@ -61,11 +70,12 @@ struct mv_boot_plan {
 /*
  * Plan the boot of pid; regs are those of the exec stop.  layout gives the areas and is advanced (its random sequence).
  * In the modes SAME and ASLR nothing moves.  at_random: 16 bytes for AT_RANDOM, or NULL to leave the kernel's.
+ * The kernel's vDSO is replaced by that one.
  * 0, or -errno with *err filled (err->status 126: not a program we can run; -ESRCH: pid is being killed).
  * mv_boot_plan_free() is due in any case.
  */
 int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const uint8_t *at_random,
-		 struct mv_boot_plan *plan, struct mv_error *err);
+		 enum mv_vdso vdso, struct mv_boot_plan *plan, struct mv_error *err);
 void mv_boot_plan_free(struct mv_boot_plan *plan);
 
 /*

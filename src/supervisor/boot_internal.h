@@ -1,4 +1,4 @@
-/* What boot.c and boot_stack.c share. */
+/* What boot.c, boot_stack.c and boot_vdso.c share. */
 #ifndef MV_SUPERVISOR_BOOT_INTERNAL_H
 #define MV_SUPERVISOR_BOOT_INTERNAL_H
 
@@ -22,7 +22,7 @@ struct boot {
 	struct mv_layout *layout;
 	struct mv_maps maps;
 	struct mv_auxv auxv;			/* as the kernel made it; later as the program will see it */
-	struct boot_part program, interp, stack;
+	struct boot_part program, interp, stack, vdso;
 	uint64_t stack_room;			/* how large the stack may become */
 	struct mv_boot_plan *plan;
 	struct mv_error *err;
@@ -35,5 +35,10 @@ static inline bool boot_part_has(const struct boot_part *part, uint64_t addr)
 
 /* Rewrite b->auxv for the moves and fill plan->stack_*, plan->sp.  at_random as in mv_boot_plan().  0 or -errno. */
 int boot_plan_stack(struct boot *b, const uint8_t *at_random);
+
+/* The mapping of the kernel's vDSO becomes b->vdso, if there is one. */
+void boot_find_vdso(struct boot *b);
+/* Fill plan->vdso_*.  0 or -errno. */
+int boot_plan_vdso(struct boot *b, enum mv_vdso which);
 
 #endif

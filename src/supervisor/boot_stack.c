@@ -70,8 +70,12 @@ static void relocate_auxv(struct boot *b)
 
 		switch (b->auxv.v[i].type) {
 		case AT_SYSINFO_EHDR:
-			b->auxv.v[i].type = AT_IGNORE;
-			*value = 0;
+			if (b->vdso.end) {
+				*value += b->vdso.delta;
+			} else {
+				b->auxv.v[i].type = AT_IGNORE;
+				*value = 0;
+			}
 			break;
 		case AT_PHDR:
 		case AT_ENTRY:

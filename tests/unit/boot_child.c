@@ -112,7 +112,7 @@ void child_plan(struct child *c, enum mv_layout_mode mode, unsigned variant, uin
 	struct mv_error err;
 
 	mv_layout_init(&c->layout, mode, variant, VARIANTS, seeds);
-	if (mv_boot_plan(c->pid, &c->regs, &c->layout, boot_random, &c->plan, &err))
+	if (mv_boot_plan(c->pid, &c->regs, &c->layout, boot_random, MV_VDSO_SYSCALL, &c->plan, &err))
 		fail_msg("plan: %s", err.text);
 }
 
@@ -173,6 +173,19 @@ const struct mv_boot_mapping *child_planned(const struct mv_boot_plan *p, uint32
 	return NULL;
 }
 
+/* Nothing of the kernel's is left in it. */
+static void check_vdso(struct child *c, const struct mv_map *m)
+{
+	uint8_t *bytes = malloc(c->plan.vdso_len);
+
+	assert_true(m->start == c->plan.vdso_addr && m->end == m->start + c->plan.vdso_len);
+	assert_string_equal(m->perms, "r-xp");
+	assert_int_equal(mv_proc_peek(c->pid, m->start, bytes, c->plan.vdso_len, NULL), 0);
+	assert_memory_equal(bytes, c->plan.vdso_bytes, c->plan.vdso_len);
+	assert_memory_equal(bytes, "\177ELF", 4);
+	free(bytes);
+}
+
 void child_check_maps(struct child *c)
 {
 	bool disjoint = c->layout.mode == MV_LAYOUT_DISJOINT, stack = false;
@@ -185,7 +198,9 @@ void child_check_maps(struct child *c)
 		const struct mv_map *m = &maps.maps[i];
 		bool known = false;
 
-		assert_true(strncmp(m->name, "[vvar", 5) && strcmp(m->name, "[vdso]") && strcmp(m->name, "[heap]"));
+		assert_true(strncmp(m->name, "[vvar", 5) && strcmp(m->name, "[heap]"));
+		if (!strcmp(m->name, "[vdso]"))
+			check_vdso(c, m);
 		for (unsigned j = 0; j < c->plan.nmappings; j++)
 			known |= m->start >= c->plan.mappings[j].start &&
 				 m->end <= c->plan.mappings[j].start + c->plan.mappings[j].len;
@@ -247,7 +262,7 @@ void child_check_proc(struct child *c, char *const argv[], char *const envp[])
 	assert_string_equal(c->plan.program, real);
 
 	assert_int_equal(mv_auxv_read(c->pid, &auxv, NULL), 0);
-	assert_int_equal(mv_auxv_get(&auxv, 33 /* AT_SYSINFO_EHDR */), 0);
+	assert_int_equal(mv_auxv_get(&auxv, 33 /* AT_SYSINFO_EHDR */), c->plan.vdso_addr);
 	if (c->layout.mode == MV_LAYOUT_DISJOINT) {
 		assert_true(in_window(&c->layout, mv_auxv_get(&auxv, 25 /* AT_RANDOM */), mv_auxv_get(&auxv, 25)));
 		assert_true(in_window(&c->layout, mv_auxv_get(&auxv, 31 /* AT_EXECFN */), mv_auxv_get(&auxv, 31)));

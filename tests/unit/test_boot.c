@@ -23,7 +23,7 @@ static const char probe_source[] =
 	"	const char *r = (const char *)getauxval(AT_RANDOM);\n"
 	"	while (envp[n]) n++;\n"
 	"	for (size_t i = 0; i < sizeof bss; i++) if (bss[i]) return 3;\n"
-	"	errno = 0; if (getauxval(AT_SYSINFO_EHDR) || errno != ENOENT) return 4;\n"
+	"	const char *vdso = (const char *)getauxval(AT_SYSINFO_EHDR); if (vdso && memcmp(vdso, \"\\177ELF\", 4)) return 4;\n"
 	"	if ((uintptr_t)argv % 16 != 8 || (uintptr_t)al % 65536 || al[0] != 'x') return 5;\n"
 	"	if (clock_gettime(CLOCK_MONOTONIC, &ts) || ts.tv_sec == 0) return 6;\n"
 	"	char *big = malloc(5 << 20), *small = malloc(100); memset(big, 1, 5 << 20); memset(small, 1, 100);\n"

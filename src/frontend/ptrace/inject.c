@@ -188,7 +188,8 @@ static int inject(struct injection *in, struct user_regs_struct *regs, int mem)
 
 	if ((r = map_agent(in, regs)) || (r = write_memory(in, mem, plan->agent, plan->agent_bytes, plan->agent_len)) ||
 	    (r = run_agent(in, regs)) ||
-	    (r = write_memory(in, mem, plan->stack_addr, plan->stack_bytes, plan->stack_len)))
+	    (r = write_memory(in, mem, plan->stack_addr, plan->stack_bytes, plan->stack_len)) ||
+	    (plan->vdso_bytes && (r = write_memory(in, mem, plan->vdso_addr, plan->vdso_bytes, plan->vdso_len))))
 		return r;
 	regs->rip = plan->entry;
 	regs->rsp = plan->sp;

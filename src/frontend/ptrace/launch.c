@@ -288,6 +288,7 @@ static void new_random(struct pt_task *t, struct mv_layout *layout, uint8_t out[
 bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, struct mv_boot_plan *plan, bool *gone)
 {
 	struct pt *pt = t->pt;
+	enum mv_vdso vdso = pt->mode->engine_inside ? MV_VDSO_MONITOR : MV_VDSO_SYSCALL;
 	struct mv_error err = { 0 };
 	uint8_t random[16];
 
@@ -295,7 +296,7 @@ bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, struct mv_boot_plan
 	if (*gone)
 		return false;
 	new_random(t, layout, random);
-	if (mv_boot_plan(t->tid, &t->regs, layout, random, plan, &err))
+	if (mv_boot_plan(t->tid, &t->regs, layout, random, vdso, plan, &err))
 		goto fail;
 	if (mv_inject_agent(t->tid, plan, &t->regs, &err)) {
 		mv_boot_plan_free(plan);
