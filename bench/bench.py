@@ -95,6 +95,13 @@ def getppid(prefix, options):
     yield lambda: float(output(prefix + [binary, calls])) / 1000
 
 
+@contextlib.contextmanager
+def clock(prefix, options):
+    binary = compiled("clock")
+    looks = "20000" if prefix else "5000000"
+    yield lambda: float(output(prefix + [binary, looks])) / 1000
+
+
 def floor(what):
     """getppid under mvarmor against a tracer that takes the same stops and does nothing else (see floor.c)."""
     @contextlib.contextmanager
@@ -164,6 +171,7 @@ def redis(command):
 # name: benchmark, unit, whether more is better
 BENCHMARKS = {
     "getppid": (getppid, "us/call", False),
+    "clock_gettime": (clock, "us/call", False),
     "getppid / bare stops": (floor("stops"), "us/call", False),
     "getppid / bare ptrace": (floor("requests"), "us/call", False),
     "dd 4k": (dd, "ms", False),
