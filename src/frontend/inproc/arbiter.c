@@ -130,6 +130,15 @@ static int agreed(struct pt_task *leader)
 	return 1;
 }
 
+static void let(struct pt_task *t)
+{
+	const struct user_regs_struct *r = &t->regs;
+	struct mv_call c = { .nr = (uint32_t)r->orig_rax, .args = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
+
+	t->inside->mapping = in_maps_code(t, &c) ? c.args[1] : 0;
+	pt_resume(t, t->inside->mapping ? PTRACE_SYSCALL : PTRACE_CONT, 0);
+}
+
 static void decide(struct pt_task *t)
 {
 	struct in_task *i = t->inside;
@@ -142,7 +151,7 @@ static void decide(struct pt_task *t)
 	i->asks = false;
 	for (unsigned v = 1; v < t->pt->nvariants; v++)
 		pt_task_twin(t->pt, v, t->id)->inside->granted = true;
-	pt_resume(t, PTRACE_CONT, 0);
+	let(t);
 }
 
 void in_sensitive(struct pt_task *t)
@@ -157,7 +166,7 @@ void in_sensitive(struct pt_task *t)
 		pt_now(&i->asked);
 		decide(t);
 	} else if (i->granted && i->claimed && !memcmp(&i->claim, &i->call, sizeof(i->claim))) {
-		pt_resume(t, PTRACE_CONT, 0);	/* more than once, if the kernel has to be asked again */
+		let(t);		/* more than once, if the kernel has to be asked again */
 	} else {
 		breach(t, "alone");
 	}

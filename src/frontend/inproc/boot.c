@@ -163,7 +163,7 @@ bool in_boot(struct pt_task *t)
 		return gone;
 	b.plan = &plan;
 	t->inside->pseudo = false;
-	in_process_anew(t);
+	in_process_free(t->process);
 	ptrace(PTRACE_GETSIGMASK, t->tid, sizeof(mask), &mask);
 	ptrace(PTRACE_SETSIGMASK, t->tid, sizeof(all), &all);
 	r = mv_boot_find_syscall(t->tid, &b.insn, &b.err);

@@ -48,6 +48,7 @@ struct in_task {
 	bool asks;			/* leader: stopped at a sensitive call, since asked */
 	struct timespec asked;
 	struct in_claim call;		/* the sensitive call it is stopped at */
+	uint64_t mapping;		/* ... and goes on with: bytes of code that are rewritten at its end, or 0 */
 	uint64_t head;			/* address of its struct mon_thread_head, 0 = not seen yet */
 	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
 	bool reached;			/* it was reported that it gives addresses of the monitor's to calls */
@@ -104,15 +105,17 @@ void in_on_gone(struct pt_task *t, int sig);
 
 /* patch.c */
 void in_plans_free(struct pt *pt);
-void in_process_anew(struct pt_task *t);	/* after an exec */
 void in_process_fork(struct pt_task *parent, struct pt_task *child, bool shares_memory);
 /* t is stopped at a call, its process may be rewritten: because of the calls that stop, or now at the latest. */
 void in_rewrite_at(struct pt_task *t, bool now);
+/* t is about to make that call: does it map code that in_rewrite_code() must be told of before the call returns? */
+bool in_maps_code(struct pt_task *t, const struct mv_call *c);
+void in_rewrite_code(struct pt_task *t, uint64_t start, uint64_t len);
 bool in_has_trampoline(const struct pt_task *t, uint64_t addr);
 /* Where a thread at addr in a trampoline would be in the program's text; addr for all else. */
 uint64_t in_text_address(const struct pt_task *t, uint64_t addr);
 /* Where a thread that has hit a trap byte of a patch at addr is to go on; 0 if there is none. */
-uint64_t in_trap_address(const struct pt_task *t, uint64_t addr);
+uint64_t in_trap_address(struct pt_task *t, uint64_t addr);
 
 /* procfile.c */
 enum in_proc_file { IN_PROC_OTHER, IN_PROC_COPIED, IN_PROC_REFUSED };

@@ -1,8 +1,9 @@
 /*
  * Call sites of the program, made to go to the monitor by themselves (src/rewrite).  A call that stops costs a hundred times as
  * much as one that does not, and rewriting costs a little for each process: it is done when a process has made some calls, or
- * is about to have a second thread, for all code that is mapped from files at that moment.  Nothing of the process may
- * run meanwhile: only processes with one thread are rewritten.  All other calls stop, which is slower and as right.
+ * is about to have a second thread, for all code that is mapped from files at that moment.  Nothing may run in that code
+ * meanwhile: only processes with one thread are rewritten as a whole.  In others, code that a thread maps is rewritten before
+ * its mmap returns, when no thread can know of it yet.  All other calls stop, which is slower and as right.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +45,9 @@ struct in_process {
 	struct patch *patches;
 	unsigned npatches, room;
 	unsigned stops, limit;
+	unsigned long stopped;		/* calls, since its program began */
 	bool borrowed;			/* its memory is its parent's */
+	bool grown;			/* code was mapped since it was rewritten */
 };
 
 /* ---- plans ---- */
@@ -103,20 +106,18 @@ static struct in_process *process_of(struct pt_task *t)
 	return p;
 }
 
-void in_process_free(struct in_process *p)
+void in_process_free(struct pt_process *process)
 {
+	struct in_process *p = process->inside;
+
 	if (!p)
 		return;
+	mv_log(MV_LOG_BOOT, "variant %u: process %d: %lu calls have stopped, %u call sites were rewritten", process->variant,
+	       process->tgid, p->stopped, p->npatches);
 	mv_slots_free(&p->slots);
 	free(p->patches);
 	free(p);
-}
-
-/* An exec has left nothing of it. */
-void in_process_anew(struct pt_task *t)
-{
-	in_process_free(t->process->inside);
-	t->process->inside = NULL;
+	process->inside = NULL;
 }
 
 void in_process_fork(struct pt_task *parent, struct pt_task *child, bool shares_memory)
@@ -149,6 +150,27 @@ struct rewriting {
 	int mem;
 	unsigned done;
 };
+
+/*
+ * Patches whose code is unmapped, or there again as the file has it.  Code that the program has changed itself may get its
+ * jump back.  With one thread nothing can be on its way through the slot.
+ */
+static void forget_gone(struct rewriting *r)
+{
+	uint8_t found[MV_SITE_BYTES];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->p->npatches; i++) {
+		const struct patch *p = &r->p->patches[i];
+		const struct mv_site *s = p->site;
+
+		if (pt_peek(r->t, p->at - s->before, found, s->nbytes) == s->nbytes && memcmp(found, s->bytes, s->nbytes))
+			r->p->patches[n++] = *p;
+		else
+			mv_slots_give_back(&r->p->slots, s, p->slot);
+	}
+	r->p->npatches = n;
+}
 
 /* Ranges near [start, end) in which nothing is mapped, and where the program break will not be. */
 static unsigned free_ranges(const struct rewriting *r, uint64_t start, uint64_t end, struct mv_range *out, unsigned max)
@@ -315,7 +337,8 @@ static void patch_mapping(struct rewriting *r, const struct mv_map *m)
 	}
 }
 
-static void rewrite(struct pt_task *t)
+/* Mappings that lie between from and to. */
+static void rewrite(struct pt_task *t, uint64_t from, uint64_t to)
 {
 	const struct in_image *image = &t->pt->inproc->images[t->variant];
 	struct rewriting r = { .t = t, .p = t->process->inside };
@@ -331,10 +354,13 @@ static void rewrite(struct pt_task *t)
 	}
 	ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(mask), &mask);
 	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all);
+	if (t->process->threads == 1)
+		forget_gone(&r);
 	for (unsigned i = 0; i < r.maps.n; i++) {
 		const struct mv_map *m = &r.maps.maps[i];
 
-		if (!strcmp(m->perms, "r-xp") && m->name[0] == '/' && (m->start < image->base || m->start >= image->heap))
+		if (m->start >= from && m->end <= to && !strcmp(m->perms, "r-xp") && m->name[0] == '/' &&
+		    (m->start < image->base || m->start >= image->heap))
 			patch_mapping(&r, m);
 	}
 	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(mask), &mask);
@@ -349,15 +375,51 @@ void in_rewrite_at(struct pt_task *t, bool now)
 {
 	struct in_process *p = process_of(t);
 
-	if (!p || p->borrowed || t->process->threads != 1)
+	if (!p)
 		return;
-	if (now ? p->npatches != 0 : ++p->stops < p->limit)
+	p->stopped += !now;
+	if (p->borrowed || t->process->threads != 1)
+		return;
+	if (now ? p->npatches && !p->grown : ++p->stops < p->limit)
 		return;
 	/* What stops nevertheless will mostly do so for ever. */
 	p->stops = 0;
 	if (p->limit < 1u << 20)
 		p->limit *= 4;
-	rewrite(t);
+	p->grown = false;
+	rewrite(t, 0, UINT64_MAX);
+}
+
+/* Would the mapping take the place of code that other threads may be in? */
+static bool replaces_code(const struct pt_task *t, const struct mv_call *c)
+{
+	struct mv_maps maps;
+	bool any = mv_maps_read(t->tid, &maps, NULL) != 0;
+
+	for (unsigned i = 0; i < maps.n; i++)
+		any |= maps.maps[i].perms[2] == 'x' && maps.maps[i].end > c->args[0] && maps.maps[i].start < c->args[0] + c->args[1];
+	mv_maps_free(&maps);
+	return any;
+}
+
+bool in_maps_code(struct pt_task *t, const struct mv_call *c)
+{
+	struct in_process *p = t->process->inside;
+
+	if (!p || c->nr != SYS_mmap || c->args[3] & MAP_ANONYMOUS)
+		return false;
+	p->grown = true;
+	if (p->limit > STOPS) {
+		p->limit = STOPS;
+		p->stops = 0;
+	}
+	return !p->borrowed && t->process->threads > 1 && !(c->args[3] & MAP_FIXED && replaces_code(t, c));
+}
+
+void in_rewrite_code(struct pt_task *t, uint64_t start, uint64_t len)
+{
+	if (t->process->inside && (int64_t)start > 0)
+		rewrite(t, start, start + ((len + MV_SLOT_PAGE - 1) & ~(uint64_t)(MV_SLOT_PAGE - 1)));
 }
 
 /* ---- what a patched program shows ---- */
@@ -384,7 +446,17 @@ uint64_t in_text_address(const struct pt_task *t, uint64_t addr)
 	return to == MV_NOWHERE ? addr : p->at + (uint64_t)(int64_t)to;
 }
 
-uint64_t in_trap_address(const struct pt_task *t, uint64_t addr)
+/* Is the end of the patch's jump in memory, from addr on?  What was mapped there may be gone, or changed. */
+static bool is_jump(struct pt_task *t, const struct patch *p, uint64_t addr)
+{
+	int32_t distance = (int32_t)(p->slot - (p->at + MV_PATCH_LEN));
+	size_t len = p->at + MV_PATCH_LEN - addr;
+	uint8_t found[MV_PATCH_LEN];
+
+	return pt_peek(t, addr, found, len) == len && !memcmp(found, (char *)&distance + sizeof(distance) - len, len);
+}
+
+uint64_t in_trap_address(struct pt_task *t, uint64_t addr)
 {
 	const struct in_process *p = t->process->inside;
 
@@ -392,7 +464,7 @@ uint64_t in_trap_address(const struct pt_task *t, uint64_t addr)
 		const struct patch *q = &p->patches[i];
 		int to;
 
-		if (q->site->kind != MV_SITE_F || addr <= q->at || addr >= q->at + q->site->length)
+		if (q->site->kind != MV_SITE_F || addr <= q->at || addr >= q->at + MV_PATCH_LEN || !is_jump(t, q, addr))
 			continue;
 		to = mv_trampoline_from_text(q->site, (unsigned)(addr - q->at));
 		return to == MV_NOWHERE ? 0 : q->slot + (uint64_t)(int64_t)to;

@@ -154,7 +154,13 @@ static void import_file(struct pt_task *t, uint64_t from)
 
 void in_on_exit(struct pt_task *t)
 {
-	if (in_stopped(t) && t->importing) {
+	bool there = in_stopped(t);
+
+	if (there && t->inside->mapping) {
+		in_rewrite_code(t, t->regs.rax, t->inside->mapping);
+		t->inside->mapping = 0;
+	}
+	if (there && t->importing) {
 		t->importing = false;
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
 		if (PT_RESTARTS((int64_t)t->regs.rax)) {

@@ -223,7 +223,7 @@ pid_t pt_group_of(pid_t tid);		/* its process, 0 if it is gone */
 
 /* ../inproc/task.c */
 void in_task_free(struct in_task *t);
-void in_process_free(struct in_process *p);
+void in_process_free(struct pt_process *p);	/* what inproc knows of it, when it ends or executes a program */
 
 /* task.c */
 struct pt_task *pt_task_new(struct pt *pt, pid_t tid, pid_t tgid, unsigned variant);

@@ -74,7 +74,7 @@ void pt_task_free(struct pt_task *t)
 	if (!--t->process->threads) {
 		if (t->process->pidfd >= 0)
 			close(t->process->pidfd);
-		in_process_free(t->process->inside);
+		in_process_free(t->process);
 		free(t->process);
 	}
 	free(t->requeued);
