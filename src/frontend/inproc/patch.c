@@ -65,7 +65,7 @@ static struct in_plan *plan_of(struct pt *pt, int fd)
 	key.device = st.st_dev;
 	key.inode = st.st_ino;
 	key.size = (uint64_t)st.st_size;
-	key.time = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	key.time = (uint64_t)st.st_ctim.tv_sec * 1000000000u + (uint64_t)st.st_ctim.tv_nsec;	/* nobody can set it back */
 	HASH_FIND(hh, pt->inproc->plans, &key, sizeof(key), p);
 	if (p)
 		return p;
