@@ -40,7 +40,10 @@ struct mv_boot_mapping {	/* what is mapped after the boot, for mv_mm_add() */
 enum mv_vdso {
 	MV_VDSO_SYSCALL,	/* make the system call */
 	MV_VDSO_MONITOR,	/* go to the monitor in the process, as a rewritten call does */
+	MV_VDSOS
 };
+/* The ELF file that is mapped then, as a whole, at offset 0. */
+const uint8_t *mv_vdso_image(enum mv_vdso which, size_t *size);
 
 struct mv_boot_plan {
 	uint64_t syscall_insn;		/* a syscall instruction in the process, to map the agent with; see below */

@@ -26,12 +26,17 @@ void boot_find_vdso(struct boot *b)
 				      .flags = MV_MM_FILE };
 }
 
+const uint8_t *mv_vdso_image(enum mv_vdso which, size_t *size)
+{
+	*size = which == MV_VDSO_MONITOR ? mv_vdso_monitor_size : mv_vdso_syscall_size;
+	return which == MV_VDSO_MONITOR ? mv_vdso_monitor : mv_vdso_syscall;
+}
+
 int boot_plan_vdso(struct boot *b, enum mv_vdso which)
 {
-	const uint8_t *image = which == MV_VDSO_MONITOR ? mv_vdso_monitor : mv_vdso_syscall;
-	size_t size = which == MV_VDSO_MONITOR ? mv_vdso_monitor_size : mv_vdso_syscall_size;
+	size_t size, len = b->vdso.end - b->vdso.start;
+	const uint8_t *image = mv_vdso_image(which, &size);
 	struct mv_boot_plan *plan = b->plan;
-	size_t len = b->vdso.end - b->vdso.start;
 
 	if (!len)
 		return 0;

@@ -11,9 +11,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "supervisor/boot.h"
 #include "supervisor/procmaps.h"
 #include "supervisor/report.h"
 
@@ -95,6 +97,34 @@ static int open_module(const struct unwind *u, const struct mv_region *r)
 	return fd;
 }
 
+static bool is_vdso(const struct mv_region *r)
+{
+	return r->name && !strcmp(r->name, "[vdso]");
+}
+
+/* The one of ours that is there, as a file; what the program has changed is none. */
+static int open_vdso(const struct unwind *u, const struct mv_region *r)
+{
+	uint8_t there[4096];
+	const uint8_t *image;
+	size_t size;
+	int fd;
+
+	if (mv_proc_peek(u->tid, r->start, there, sizeof(there), NULL))
+		return -1;
+	for (enum mv_vdso which = 0; which < MV_VDSOS; which++) {
+		image = mv_vdso_image(which, &size);
+		if (size > sizeof(there) || memcmp(there, image, size))
+			continue;
+		fd = memfd_create("vdso", MFD_CLOEXEC);
+		if (fd >= 0 && write(fd, image, size) == (ssize_t)size)
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -1;
+}
+
 static int find_elf(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base, char **file, Elf **elf)
 {
 	const struct unwind *u = *data;
@@ -106,10 +136,19 @@ static int find_elf(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr 
 	*file = NULL;
 	if (!r)
 		return -1;
-	fd = open_module(u, r);
+	fd = is_vdso(r) ? open_vdso(u, r) : open_module(u, r);
 	if (fd >= 0)
 		*file = strdup(name);
 	return fd;
+}
+
+static void report_module(struct unwind *u, const struct mv_region *first, const struct mv_region *last)
+{
+	Dwfl_Module *mod = dwfl_report_module(u->dwfl, first->name, first->start, last->end);
+	void **data;
+
+	if (mod && dwfl_module_info(mod, &data, NULL, NULL, NULL, NULL, NULL, NULL))
+		*data = u;
 }
 
 /* One module for each file with code, from its first mapping to its last one with no other file's in between. */
@@ -122,6 +161,8 @@ static void report_modules(struct unwind *u)
 		bool code = false;
 
 		last = i;
+		if (is_vdso(&s->regions[i]))
+			report_module(u, &s->regions[i], &s->regions[i]);
 		if (!is_file(&s->regions[i]))
 			continue;
 		for (j = i; j < s->nregions; j++) {
@@ -133,14 +174,8 @@ static void report_modules(struct unwind *u)
 			last = j;
 			code |= s->regions[j].perms[2] == 'x';
 		}
-		if (code) {
-			Dwfl_Module *mod = dwfl_report_module(u->dwfl, s->regions[i].name, s->regions[i].start,
-							      s->regions[last].end);
-			void **data;
-
-			if (mod && dwfl_module_info(mod, &data, NULL, NULL, NULL, NULL, NULL, NULL))
-				*data = u;
-		}
+		if (code)
+			report_module(u, &s->regions[i], &s->regions[last]);
 	}
 }
 

@@ -143,6 +143,14 @@ def branch_on_address():
 
 
 @case
+def clock_by_address():
+    """The backtrace goes on below a function of the vDSO."""
+    r = run([program("clock_by_address")]).must(86, r"divergence: clock_getres\(\.\.\.\): argument 1 differs")
+    if not re.search(r"in __vdso_clock_getres\+\w+ \(\[vdso\].*\n.* in clock_getres\+.*\n.* in ask\+.*\n.* in main\+", r.log):
+        raise Wrong(f"no backtrace through the vDSO\nlog: {r.log[:4000]}")
+
+
+@case
 def exit_by_address():
     run([program("exit_by_address")]).must(86, r"divergence: exit_group\(.*\): argument 1 differs \(leader 0x[0-9a-f]+, variant 1 0x")
 
