@@ -131,6 +131,7 @@ void in_process_fork(struct pt_task *parent, struct pt_task *child, bool shares_
 		return;
 	p->borrowed = shares_memory;
 	p->limit = from->limit;
+	p->grown = from->grown;
 	p->patches = malloc(from->npatches * sizeof(*p->patches));
 	if (mv_slots_copy(&p->slots, &from->slots) || (!p->patches && from->npatches)) {
 		p->borrowed = true;	/* without knowing its slots nothing can be added */

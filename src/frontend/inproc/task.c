@@ -78,6 +78,8 @@ static void show_program(struct pt_task *t)
 		return;
 	if (t->inside->pseudo) {
 		t->regs = t->own;
+	} else if (t->regs.rip == t->pt->inproc->images[t->variant].info.entry) {
+		t->regs.rip = t->regs.rcx;	/* on its way: its frame is of an earlier call */
 	} else {
 		if (pt_peek(t, t->inside->head + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f))
 			return;
