@@ -85,6 +85,8 @@ struct mv_ops {
 	 * kernel would start it.  May be NULL.
 	 */
 	int (*may_exec)(void *task, const struct mv_call *call);
+	/* Where the program goes on after the call at hand.  May be NULL: calls of our vDSO are then taken for all others. */
+	uint64_t (*return_ip)(void *task);
 };
 
 enum mv_layout_mode { MV_LAYOUT_SAME, MV_LAYOUT_ASLR, MV_LAYOUT_DISJOINT };

@@ -54,8 +54,16 @@ static int may_exec(void *task, const struct mv_call *call)
 	return (int)mon_service(MON_MAY_EXEC, (uint64_t)call, 0);
 }
 
+static uint64_t return_ip(void *task)
+{
+	const struct mon_thread *m = task;
+
+	return m->frame.rip;
+}
+
 static const struct mv_ops ops = {
 	.peek = mon_peek, .poke = mon_poke, .alloc = mon_alloc, .free = mon_free, .export_fd = export_fd, .may_exec = may_exec,
+	.return_ip = return_ip,
 };
 
 static void fill_process(struct mv_process *p, bool fds)

@@ -3,7 +3,6 @@
  * right before the call, calls_any(nr) does not.
  */
 	.text
-	.skip	64, 0xcc		/* what lies at a mapping's edge is not rewritten */
 	.globl	calls_getppid
 	.type	calls_getppid, @function
 calls_getppid:

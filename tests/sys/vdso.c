@@ -3,7 +3,11 @@
 #include <elf.h>
 #include <execinfo.h>
 #include <link.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include "check.h"
 
 struct vdso {
@@ -270,6 +274,31 @@ static void under_signals(void)
 	SHOW(unwound == inside);
 }
 
+/* ---- filters of the program, which do not see what takes no call ---- */
+
+#define REFUSE(nr) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EUNATCH)
+
+static void under_filter(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		REFUSE(SYS_clock_gettime), REFUSE(SYS_time), REFUSE(SYS_getcpu),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { sizeof(code) / sizeof(*code), code };
+	time_function *seconds = (time_function *)find(&vdso, "time");
+	cpu_function *getcpu_ = (cpu_function *)find(&vdso, "getcpu");
+	struct timespec ts;
+
+	NEED(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0);
+	SHOW(gettime(CLOCK_MONOTONIC_COARSE, &ts));
+	SHOW(gettime(CLOCK_PROCESS_CPUTIME_ID, &ts) == -EUNATCH);	/* has to ask the kernel */
+	SHOW(seconds(NULL) > 0);
+	SHOW(getcpu_(NULL, NULL, NULL));
+	OUTCOME(syscall(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, &ts));
+	OUTCOME(syscall(SYS_time, NULL));
+}
+
 int main(void)
 {
 	const char *base = (const char *)getauxval(AT_SYSINFO_EHDR);
@@ -290,5 +319,6 @@ int main(void)
 	SHOW(dl_iterate_phdr(listed, (void *)(uintptr_t)base));
 	SHOW(in_maps(base));
 	under_signals();
+	under_filter();
 	return 0;
 }

@@ -5,8 +5,14 @@
 #include "engine/internal.h"
 
 #define NR_EXIT 60
+#define NR_GETTIMEOFDAY 96
 #define NR_PRCTL 157
 #define NR_SETDOMAINNAME 171
+#define NR_TIME 201
+#define NR_CLOCK_GETTIME 228
+#define NR_CLOCK_GETRES 229
+#define NR_GETCPU 309
+#define VDSO_CLOCKS 0x8f3u	/* real, monotonic, raw, both coarse, boot, TAI; not those of CPU time, nor alarms */
 #define PR_GET_NO_NEW_PRIVS_ 39
 #define FLAGS_KNOWN (SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW | \
 		     SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
@@ -124,12 +130,35 @@ const struct mv_hook mv_hook_seccomp_mode = { .lead = tell_mode };
 
 /* ---- what filters make of a call ---- */
 
+/* What the kernel's vDSO answers without a call, and ours was asked. */
+static bool is_no_call(const struct mv_thread *t)
+{
+	uint32_t clock = (uint32_t)t->call.args[0];
+	const struct mv_mapping *from;
+
+	switch (t->call.nr) {
+	case NR_CLOCK_GETTIME:
+	case NR_CLOCK_GETRES:
+		if (clock >= 32 || !(VDSO_CLOCKS >> clock & 1))
+			return false;
+		break;
+	case NR_GETTIMEOFDAY:
+	case NR_TIME:
+	case NR_GETCPU:
+		break;
+	default:
+		return false;
+	}
+	from = t->ops->return_ip ? mv_mm_find(t->process->mm, t->ops->return_ip(t->task)) : NULL;
+	return from && from->ordinal == MV_MAP_VDSO;
+}
+
 bool mv_refuses(struct mv_thread *t)
 {
 	uint32_t said, data;
 
 	synchronise(t);
-	if (!t->filters || t->call.nr >= MV_PSEUDO_BASE)
+	if (!t->filters || t->call.nr >= MV_PSEUDO_BASE || is_no_call(t))
 		return false;
 	said = mv_seccomp_run(t->filters, &t->call);
 	data = said & SECCOMP_RET_DATA;

@@ -314,6 +314,11 @@ static int open_mapped(pid_t tid, const struct mv_map *m)
 	return fd;
 }
 
+static uint64_t site_start(const struct mv_site *s)
+{
+	return s->offset - s->before;
+}
+
 static void patch_mapping(struct rewriting *r, const struct mv_map *m)
 {
 	uint64_t end = m->offset + (m->end - m->start);
@@ -326,11 +331,11 @@ static void patch_mapping(struct rewriting *r, const struct mv_map *m)
 	if (!p)
 		return;
 	/* Sites of other segments, and those that reach over this one's edge, stay. */
-	while (first < p->plan.n && p->plan.sites[first].offset < m->offset + MV_SITE_BYTES)
+	while (first < p->plan.n && site_start(&p->plan.sites[first]) < m->offset)
 		first++;
 	for (; first < p->plan.n; first = last) {
 		for (last = first; last < p->plan.n && last - first < BATCH &&
-				   p->plan.sites[last].offset + MV_SITE_BYTES <= end; last++)
+				   site_start(&p->plan.sites[last]) + p->plan.sites[last].nbytes <= end; last++)
 			;
 		if (last == first)
 			return;

@@ -339,12 +339,19 @@ bool pt_boot(struct pt_task *t)
 	return true;
 }
 
+static uint64_t return_ip(void *task)
+{
+	const struct pt_task *t = task;
+
+	return t->ip;
+}
+
 int pt_first(struct pt_task *t, struct mv_error *err)
 {
 	struct pt *pt = t->pt;
 	static const struct mv_ops ops = {
 		.peek = pt_peek, .poke = pt_poke, .alloc = pt_alloc, .free = pt_free, .export_fd = pt_export,
-		.may_exec = pt_may_exec,
+		.may_exec = pt_may_exec, .return_ip = return_ip,
 	};
 
 	t->thread = mv_thread_root(pt->run, t->variant, pt->root_tid, &ops, t);
