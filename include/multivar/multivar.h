@@ -85,7 +85,7 @@ struct mv_ops {
 	 * kernel would start it.  May be NULL.
 	 */
 	int (*may_exec)(void *task, const struct mv_call *call);
-	/* Where the program goes on after the call at hand.  May be NULL: calls of our vDSO are then taken for all others. */
+	/* Where the program goes on after the call at hand.  May be NULL: a call of our vDSO is then one as all others. */
 	uint64_t (*return_ip)(void *task);
 };
 

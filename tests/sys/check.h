@@ -111,6 +111,24 @@ static inline void wait_byte(int fd)
 	NEED(read(fd, &c, 1) == 1);
 }
 
+/* Is p in a mapping with these permissions and name (NULL: any), as /proc/self/maps has it?  Its start goes to *start. */
+static inline bool is_mapped(const void *p, const char *perms, const char *name, uintptr_t *start)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[1024], flags[8];
+	unsigned long from, to;
+	bool found = false;
+
+	NEED(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, flags) == 3 && (uintptr_t)p >= from && (uintptr_t)p < to) {
+			found = strncmp(flags, perms, strlen(perms)) == 0 && (!name || strstr(line, name));
+			*start = from;
+		}
+	fclose(f);
+	return found;
+}
+
 static inline uint32_t checksum(const void *data, size_t len)
 {
 	const unsigned char *p = data;

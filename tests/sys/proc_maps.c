@@ -7,17 +7,9 @@
 
 static bool mapped(const void *p, const char *perms, const char *name)
 {
-	FILE *f = fopen("/proc/self/maps", "r");
-	char line[1024], flags[8];
-	unsigned long start, end;
-	bool found = false;
+	uintptr_t start;
 
-	NEED(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "%lx-%lx %7s", &start, &end, flags) == 3 && (uintptr_t)p >= start && (uintptr_t)p < end)
-			found = strncmp(flags, perms, 3) == 0 && (!name || strstr(line, name));
-	fclose(f);
-	return found;
+	return is_mapped(p, perms, name, &start);
 }
 
 int main(void)

@@ -208,17 +208,9 @@ static int listed(struct dl_phdr_info *info, size_t size, void *base)
 
 static bool in_maps(const char *base)
 {
-	FILE *f = fopen("/proc/self/maps", "r");
-	char line[512], flags[8];
-	unsigned long start, end;
-	bool found = false;
+	uintptr_t start = 0;
 
-	NEED(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "%lx-%lx %7s", &start, &end, flags) == 3 && start == (uintptr_t)base)
-			found = !strcmp(flags, "r-xp") && strstr(line, "[vdso]");
-	fclose(f);
-	return found;
+	return is_mapped(base, "r-xp", "[vdso]", &start) && start == (uintptr_t)base;
 }
 
 /* ---- signals that find the program in it ---- */
