@@ -92,23 +92,23 @@ static bool any_in_area(uint64_t at, unsigned n, unsigned stride)
 	return false;
 }
 
-/* Where the table does not tell of them. */
-static bool behind_pointer(const struct mv_call *c)
+/* The argument that points to such an address, where the table does not tell of it; -1 if there is none. */
+static int behind_pointer(const struct mv_call *c)
 {
 	const uint64_t *a = c->args;
 
 	switch (c->nr) {
 	case NR_CLONE3:			/* pidfd, child_tid, parent_tid; set_tid */
-		return any_in_area(a[0] + 8, 3, 8) || (a[1] > 64 && any_in_area(a[0] + 64, 1, 8));
+		return any_in_area(a[0] + 8, 3, 8) || (a[1] > 64 && any_in_area(a[0] + 64, 1, 8)) ? 0 : -1;
 	case NR_FUTEX_WAITV:		/* value, address, flags */
-		return any_in_area(a[0] + 8, (uint32_t)a[1] < FUTEX_WAITV_MAX ? (uint32_t)a[1] : FUTEX_WAITV_MAX, 24);
+		return any_in_area(a[0] + 8, (uint32_t)a[1] < FUTEX_WAITV_MAX ? (uint32_t)a[1] : FUTEX_WAITV_MAX, 24) ? 0 : -1;
 	case NR_FUTEX_REQUEUE:
-		return any_in_area(a[0] + 8, 2, 24);
+		return any_in_area(a[0] + 8, 2, 24) ? 0 : -1;
 	case NR_SETSOCKOPT:		/* the length, and a program */
 		return a[1] == SOL_SOCKET_ && (a[2] == SO_ATTACH_FILTER_ || a[2] == SO_ATTACH_REUSEPORT_CBPF_) &&
-		       any_in_area(a[3] + 8, 1, 8);
+		       any_in_area(a[3] + 8, 1, 8) ? 3 : -1;
 	default:
-		return false;
+		return -1;
 	}
 }
 
@@ -126,13 +126,20 @@ static bool written_in_area(const struct mv_thread *t)
 bool mon_guard(struct mon_thread *m, struct mv_call *c, int64_t *result)
 {
 	const struct mv_thread *t = m->thread;
+	int pointer;
 
 	if (c->nr != t->call.nr)
 		return false;		/* the engine's own */
+	/* Its error, and whether it has the call at all, is for the kernel to say. */
+	pointer = behind_pointer(c);
+	if (pointer >= 0) {
+		c->args[pointer] = mon_boot.low + PAGE;
+		m->reached = true;
+	}
 	*result = 0;
 	if (is_taken(c))
 		*result = -ENOMEM;
-	else if (m->nested || written_in_area(t) || behind_pointer(c))
+	else if (m->nested || written_in_area(t))
 		*result = -EFAULT;
 	else if (needs_parts(c))
 		*result = in_parts(c);
