@@ -197,9 +197,9 @@ def status_text(status):
     return f"status {status}"
 
 
-def environment(test, cwd):
+def environment(test, cwd, slower):
     env = {"PATH": PATH, "HOME": cwd, "TMPDIR": cwd, "LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "dumb",
-           "MV_TEST_SOURCE": HERE, "MV_TEST_BUILD": test.build}
+           "MV_TEST_SOURCE": HERE, "MV_TEST_BUILD": test.build, "MV_TEST_SLOWER": str(slower)}
     return env
 
 
@@ -213,7 +213,7 @@ def perform(test, options, base):
         return "SKIP", "not installed: " + ", ".join(missing), []
     cwd = os.path.join(base, test.name.replace("/", "."))
     log = cwd + ".log"
-    env = environment(test, cwd)
+    env = environment(test, cwd, options.slower)
     start = time.monotonic()
 
     def spent():
@@ -221,7 +221,7 @@ def perform(test, options, base):
 
     if not test.compared:
         env["MV_TEST_MVARMOR"] = json.dumps([options.mvarmor, "run", "-f", options.frontend])
-        r = run_once(test.argv, cwd, env, test.timeout)
+        r = run_once(test.argv, cwd, env, options.slower * test.timeout)
         if r["problem"]:
             return "FAIL", r["problem"], tail(r["out"] + r["err"])
         if r["status"] == SKIP:
@@ -233,7 +233,7 @@ def perform(test, options, base):
     native_env = dict(env)
     if not test.wrapped:
         native_env["MV_TEST_PREFIX"] = "[]"
-    native = run_once(test.argv, cwd, native_env, test.timeout)
+    native = run_once(test.argv, cwd, native_env, options.slower * test.timeout)
     if native["problem"]:
         return "FAIL", "natively: " + native["problem"], tail(native["out"] + native["err"])
     if native["status"] == SKIP:
@@ -242,7 +242,7 @@ def perform(test, options, base):
         return "FAIL", f"natively: {status_text(native['status'])}", tail(native["out"] + native["err"])
     if options.native:
         for _ in range(options.native - 1):
-            again = run_once(test.argv, cwd, native_env, test.timeout)
+            again = run_once(test.argv, cwd, native_env, options.slower * test.timeout)
             if (again["problem"], again["status"], again["out"], again["err"]) != \
                     (None, native["status"], native["out"], native["err"]):
                 return "FAIL", f"two native runs differ ({again['problem'] or status_text(again['status'])})", \
@@ -362,7 +362,8 @@ def parse_arguments():
     p.add_argument("-j", "--jobs", type=int, default=2, choices=(1, 2))
     p.add_argument("--native", type=int, nargs="?", const=2, metavar="TIMES",
                    help="only run natively, TIMES times, and compare the runs with each other")
-    p.add_argument("--slower", type=float, default=1.0, help="time limits under mvarmor are this much longer")
+    p.add_argument("--slower", type=float, default=float(env("MV_TEST_SLOWER", "1")),
+                   help="time limits are this much longer: on a slow or emulated machine")
     p.add_argument("--extra", action="append", default=[], metavar="OPTION", help="one more option for mvarmor run")
     p.add_argument("--keep", action="store_true", help="keep the working directories")
     p.add_argument("--list", action="store_true")

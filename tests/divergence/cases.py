@@ -16,6 +16,7 @@ import time
 
 MVARMOR = json.loads(os.environ.get("MV_TEST_MVARMOR", '["mvarmor", "run"]'))
 PROGRAMS = os.path.join(os.environ.get("MV_TEST_BUILD", "build"), "tests", "divergence")
+SLOWER = float(os.environ.get("MV_TEST_SLOWER", "1"))
 LOG = "log"
 CASES = {}
 
@@ -53,7 +54,7 @@ class Ended:
 
     def __init__(self, process, timeout):
         try:
-            self.out, self.err = process.communicate(timeout=timeout)
+            self.out, self.err = process.communicate(timeout=SLOWER * timeout)
         except subprocess.TimeoutExpired:
             # Not communicate(): whoever is left may hold the pipes open.
             process.kill()
@@ -333,7 +334,7 @@ def make_executable(name, data):
 def native_status(path):
     try:
         return subprocess.run([path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              timeout=10).returncode
+                              timeout=10 * SLOWER).returncode
     except OSError:
         return 126
 
@@ -418,7 +419,7 @@ def no_proc():
         raise Skip("needs root")
     script = "mount --make-rprivate / && umount -l /proc && exec \"$@\""
     r = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh"] + MVARMOR + ["--", "echo", "hello"],
-                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30 * SLOWER)
     if r.returncode != 125 or "/proc" not in r.stderr:
         raise Wrong(f"status {r.returncode}, stderr {r.stderr[:500]}")
 
@@ -430,7 +431,7 @@ def no_pid_namespaces():
     if subprocess.run(["unshare", "-Ur", "sh", "-c", script, "sh", "true"], stderr=subprocess.DEVNULL).returncode != 0:
         raise Skip("no user namespaces here")
     r = subprocess.run(["unshare", "-Ur", "sh", "-c", script, "sh"] + MVARMOR + ["--", "echo", "hello"],
-                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30 * SLOWER)
     if r.returncode != 125 or "namespace" not in r.stderr or r.stdout:
         raise Wrong(f"status {r.returncode}, stdout {r.stdout[:200]}, stderr {r.stderr[:500]}")
 
@@ -449,7 +450,7 @@ def unprivileged():
         os.chmod(copy, 0o755)
         r = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy] + MVARMOR[1:] +
                            ["-n", "2", "--", "sh", "-c", "id -u; cat < /etc/hostname | wc -l; exit 5"], cwd="/",
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30 * SLOWER)
     finally:
         shutil.rmtree(armor)
     if "user namespace" in r.stderr and r.returncode == 125:
@@ -483,7 +484,7 @@ def below(root):
 
 
 def wait_for(what, condition, seconds=15):
-    end = time.monotonic() + seconds
+    end = time.monotonic() + SLOWER * seconds
     while time.monotonic() < end:
         value = condition()
         if value:
@@ -611,7 +612,7 @@ def closed_descriptors():
         for prefix in ([], MVARMOR + ["-n", "2", "-o", LOG, "--"]):
             if os.path.exists("found"):
                 os.unlink("found")
-            r = subprocess.run(prefix + ["sh", "-c", script], preexec_fn=close, timeout=20, close_fds=False,
+            r = subprocess.run(prefix + ["sh", "-c", script], preexec_fn=close, timeout=20 * SLOWER, close_fds=False,
                                stdin=None if 0 in closed else subprocess.DEVNULL, stdout=None if 1 in closed else subprocess.DEVNULL,
                                stderr=None if 2 in closed else subprocess.DEVNULL)
             with open("found") as f:

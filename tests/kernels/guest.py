@@ -118,6 +118,14 @@ def libraries(program):
     return re.findall(r"(/\S+) \(0x", text)
 
 
+def parents(path):
+    """The directories a path of an archive is in, the innermost first."""
+    parent = os.path.dirname(path)[1:]
+    while parent:
+        yield parent
+        parent = os.path.dirname(parent)
+
+
 def initramfs(tree, shares, command):
     busybox = shutil.which("busybox")
     if not busybox:
@@ -125,7 +133,7 @@ def initramfs(tree, shares, command):
     files = {name: (0o40755, b"") for name in ("bin", "dev", "proc", "root", "m")}
     files["bin/busybox"] = (0o100755, read(busybox))
     for path in libraries(busybox):
-        for parent in reversed([p for p in accumulate_parents(path)]):
+        for parent in reversed(list(parents(path))):
             files.setdefault(parent, (0o40755, b""))
         files[path[1:]] = (0o100755, read(path))
     for name in ("sh", "mount", "insmod", "mkdir", "chmod", "ln", "cp", "ip", "stty", "switch_root", "poweroff"):
@@ -141,13 +149,6 @@ def initramfs(tree, shares, command):
     return archive(files)
 
 
-def accumulate_parents(path):
-    parent = os.path.dirname(path)[1:]
-    while parent:
-        yield parent
-        parent = os.path.dirname(parent)
-
-
 # ---- the machine ----
 
 def places(*folders):
@@ -159,13 +160,7 @@ def places(*folders):
     return given
 
 
-def accelerator(wanted):
-    if wanted:
-        return wanted
-    return "kvm" if os.access("/dev/kvm", os.R_OK | os.W_OK) else "tcg"
-
-
-def boot(version, command, cache, out, cpu="max", accel=None, timeout=600.0, shares=(), memory="2G"):
+def boot(version, command, cache, out, cpu="max", accel="tcg", timeout=600.0, shares=(), memory="2G"):
     """Run a command (a list) as root in a guest.  Its output goes to the binary file `out` as it comes.
     Returns (exit status, None), or (None, what happened and the console's last lines)."""
     qemu = shutil.which("qemu-system-x86_64")
@@ -177,7 +172,7 @@ def boot(version, command, cache, out, cpu="max", accel=None, timeout=600.0, sha
     shares = ["/", *shares]
     with open(image, "wb") as f:
         f.write(initramfs(tree, shares, command))
-    argv = [qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-accel", accelerator(accel), "-cpu", cpu,
+    argv = [qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-accel", accel, "-cpu", cpu,
             "-smp", "2", "-m", memory, "-kernel", glob.glob(f"{tree}/boot/vmlinuz-*")[0], "-initrd", image,
             "-append", "console=ttyS0 panic=-1 quiet mitigations=off", "-serial", f"file:{console}", "-serial", "stdio"]
     for i, path in enumerate(shares):

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 
 PREFIX = json.loads(os.environ.get("MV_TEST_PREFIX", "[]"))
+SLOWER = float(os.environ.get("MV_TEST_SLOWER", "1"))
 SECONDS = 3
 
 
@@ -26,7 +27,7 @@ def fail(text):
 
 
 def wait_for(what, condition, seconds=15):
-    end = time.monotonic() + seconds
+    end = time.monotonic() + SLOWER * seconds
     while time.monotonic() < end:
         try:
             value = condition()
