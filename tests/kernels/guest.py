@@ -33,12 +33,14 @@ class Unavailable(Exception):
 
 def apt(folder, *command):
     """Run an apt tool on sources and lists of our own, so that the machine's are neither read nor changed."""
-    options = {"Dir::Etc::sourcelist": f"{folder}/sources.list", "Dir::Etc::sourceparts": "-", "Dir::State::lists": f"{folder}/lists",
+    options = {"Dir::Etc::sourcelist": f"{folder}/sources.list", "Dir::Etc::sourceparts": "-",
+               "Dir::State::lists": f"{folder}/lists",
                "Dir::Cache": f"{folder}/cache", "Acquire::Languages": "none", "Acquire::Check-Valid-Until": "false",
                "Acquire::http::Timeout": "30", "Acquire::Retries": "2", "APT::Sandbox::User": "root"}
     argv = [command[0], "-q"] + [f"-o{key}={value}" for key, value in options.items()] + list(command[1:])
     try:
-        result = subprocess.run(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400, check=False)
+        result = subprocess.run(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                timeout=400, check=False)
     except (OSError, subprocess.TimeoutExpired) as e:
         raise Unavailable(f"{command[0]}: {e}") from e
     if result.returncode:
