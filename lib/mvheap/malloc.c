@@ -1,0 +1,260 @@
+/* The functions that take the place of glibc's; their semantics are those of its manual. */
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "heap.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* ---- start, fork ---- */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void start(void)
+{
+	heap_settings_load();
+	heap_cache_start();
+}
+
+void heap_start(void)
+{
+	pthread_once(&once, start);
+}
+
+static void before_fork(void)
+{
+	heap_slab_lock_all();
+	heap_huge_lock();
+	heap_region_lock();
+}
+
+static void after_fork(void)
+{
+	heap_region_unlock();
+	heap_huge_unlock();
+	heap_slab_unlock_all();
+}
+
+/* First of all constructors: handlers run in reverse order before a fork, so that those of others may still allocate. */
+__attribute__((constructor(101))) static void watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+/* ---- to allocate ---- */
+
+static void *no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* Of a class, or huge if there is no such class; errno changes only when it fails. */
+static __attribute__((noinline)) void *alloc_slow(unsigned class, size_t size, size_t align)
+{
+	int saved = errno;
+	void *p;
+
+	if (size > PTRDIFF_MAX)
+		return no_memory();
+	heap_start();
+	p = class < CLASSES ? heap_cache_alloc(class) : heap_huge_alloc(size, align, 0);
+	errno = saved;
+	return p ? p : no_memory();
+}
+
+EXPORT void *malloc(size_t size)
+{
+	struct cache *c = heap_cache;
+
+	if (LIKELY(c && size <= SMALL_MAX)) {
+		struct bin *b = &c->bins[heap_class(size)];
+
+		if (LIKELY(b->nready))
+			return heap_hand_out(b->ready[--b->nready]);
+	}
+	return alloc_slow(size <= SMALL_MAX ? heap_class(size) : CLASSES, size, ALIGNMENT);
+}
+
+EXPORT void *calloc(size_t n, size_t size)
+{
+	size_t bytes;
+	void *p;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return no_memory();
+	p = malloc(bytes);
+	return p && bytes <= SMALL_MAX ? memset(p, 0, bytes) : p;
+}
+
+/* align is a power of two. */
+static void *alloc_aligned(size_t align, size_t size)
+{
+	unsigned class = CLASSES;
+
+	if (align <= ALIGNMENT)
+		return malloc(size);
+	/* Slots of a slab are aligned as their size is. */
+	if (align <= PAGE && size <= SMALL_MAX)
+		for (class = heap_class(size > align ? size : align); class < CLASSES && heap_class_sizes[class] % align; class++)
+			;
+	return alloc_slow(class, size ? size : 1, align);
+}
+
+EXPORT int posix_memalign(void **to, size_t align, size_t size)
+{
+	int saved = errno;
+	void *p;
+
+	if (align % sizeof(void *) || !align || align & (align - 1))
+		return EINVAL;
+	p = alloc_aligned(align, size);
+	errno = saved;
+	if (!p)
+		return ENOMEM;
+	*to = p;
+	return 0;
+}
+
+EXPORT void *memalign(size_t align, size_t size)
+{
+	if (align > PTRDIFF_MAX) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (align & (align - 1))
+		align = (size_t)1 << (64 - __builtin_clzl(align));
+	return alloc_aligned(align, size);
+}
+
+EXPORT void *aligned_alloc(size_t align, size_t size)
+{
+	return memalign(align, size);
+}
+
+EXPORT void *valloc(size_t size)
+{
+	return alloc_aligned(PAGE, size);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+	return size > PTRDIFF_MAX ? no_memory() : alloc_aligned(PAGE, size ? page_up(size) : PAGE);
+}
+
+/* ---- to give back ---- */
+
+/* What was taken at p: its slab, NULL if it is huge. */
+static struct slab *taken_at(void *p, uint32_t *slot, const char *function)
+{
+	struct slab *s = heap_slab_of((uintptr_t)p);
+
+	if (UNLIKELY(!s))
+		return NULL;
+	*slot = heap_slot_of(s, (uintptr_t)p);
+	if (UNLIKELY(*slot == s->nslots))
+		HEAP_DIE(function, ": not the start of an object");
+	if (UNLIKELY(!s->taken[*slot]))
+		HEAP_DIE(function, ": the object is free (freed twice, or never allocated)");
+	return s;
+}
+
+EXPORT void free(void *p)
+{
+	struct cache *c = heap_cache;
+	struct slab *s;
+	struct bin *b;
+	uint32_t slot;
+	int saved;
+
+	if (!p)
+		return;
+	s = taken_at(p, &slot, "free()");
+	saved = errno;
+	if (UNLIKELY(!s)) {
+		if (!heap_huge_free(p))
+			HEAP_DIE("free(): not an object of this heap");
+		errno = saved;
+		return;
+	}
+	s->taken[slot] = 0;
+	if (heap_fill_byte)
+		memset(p, heap_fill_byte, s->size);
+	b = c ? &c->bins[s->class] : NULL;
+	if (LIKELY(b && b->nheld < b->room)) {
+		b->held[(b->first_held + b->nheld++) % HELD_MAX] = handle_of(s, slot);
+		return;
+	}
+	heap_cache_free(s->class, handle_of(s, slot));
+	errno = saved;
+}
+
+static size_t usable(void *p, const char *function)
+{
+	uint32_t slot;
+	struct slab *s = taken_at(p, &slot, function);
+	size_t size = s ? s->size : heap_huge_size(p);
+
+	if (!size)
+		HEAP_DIE(function, ": not an object of this heap");
+	return size;
+}
+
+EXPORT size_t malloc_usable_size(void *p)
+{
+	return p ? usable(p, "malloc_usable_size()") : 0;
+}
+
+/* ---- to resize ---- */
+
+/* Can it stay where it is?  It does while it fills more than half of its place. */
+static bool stays(void *p, size_t old, size_t size)
+{
+	if (old > SMALL_MAX)
+		return size > SMALL_MAX && ((size <= old && size > old / 2) || heap_huge_resize(p, size));
+	return size <= old && (size > old / 2 || old <= 64);
+}
+
+static void *move(void *p, size_t old, size_t size)
+{
+	void *q;
+
+	/* What grows once will grow again; it shall not be copied each time. */
+	if (old > SMALL_MAX && size > old)
+		q = size < PTRDIFF_MAX / 2 ? heap_huge_alloc(size, ALIGNMENT, 2 * size) : NULL;
+	else
+		q = malloc(size);
+	if (!q && size <= PTRDIFF_MAX)
+		q = malloc(size);
+	if (!q)
+		return no_memory();
+	memcpy(q, p, old < size ? old : size);
+	free(p);
+	return q;
+}
+
+EXPORT void *realloc(void *p, size_t size)
+{
+	size_t old;
+
+	if (!p)
+		return malloc(size);
+	old = usable(p, "realloc()");
+	if (!size) {
+		free(p);
+		return NULL;
+	}
+	return stays(p, old, size) ? p : move(p, old, size);
+}
+
+EXPORT void *reallocarray(void *p, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return no_memory();
+	return realloc(p, bytes);
+}

@@ -1,0 +1,155 @@
+/*
+ * One large mapping is reserved at the start; nearly all memory is inside of it.  In every variant it is as large as in any
+ * other, so that slabs need no more calls that are compared: to change protections in it is the heap's own affair.
+ */
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include "heap.h"
+
+#define REGION_SIZE ((size_t)32 << 30)
+#define REGION_SIZE_MIN (64 * MIB)
+#define META_WINDOW(size) ((size) / 32)		/* metadata is somewhere in the first part of a region */
+#define META_SIZE(size) ((size) / 128)
+#define META_STEP (256 * KIB)
+#define START_PAGES 16
+/*
+ * Each needs two of the kernel's mappings, of which a process may have 65530.  What comes behind them is in regions that are
+ * accessible as a whole: slabs lie as far apart, but what is between them does not fault.
+ */
+#define GUARDED_MAX 12000
+
+struct region heap_regions[REGIONS_MAX];
+unsigned heap_nregions;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t nguarded;
+
+void heap_region_lock(void)
+{
+	pthread_mutex_lock(&mutex);
+}
+
+void heap_region_unlock(void)
+{
+	pthread_mutex_unlock(&mutex);
+}
+
+void *heap_map(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	prctl(MVHEAP_PRCTL, MVHEAP_REGION, p, len, 0);	/* EINVAL where nobody wants to know */
+	return p;
+}
+
+bool heap_commit(uintptr_t start, size_t len)
+{
+	return mprotect((void *)start, len, PROT_READ | PROT_WRITE) == 0;
+}
+
+void heap_discard(uintptr_t start, size_t len)
+{
+	madvise((void *)start, len, MADV_DONTNEED);
+}
+
+static void *region_meta(struct region *r, size_t len)
+{
+	void *p = (void *)(r->meta + r->meta_used);
+
+	len = (len + 63) & ~(size_t)63;
+	if (len > r->meta_size - r->meta_used)
+		return NULL;
+	while (r->meta_ready < r->meta_used + len) {
+		if (!heap_commit(r->meta + r->meta_ready, META_STEP))
+			return NULL;
+		r->meta_ready += META_STEP;
+	}
+	r->meta_used += len;
+	return p;
+}
+
+void *heap_meta(size_t len)
+{
+	void *p = NULL;
+
+	for (unsigned i = heap_nregions; i-- > 0 && !p; )
+		p = region_meta(&heap_regions[i], len);
+	return p;
+}
+
+/* Lay out [start, start + size): metadata in the first part, at a random page with inaccessible ones around it; places. */
+static bool lay_out(struct region *r, uintptr_t start, size_t size)
+{
+	size_t window = META_WINDOW(size), free_pages;
+
+	r->meta_size = META_SIZE(size) & ~(META_STEP - 1);
+	free_pages = (window - r->meta_size) / PAGE - 2;
+	r->meta = start + (1 + mv_random_next(&heap_own) % free_pages) * PAGE;
+	r->meta_used = 64;	/* so that 0 is no slab */
+	r->meta_ready = 0;
+	r->start = start + window;
+	r->used = 0;
+	r->order = heap_order_draw(heap_prime((uint32_t)((size - window) >> PLACE_SHIFT)));
+	r->slabs = region_meta(r, r->order.n * sizeof(*r->slabs));
+	if (!r->slabs)
+		return false;
+	r->guarded = true;
+	if (heap_settings.slab_pad < PAGE || nguarded >= GUARDED_MAX)
+		r->guarded = !heap_commit(r->start, (size_t)r->order.n << PLACE_SHIFT);
+	if (!r->guarded)
+		madvise((void *)r->start, (size_t)r->order.n << PLACE_SHIFT, MADV_NOHUGEPAGE);
+	return true;
+}
+
+static struct region *new_region(void)
+{
+	struct region *r = &heap_regions[heap_nregions];
+	size_t size = REGION_SIZE;
+	void *start;
+
+	if (heap_nregions == REGIONS_MAX)
+		return NULL;
+	/* Where address space is limited (RLIMIT_AS), half of what there is must do. */
+	while (!(start = heap_map(size)))
+		if ((size /= 2) < REGION_SIZE_MIN)
+			return NULL;
+	if (!lay_out(r, (uintptr_t)start, size)) {
+		munmap(start, size);
+		return NULL;
+	}
+	__atomic_store_n(&heap_nregions, heap_nregions + 1, __ATOMIC_RELEASE);
+	return r;
+}
+
+static bool has_place(const struct region *r)
+{
+	return r->used + 1 < r->order.n && (!r->guarded || nguarded < GUARDED_MAX || heap_settings.slab_pad < PAGE);
+}
+
+struct slab *heap_place(size_t len, size_t meta, uintptr_t *data)
+{
+	struct region *r = heap_nregions ? &heap_regions[heap_nregions - 1] : NULL;
+	struct slab *s = r && has_place(r) ? region_meta(r, meta) : NULL;
+	uint32_t place;
+	size_t slack;
+
+	if (!s) {
+		r = new_region();
+		s = r ? region_meta(r, meta) : NULL;
+		if (!s)
+			return NULL;
+	}
+	place = heap_order_at(&r->order, r->used++);
+	slack = (PLACE_USED - page_up(len)) / PAGE;
+	slack = mv_random_next(&heap_own) % ((slack < START_PAGES ? slack : START_PAGES) + 1);
+	*data = r->start + ((size_t)place << PLACE_SHIFT) + slack * PAGE;
+	if (r->guarded) {
+		if (!heap_commit(*data, page_up(len)))
+			return NULL;
+		nguarded++;
+	}
+	r->slabs[place] = (uint32_t)(((uintptr_t)s - r->meta) / 64);
+	return s;
+}

@@ -1,0 +1,179 @@
+/*
+ * Slabs.  Which slot of which slab a request gets depends on nothing but the requests so far; where that slot lies, on the
+ * variant.  So the variants' heaps are the same heap in another order, and need memory at the same moments.
+ */
+#include <pthread.h>
+#include <string.h>
+#include "heap.h"
+
+#define FIRST_SLAB (16 * KIB)	/* bytes; the more slabs of a class there are, the larger are new ones */
+#define SLAB_DOUBLINGS 4
+#define FEW_SLOTS 13		/* even large objects have so many neighbours to be mistaken for, if not too large */
+#define FEW_SLOTS_SIZE (32 * KIB)
+
+static struct class {
+	pthread_mutex_t mutex;
+	struct slab *first, *last;	/* slabs with free slots */
+	unsigned nslabs, nempty;
+} __attribute__((aligned(64))) classes[CLASSES] = { [0 ... CLASSES - 1] = { .mutex = PTHREAD_MUTEX_INITIALIZER } };
+
+/* Steps of 16 to 128, then four for each doubling. */
+#define DOUBLING(n) 5 * (n), 6 * (n), 7 * (n), 8 * (n)
+const uint32_t heap_class_sizes[CLASSES] = {
+	16, 32, 48, 64, 80, 96, 112, 128, DOUBLING(32), DOUBLING(64), DOUBLING(128), DOUBLING(256), DOUBLING(512), DOUBLING(1024),
+	DOUBLING(2048), DOUBLING(4096), DOUBLING(8192), DOUBLING(16384), DOUBLING(32768), 5 * 65536, 6 * 65536, 7 * 65536,
+};
+
+static void append(struct class *c, struct slab *s)
+{
+	s->next = NULL;
+	s->previous = c->last;
+	if (c->last)
+		c->last->next = s;
+	else
+		c->first = s;
+	c->last = s;
+}
+
+static void leave(struct class *c, struct slab *s)
+{
+	if (s->previous)
+		s->previous->next = s->next;
+	else
+		c->first = s->next;
+	if (s->next)
+		s->next->previous = s->previous;
+	else
+		c->last = s->previous;
+}
+
+static uint32_t slots_for(const struct class *c, uint32_t size)
+{
+	unsigned doublings = c->nslabs / 4 < SLAB_DOUBLINGS ? c->nslabs / 4 : SLAB_DOUBLINGS;
+	uint32_t n = (uint32_t)(FIRST_SLAB << doublings) / size;
+
+	if (n < FEW_SLOTS)
+		n = size <= FEW_SLOTS_SIZE ? FEW_SLOTS : 1;
+	return heap_prime(n < heap_settings.slab_max ? n : heap_settings.slab_max);
+}
+
+/* All variants draw the same order of slots, then each numbers the slots in its own way. */
+static void fill_ring(struct slab *s)
+{
+	struct heap_order o = heap_order_draw(s->nslots);
+
+	for (uint32_t i = 0; i < s->nslots; i++) {
+		uint32_t j = (uint32_t)(mv_random_next(&heap_common) % (i + 1));
+
+		s->ring[i] = s->ring[j];
+		s->ring[j] = (uint16_t)heap_order_at(&o, i);
+	}
+}
+
+static struct slab *new_slab(struct class *c, unsigned class)
+{
+	uint32_t size = heap_class_sizes[class], n = slots_for(c, size);
+	size_t ring = sizeof(struct slab) + ((n + 1) & ~(size_t)1), len = page_up((size_t)n * size);
+	uintptr_t data = 0;
+	struct slab *s;
+
+	heap_region_lock();
+	s = heap_place(len, ring + n * sizeof(uint16_t), &data);
+	if (s) {
+		/* The last slot ends where the guard begins. */
+		s->base = data + len - (size_t)n * size;
+		s->reciprocal = (((uint64_t)1 << 40) + size - 1) / size;
+		s->size = size;
+		s->class = (uint8_t)class;
+		s->nslots = s->nfree = s->nfresh = (uint16_t)n;
+		s->ring = (uint16_t *)(void *)((char *)s + ring);
+		fill_ring(s);
+	}
+	heap_region_unlock();
+	if (!s)
+		return NULL;
+	c->nslabs++;
+	c->nempty++;
+	append(c, s);
+	return s;
+}
+
+static handle take(struct class *c, struct slab *s)
+{
+	uint32_t slot = s->ring[s->head];
+
+	if (s->nfree == s->nslots)
+		c->nempty--;
+	if (++s->head == s->nslots)
+		s->head = 0;
+	if (!--s->nfree)
+		leave(c, s);
+	if (s->nfresh) {
+		s->nfresh--;
+		if (heap_fill_byte)
+			memset((void *)(s->base + (size_t)slot * s->size), heap_fill_byte, s->size);
+	}
+	return handle_of(s, slot);
+}
+
+unsigned heap_slab_take(unsigned class, handle *to, unsigned n)
+{
+	struct class *c = &classes[class];
+	unsigned i;
+
+	pthread_mutex_lock(&c->mutex);
+	for (i = 0; i < n; i++) {
+		struct slab *s = c->first ? c->first : new_slab(c, class);
+
+		if (!s)
+			break;
+		to[i] = take(c, s);
+	}
+	pthread_mutex_unlock(&c->mutex);
+	return i;
+}
+
+/* Nothing in it is in use: some such slabs are kept as they are, the memory of others goes back to the kernel. */
+static void emptied(struct class *c, struct slab *s)
+{
+	if (++c->nempty <= 1 + c->nslabs / 4)
+		return;
+	heap_discard(s->base & ~(PAGE - 1), page_up(s->base % PAGE + (size_t)s->nslots * s->size));
+	s->nfresh = s->nslots;
+	leave(c, s);
+	append(c, s);
+}
+
+static void put(struct class *c, handle h)
+{
+	struct slab *s = handle_slab(h);
+	uint32_t at = (uint32_t)s->head + s->nfree;
+
+	s->ring[at < s->nslots ? at : at - s->nslots] = h & 0xffff;
+	if (!s->nfree++)
+		append(c, s);
+	if (s->nfree == s->nslots)
+		emptied(c, s);
+}
+
+void heap_slab_put(unsigned class, const handle *from, unsigned n)
+{
+	struct class *c = &classes[class];
+
+	pthread_mutex_lock(&c->mutex);
+	for (unsigned i = 0; i < n; i++)
+		put(c, from[i]);
+	pthread_mutex_unlock(&c->mutex);
+}
+
+void heap_slab_lock_all(void)
+{
+	for (unsigned i = 0; i < CLASSES; i++)
+		pthread_mutex_lock(&classes[i].mutex);
+}
+
+void heap_slab_unlock_all(void)
+{
+	for (unsigned i = CLASSES; i-- > 0; )
+		pthread_mutex_unlock(&classes[i].mutex);
+}
