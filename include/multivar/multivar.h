@@ -91,6 +91,8 @@ struct mv_ops {
 
 enum mv_layout_mode { MV_LAYOUT_SAME, MV_LAYOUT_ASLR, MV_LAYOUT_DISJOINT };
 
+enum mv_heap_mode { MV_HEAP_OFF, MV_HEAP_FOLLOWERS, MV_HEAP_ALL };
+
 struct mv_policy;	/* see multivar/policy.h */
 
 struct mv_config {
@@ -100,6 +102,9 @@ struct mv_config {
 	enum mv_layout_mode layout;
 	uint64_t seed[4];		/* secret of this run: layout, hash keys */
 	const struct mv_policy *policy;
+	enum mv_heap_mode heap;		/* whose diversifying heap (mvheap/mvheap.h) is told to fill and to guard */
+	unsigned slab_max, slab_pad;	/* its settings */
+	bool heap_fill;
 };
 
 /* Why a run is over. */

@@ -47,8 +47,11 @@ _Noreturn void heap_die(const char *const *parts);
  * which is not 0 modulo n.
  */
 struct heap_order { uint32_t n, factor, shift; };
-/* n is 1, or a prime above the number of variants.  Draws from the heap's random sequences: with heap_region_lock held. */
-struct heap_order heap_order_draw(uint32_t n);
+/*
+ * n is 1, or a prime above the number of variants; factors are among the steps that are nearest to 0 modulo n, at least as many
+ * as variants.  Draws from the heap's random sequences: with heap_region_lock held.
+ */
+struct heap_order heap_order_draw(uint32_t n, uint32_t steps);
 static inline uint32_t heap_order_at(const struct heap_order *o, uint32_t k)
 {
 	return (uint32_t)(((uint64_t)o->factor * k + o->shift) % o->n);
@@ -69,6 +72,7 @@ struct region {
 	uintptr_t start;		/* of the first place */
 	struct heap_order order;	/* of the places */
 	uint32_t used;			/* places given out */
+	bool early;			/* among those that are to be guarded */
 	bool guarded;			/* inaccessible but for what slabs have committed */
 	uint32_t *slabs;		/* by place: where the slab's header is, from meta, in units of 64 bytes; 0 = none */
 	uintptr_t meta;

@@ -45,7 +45,7 @@ static struct huge *new_record(size_t *lead)
 
 	heap_region_lock();
 	if (!leads.n)
-		leads = heap_order_draw(LEADS);
+		leads = heap_order_draw(LEADS, UINT32_MAX);
 	*lead = (1 + heap_order_at(&leads, made++ % LEADS)) * PAGE;
 	h = spare;
 	if (h)

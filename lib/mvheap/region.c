@@ -14,15 +14,15 @@
 #define META_STEP (256 * KIB)
 #define START_PAGES 16
 /*
- * Each needs two of the kernel's mappings, of which a process may have 65530.  What comes behind them is in regions that are
- * accessible as a whole: slabs lie as far apart, but what is between them does not fault.
+ * A slab between inaccessible pages needs two of the kernel's mappings, of which a process may have 65530.  What comes behind so
+ * many slabs is in regions that are accessible as a whole: slabs lie as far apart, but what is between them does not fault.
  */
 #define GUARDED_MAX 12000
 
 struct region heap_regions[REGIONS_MAX];
 unsigned heap_nregions;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static uint32_t nguarded;
+static uint32_t nslabs;
 
 void heap_region_lock(void)
 {
@@ -91,12 +91,13 @@ static bool lay_out(struct region *r, uintptr_t start, size_t size)
 	r->meta_ready = 0;
 	r->start = start + window;
 	r->used = 0;
-	r->order = heap_order_draw(heap_prime((uint32_t)((size - window) >> PLACE_SHIFT)));
+	r->order = heap_order_draw(heap_prime((uint32_t)((size - window) >> PLACE_SHIFT)), UINT32_MAX);
 	r->slabs = region_meta(r, r->order.n * sizeof(*r->slabs));
 	if (!r->slabs)
 		return false;
+	r->early = nslabs < GUARDED_MAX;
 	r->guarded = true;
-	if (heap_settings.slab_pad < PAGE || nguarded >= GUARDED_MAX)
+	if (heap_settings.slab_pad < PAGE || !r->early)
 		r->guarded = !heap_commit(r->start, (size_t)r->order.n << PLACE_SHIFT);
 	if (!r->guarded)
 		madvise((void *)r->start, (size_t)r->order.n << PLACE_SHIFT, MADV_NOHUGEPAGE);
@@ -123,9 +124,10 @@ static struct region *new_region(void)
 	return r;
 }
 
+/* Without a look at whether it is guarded: a leader without guards makes the same regions. */
 static bool has_place(const struct region *r)
 {
-	return r->used + 1 < r->order.n && (!r->guarded || nguarded < GUARDED_MAX || heap_settings.slab_pad < PAGE);
+	return r->used < r->order.n && (!r->early || nslabs < GUARDED_MAX);
 }
 
 struct slab *heap_place(size_t len, size_t meta, uintptr_t *data)
@@ -145,11 +147,9 @@ struct slab *heap_place(size_t len, size_t meta, uintptr_t *data)
 	slack = (PLACE_USED - page_up(len)) / PAGE;
 	slack = mv_random_next(&heap_own) % ((slack < START_PAGES ? slack : START_PAGES) + 1);
 	*data = r->start + ((size_t)place << PLACE_SHIFT) + slack * PAGE;
-	if (r->guarded) {
-		if (!heap_commit(*data, page_up(len)))
-			return NULL;
-		nguarded++;
-	}
+	if (r->guarded && !heap_commit(*data, page_up(len)))
+		return NULL;
+	nslabs++;
 	r->slabs[place] = (uint32_t)(((uintptr_t)s - r->meta) / 64);
 	return s;
 }

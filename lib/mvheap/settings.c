@@ -171,18 +171,22 @@ uint32_t heap_prime(uint32_t n)
 	return n > heap_settings.variants ? n : 1;
 }
 
-struct heap_order heap_order_draw(uint32_t n)
+struct heap_order heap_order_draw(uint32_t n, uint32_t steps)
 {
 	uint32_t drawn[MVHEAP_VARIANTS_MAX] = { 0 };
 	struct heap_order o = { .n = n };
 
 	if (n == 1)
 		return o;
+	if (steps > n - 1)
+		steps = n - 1;
 	for (uint32_t i = 0; i < heap_settings.variants; i++) {
 		bool again;
 
 		do {
-			drawn[i] = 1 + (uint32_t)(mv_random_next(&heap_common) % (n - 1));
+			uint32_t step = (uint32_t)(mv_random_next(&heap_common) % steps);
+
+			drawn[i] = step % 2 ? n - 1 - step / 2 : 1 + step / 2;
 			again = false;
 			for (uint32_t j = 0; j < i; j++)
 				again |= drawn[j] == drawn[i];

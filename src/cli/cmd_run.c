@@ -1,6 +1,7 @@
 /* mvarmor run: from the command line to mv_supervise() and back to an exit status. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +189,26 @@ static int detach(const char *program)
 	return 0;
 }
 
+/* libmvheap as it was built beside us, or as it is installed; NULL after an error that has been told. */
+static const char *find_heap(void)
+{
+	static char built[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", built, sizeof(built) - sizeof(MV_HEAP_BUILT));
+	char *slash;
+
+	built[n > 0 ? n : 0] = 0;
+	slash = strrchr(built, '/');
+	if (slash) {
+		strcpy(slash + 1, MV_HEAP_BUILT);
+		if (access(built, R_OK) == 0 && !strpbrk(built, ": "))
+			return built;	/* ld.so would take such a path for two */
+	}
+	if (access(MV_HEAP_INSTALLED, R_OK) == 0)
+		return MV_HEAP_INSTALLED;
+	mv_cli_error("--heap: there is no libmvheap, neither %s nor %s: %s", built, MV_HEAP_INSTALLED, strerror(errno));
+	return NULL;
+}
+
 static int run(struct mv_settings *s, const struct mv_policy *policy, char **argv, char **envp, FILE *log)
 {
 	const struct mv_run_options options = {
@@ -196,6 +217,11 @@ static int run(struct mv_settings *s, const struct mv_policy *policy, char **arg
 		.policy = policy,
 		.layout = (enum mv_layout_mode)s->layout,
 		.same_at_random = s->same_at_random,
+		.heap = (enum mv_heap_mode)s->heap,
+		.heap_library = s->heap_library,
+		.slab_max = s->slab_max,
+		.slab_pad = s->slab_pad,
+		.heap_fill = s->heap_fill,
 		.have_seed = s->have_seed,
 		.seed = s->seed,
 		.arena_size = s->arena,
@@ -252,6 +278,8 @@ int mv_cmd_run(int argc, char **argv, char **envp)
 		return mv_cli_error("the program's name is empty");
 	if (mv_load_policy(s.policy, policy, error, sizeof(error)) < 0)
 		return mv_cli_error("%s", error);
+	if (s.heap != MV_HEAP_OFF && !(s.heap_library = find_heap()))
+		return MV_STATUS_FAILURE;
 	if (s.report && check_report(s.report))
 		return MV_STATUS_FAILURE;
 	if (s.status_fd >= 0) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <multivar/policy.h>
+#include <mvheap/mvheap.h>
 #include "base/log.h"
 #include "cli/options.h"
 #include "policy/nearest.h"
@@ -16,7 +17,6 @@ static int parse_size(struct mv_settings *, const struct mv_option *, const char
 static int parse_choice(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_word(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_log(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
-static int parse_nothing(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 
 #define FIELD(name) .offset = offsetof(struct mv_settings, name)
 #define STRING2(x) #x
@@ -26,6 +26,10 @@ static const char *const frontends[] = { "auto", "inproc", "ptrace", NULL };
 static const char *const layouts[] = {
 	[MV_LAYOUT_SAME] = "same", [MV_LAYOUT_ASLR] = "aslr", [MV_LAYOUT_DISJOINT] = "disjoint", NULL
 };
+static const char *const heaps[] = {
+	[MV_HEAP_OFF] = "off", [MV_HEAP_FOLLOWERS] = "followers", [MV_HEAP_ALL] = "all", NULL
+};
+static const char *const off_on[] = { "off", "on", NULL };
 static const char *const colours[] = {
 	[MV_COLOUR_AUTO] = "auto", [MV_COLOUR_ALWAYS] = "always", [MV_COLOUR_NEVER] = "never", NULL
 };
@@ -77,6 +81,25 @@ const struct mv_option mv_options[] = {
 		.help = "Give all variants the same AT_RANDOM bytes, for programs that take decisions from them; canaries "
 			"are then equal in all variants",
 	}, {
+		.name = "heap", .commands = MV_CMD_RUN, .argument = "WHO", .deflt = "off", .parse = parse_choice, FIELD(heap),
+		.choices = heaps,
+		.help = "Preload the diversifying heap (libmvheap(7)) into all programs of the run, at other distances in every variant; "
+			"with followers the leader's neither fills memory nor guards it",
+	}, {
+		.name = "slab-max", .commands = MV_CMD_RUN, .argument = "N", .deflt = STRING(MVHEAP_SLAB_MAX_DEFAULT),
+		.aliases = { "MV_SLAB_MAX" }, .parse = parse_unsigned, FIELD(slab_max), .min = 1, .max = MVHEAP_SLAB_MAX,
+		.limit = "objects in a slab",
+		.help = "Objects in a slab of the diversifying heap, at most",
+	}, {
+		.name = "slab-pad", .commands = MV_CMD_RUN, .argument = "BYTES", .deflt = STRING(MVHEAP_SLAB_PAD_DEFAULT),
+		.aliases = { "MV_SLAB_PAD" }, .parse = parse_unsigned, FIELD(slab_pad), .max = MVHEAP_SLAB_PAD,
+		.limit = "bytes; so many always lie between two slabs",
+		.help = "Guard bytes behind each slab of the diversifying heap, at least; inaccessible from 4096 on",
+	}, {
+		.name = "heap-fill", .commands = MV_CMD_RUN, .argument = "WHETHER", .deflt = "on", .parse = parse_choice,
+		FIELD(heap_fill), .choices = off_on,
+		.help = "Fill fresh and freed memory of the diversifying heap with bytes that differ between variants",
+	}, {
 		.name = "seed", .commands = MV_CMD_RUN, .argument = "N", .parse = parse_seed, FIELD(seed),
 		.help = "Derive layouts and keys from N instead of fresh randomness, to repeat a run; not for production",
 	}, {
@@ -114,12 +137,6 @@ const struct mv_option mv_options[] = {
 	}, {
 		.name = "bash-completion", .commands = MV_CMD_MAIN, .hidden = true, .parse = parse_flag,
 		FIELD(bash_completion), .help = "Print the completion for bash",
-	}, {
-		.commands = MV_CMD_RUN, .argument = "N", .aliases = { "MV_SLAB_MAX" }, .parse = parse_nothing, .max = INT_MAX,
-		.help = "Objects per slab of the diversifying heap, which this version does not have: no effect yet",
-	}, {
-		.commands = MV_CMD_RUN, .argument = "N", .aliases = { "MV_SLAB_PAD" }, .parse = parse_nothing, .max = INT_MAX,
-		.help = "Guard bytes after each slab of the diversifying heap, which this version does not have: no effect yet",
 	},
 };
 const unsigned mv_noptions = sizeof(mv_options) / sizeof(mv_options[0]);
@@ -183,21 +200,13 @@ static int out_of_range(const struct mv_option *o, const char *value, char *why,
 	return -1;
 }
 
-static int check_unsigned(const struct mv_option *o, const char *value, uint64_t *n, char *why, size_t size)
-{
-	const char *end;
-
-	if (!number(value, n, &end) || *end || *n < o->min || *n > o->max || (o->power_of_two && (*n & (*n - 1))))
-		return out_of_range(o, value, why, size);
-	return 0;
-}
-
 static int parse_unsigned(struct mv_settings *s, const struct mv_option *o, const char *value, char *why, size_t size)
 {
+	const char *end;
 	uint64_t n;
 
-	if (check_unsigned(o, value, &n, why, size) < 0)
-		return -1;
+	if (!number(value, &n, &end) || *end || n < o->min || n > o->max || (o->power_of_two && (n & (n - 1))))
+		return out_of_range(o, value, why, size);
 	*(unsigned *)field(s, o) = (unsigned)n;
 	return 0;
 }
@@ -290,15 +299,6 @@ static int parse_log(struct mv_settings *s, const struct mv_option *o, const cha
 	return -1;
 }
 
-/* A number that has to be one, but has no effect. */
-static int parse_nothing(struct mv_settings *s, const struct mv_option *o, const char *value, char *why, size_t size)
-{
-	uint64_t n;
-
-	(void)s;
-	return check_unsigned(o, value, &n, why, size);
-}
-
 void mv_options_defaults(struct mv_settings *s)
 {
 	char why[200];
@@ -384,11 +384,6 @@ int mv_options_environment(struct mv_settings *s, char *const *envp, void (*noti
 			if (o->parse(s, o, *entry + name_len + 1, why, sizeof(why)) < 0) {
 				snprintf(error, size, "%.*s in the environment: %s", name_len, *entry, why);
 				return -1;
-			}
-			if (o->parse == parse_nothing) {
-				snprintf(why, sizeof(why), "%.*s in the environment has no effect yet: this version has no "
-					 "diversifying heap", name_len, *entry);
-				notice(why);
 			}
 		}
 	}

@@ -33,6 +33,10 @@ struct mv_settings {
 	unsigned log_domains;
 	unsigned layout;		/* enum mv_layout_mode */
 	bool same_at_random;
+	unsigned heap;			/* enum mv_heap_mode */
+	const char *heap_library;	/* not an option: found when heap asks for it */
+	unsigned slab_max, slab_pad;
+	unsigned heap_fill;		/* 0 or 1 */
 	bool have_seed;
 	uint64_t seed;
 	unsigned ring;

@@ -70,6 +70,8 @@ struct mv_process {
 	unsigned variant;
 	unsigned threads;
 	uint32_t pid;
+	uint32_t execs;			/* programs it has executed, its parents' included */
+	bool heap_told;			/* this program's heap has its settings */
 	uint64_t clocks[MV_CLOCKS][2];	/* the time that each clock has last shown, 0 = never */
 };
 

@@ -245,6 +245,17 @@ void mv_mm_each(const struct mv_mm *mm, void (*fn)(void *ctx, const struct mv_ma
 		fn(ctx, &mm->maps[i]);
 }
 
+bool mv_mm_own_by_heap(struct mv_mm *mm, uint64_t start, uint64_t len)
+{
+	size_t i = first_behind(mm, start);
+	struct mv_mapping *m = &mm->maps[i];
+
+	if (i == mm->count || m->start != start || m->end - start != len || m->flags || m->ordinal < MV_MAP_FIRST)
+		return false;
+	m->flags = MV_MM_HEAP;
+	return true;
+}
+
 uint32_t mv_mm_ordinal(struct mv_mm *mm)
 {
 	if (mm->next_ordinal < MV_MAP_FIRST)	/* wrapped */

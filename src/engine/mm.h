@@ -31,6 +31,7 @@ enum {
 	MV_MM_FILE = 2,
 	MV_MM_FIXED_PLACE = 4,	/* same address in all variants */
 	MV_MM_GROWS_DOWN = 8,	/* nothing is placed in the 1 MiB below */
+	MV_MM_HEAP = 32,	/* of the diversifying heap: changes of its protections are not compared */
 	MV_MM_HIDDEN = 16,	/* taken, but to the program nothing is mapped there: not removed, no address is in it */
 };
 
@@ -58,6 +59,11 @@ int mv_mm_remove(struct mv_mm *mm, uint64_t start, uint64_t len);
 const struct mv_mapping *mv_mm_find(const struct mv_mm *mm, uint64_t addr);
 /* Call fn for every mapping, low to high. */
 void mv_mm_each(const struct mv_mm *mm, void (*fn)(void *ctx, const struct mv_mapping *m), void *ctx);
+/*
+ * The heap says that [start, start + len) is its own.  False, and nothing is changed, unless that is one whole mapping,
+ * private and anonymous, that the program has made.
+ */
+bool mv_mm_own_by_heap(struct mv_mm *mm, uint64_t start, uint64_t len);
 /* A fresh ordinal. */
 uint32_t mv_mm_ordinal(struct mv_mm *mm);
 

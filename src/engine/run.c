@@ -313,6 +313,8 @@ static struct mv_process *child_process(struct mv_thread *parent, uint32_t tid)
 	p->mm = parent->clone_flags & CLONE_VM_ ? mv_mm_ref(pp->mm) : mv_mm_copy(pp->mm);
 	p->files = parent->clone_flags & CLONE_FILES_ ? mv_files_ref(pp->files) : mv_files_copy(pp->files);
 	p->procset = mv_arena_at(run_arena(parent->run), parent->child_set->procset);
+	p->execs = pp->execs;
+	p->heap_told = pp->heap_told;
 	if (!p->mm || !p->files) {
 		process_drop(p);
 		return NULL;

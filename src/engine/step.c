@@ -257,6 +257,8 @@ void mv_thread_exec(struct mv_thread *t, struct mv_step *step)
 	mv_files_unref(p->files);
 	p->mm = mm;
 	p->files = files;
+	p->execs++;
+	p->heap_told = false;
 	t->tid = p->pid;
 	t->set->tid = p->pid;
 	mv_exit(t, 0, step);

@@ -502,6 +502,22 @@ static void read_program_name(struct boot *b)
 	b->plan->program[n] = 0;
 }
 
+/* Only glibc's ld.so looks at LD_PRELOAD as we mean it, not for set-user-id programs; nor if it cannot open the file. */
+static void plan_preload(struct boot *b)
+{
+	const struct mv_map *interp = b->interp.end ? mv_maps_find(&b->maps, b->interp.start) : NULL;
+	const char *slash = interp ? strrchr(interp->name, '/') : NULL;
+	char path[4096];
+
+	if (!b->preload)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)b->pid, b->preload);
+	b->plan->preloaded = slash && !strcmp(slash, "/ld-linux-x86-64.so.2") && !mv_auxv_get(&b->auxv, AT_SECURE) &&
+			     !access(path, R_OK);
+	if (!b->plan->preloaded)
+		b->preload = NULL;
+}
+
 static int plan_all(struct boot *b, const uint8_t *at_random, enum mv_vdso vdso)
 {
 	uint64_t stat[STAT_FIELDS];
@@ -520,6 +536,7 @@ static int plan_all(struct boot *b, const uint8_t *at_random, enum mv_vdso vdso)
 		return r;
 	plan_brk(b, stat[STAT_BRK]);
 	b->plan->entry = b->regs->rip + (boot_part_has(&b->interp, b->regs->rip) ? b->interp.delta : b->program.delta);
+	plan_preload(b);
 	if ((r = boot_plan_stack(b, at_random)) || (r = boot_plan_vdso(b, vdso)))
 		return r;
 	if ((r = drop_mappings(b)) || (r = add_moves(b, &b->program)) || (r = add_moves(b, &b->interp)) ||
@@ -529,9 +546,9 @@ static int plan_all(struct boot *b, const uint8_t *at_random, enum mv_vdso vdso)
 }
 
 int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const uint8_t *at_random,
-		 enum mv_vdso vdso, struct mv_boot_plan *plan, struct mv_error *err)
+		 enum mv_vdso vdso, const char *preload, struct mv_boot_plan *plan, struct mv_error *err)
 {
-	struct boot b = { .pid = pid, .regs = regs, .layout = layout, .plan = plan, .err = err };
+	struct boot b = { .pid = pid, .regs = regs, .layout = layout, .plan = plan, .preload = preload, .err = err };
 	uint64_t mask;
 	int r;
 

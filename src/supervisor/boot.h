@@ -66,6 +66,7 @@ struct mv_boot_plan {
 	unsigned nmappings;
 	struct mv_boot_mapping mappings[MV_BOOT_OPS_MAX];
 	uint64_t brk_start, brk_limit;	/* for the emulated break; page aligned */
+	bool preloaded;			/* the library will be loaded: the program is dynamic, and can see the file */
 	bool program_fixed;		/* not position independent: it stays where it is in all variants */
 	char program[4096];		/* path of the program, for messages */
 };
@@ -74,11 +75,12 @@ struct mv_boot_plan {
  * Plan the boot of pid; regs are those of the exec stop.  layout gives the areas and is advanced (its random sequence).
  * In the modes SAME and ASLR nothing moves.  at_random: 16 bytes for AT_RANDOM, or NULL to leave the kernel's.
  * The kernel's vDSO is replaced by that one.
+ * preload: path of a library that ld.so is to load before all others, or NULL; see plan->preloaded.
  * 0, or -errno with *err filled (err->status 126: not a program we can run; -ESRCH: pid is being killed).
  * mv_boot_plan_free() is due in any case.
  */
 int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const uint8_t *at_random,
-		 enum mv_vdso vdso, struct mv_boot_plan *plan, struct mv_error *err);
+		 enum mv_vdso vdso, const char *preload, struct mv_boot_plan *plan, struct mv_error *err);
 void mv_boot_plan_free(struct mv_boot_plan *plan);
 
 /*

@@ -23,6 +23,7 @@ struct boot {
 	struct mv_maps maps;
 	struct mv_auxv auxv;			/* as the kernel made it; later as the program will see it */
 	struct boot_part program, interp, stack, vdso;
+	const char *preload;			/* NULL: none */
 	uint64_t stack_room;			/* how large the stack may become */
 	struct mv_boot_plan *plan;
 	struct mv_error *err;

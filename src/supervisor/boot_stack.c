@@ -4,6 +4,7 @@
  */
 #include <elf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "supervisor/boot_internal.h"
@@ -106,10 +107,89 @@ static uint64_t random_shift(struct boot *b)
 	return mv_layout_random(b->layout) % (places < SHIFTS ? places : SHIFTS) * 16;
 }
 
+/* ---- LD_PRELOAD ---- */
+
+#define ADDED_WORDS 2		/* what the library makes an ignored pair of the auxiliary vector of: lib/mvheap/settings.c */
+
+/* What is put into the environment that ld.so reads. */
+struct preload {
+	char *text;		/* malloc()ed, "LD_PRELOAD=...", NULL: nothing */
+	size_t len;		/* with its NUL, padded to the stack's alignment */
+	size_t at;		/* index of its word */
+	bool added;		/* there is none yet: two words go in there */
+};
+
+/* A string of the environment, malloc()ed; NULL if it cannot be read. */
+static char *read_string(const struct boot *b, uint64_t at)
+{
+	size_t len = boot_part_has(&b->stack, at) ? b->stack.end - at : 0;
+	char *text = len ? calloc(1, len + 1) : NULL;
+
+	if (text && mv_proc_peek(b->pid, at, text, len, NULL) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int plan_variable(struct boot *b, const struct old_stack *old, struct preload *p)
+{
+	static const char name[] = "LD_PRELOAD=";
+	size_t first = old->argc + 2, last = old->auxv - 1, size;
+	char *strings = first < last ? read_string(b, old->words[first]) : NULL;
+	const char *rest = "";
+
+	if (!b->preload)
+		goto out;
+	p->at = last;
+	p->added = true;
+	for (size_t i = first; i < last && strings && p->added; i++) {
+		/* execve leaves the strings in the order of their words. */
+		const char *s = strings + (old->words[i] - old->words[first]);
+
+		if (strncmp(s, name, strlen(name)))
+			continue;
+		rest = s + strlen(name);
+		p->at = i;
+		p->added = false;
+	}
+	size = strlen(name) + strlen(b->preload) + 1 + strlen(rest) + 1;
+	p->len = (size + 15) & ~(size_t)15;
+	if (p->len > (b->regs->rsp - b->stack.start) / 2) {
+		free(strings);
+		return mv_error_set(b->err, E2BIG, "boot: no room for %zu bytes of LD_PRELOAD", p->len);
+	}
+	p->text = calloc(1, p->len);
+	if (p->text)
+		snprintf(p->text, size, "%s%s%s%s", name, b->preload, p->added ? "" : ":", rest);
+out:
+	free(strings);
+	return b->preload && !p->text ? mv_error_set(b->err, ENOMEM, "boot: the environment of process %d", (int)b->pid) : 0;
+}
+
+/* Copy the vectors up to the auxiliary one. */
+static void copy_vectors(const struct boot *b, const struct old_stack *old, const struct preload *p, uint64_t text, uint64_t *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < old->auxv; i++) {
+		uint64_t word = old->words[i];
+
+		if (p->text && i == p->at) {
+			to[n++] = text;
+			if (!p->added)
+				continue;
+			to[n++] = text + strlen(p->text);
+		}
+		to[n++] = i && boot_part_has(&b->stack, word) ? word + b->stack.delta : word;
+	}
+}
+
 int boot_plan_stack(struct boot *b, const uint8_t *at_random)
 {
 	uint64_t sp = b->regs->rsp, shift, random = mv_auxv_get(&b->auxv, AT_RANDOM), top;
 	struct old_stack old = { 0 };
+	struct preload preload = { 0 };
+	size_t n;
 	struct mv_boot_plan *plan = b->plan;
 	uint64_t *words;
 	int r;
@@ -130,8 +210,11 @@ int boot_plan_stack(struct boot *b, const uint8_t *at_random)
 		goto out;
 	}
 
+	r = plan_variable(b, &old, &preload);
+	if (r)
+		goto out;
 	relocate_auxv(b);
-	shift = random_shift(b);
+	shift = random_shift(b) + preload.len + (preload.added ? ADDED_WORDS * sizeof(uint64_t) : 0);
 	plan->sp = sp + b->stack.delta - shift;
 	plan->stack_addr = plan->sp;
 	plan->stack_len = top - sp + shift;
@@ -141,11 +224,11 @@ int boot_plan_stack(struct boot *b, const uint8_t *at_random)
 		goto out;
 	}
 	words = (uint64_t *)(void *)plan->stack_bytes;
-	memcpy(words, old.words, old.auxv * sizeof(uint64_t));
-	for (size_t i = 1; i < old.auxv; i++)
-		if (boot_part_has(&b->stack, words[i]))
-			words[i] += b->stack.delta;
-	memcpy(words + old.auxv, b->auxv.v, b->auxv.n * sizeof(b->auxv.v[0]));
+	n = old.end + (preload.added ? ADDED_WORDS : 0);
+	copy_vectors(b, &old, &preload, plan->sp + n * sizeof(uint64_t), words);
+	memcpy(words + n - (old.end - old.auxv), b->auxv.v, b->auxv.n * sizeof(b->auxv.v[0]));
+	if (preload.text)
+		memcpy(words + n, preload.text, preload.len);
 
 	/* Between the new vectors and AT_RANDOM nothing of the old ones remains: they hold addresses of the kernel's. */
 	if (at_random) {
@@ -156,5 +239,6 @@ int boot_plan_stack(struct boot *b, const uint8_t *at_random)
 	}
 out:
 	free(old.words);
+	free(preload.text);
 	return r;
 }

@@ -60,7 +60,8 @@ static int make_run(const struct mv_run_options *o, struct mv_session *s, void *
 {
 	struct mv_config c = {
 		.variants = o->variants, .ring_records = o->ring_records, .ring_bytes = 256 * 1024,
-		.layout = o->layout, .policy = o->policy,
+		.layout = o->layout, .policy = o->policy, .heap = o->heap, .slab_max = o->slab_max, .slab_pad = o->slab_pad,
+		.heap_fill = o->heap_fill,
 	};
 	int fd = memfd_create("mvarmor-arena", MFD_CLOEXEC);
 

@@ -18,6 +18,10 @@ struct mv_run_options {
 	const struct mv_policy *policy;
 	enum mv_layout_mode layout;
 	bool same_at_random;		/* do not give each variant its own AT_RANDOM */
+	enum mv_heap_mode heap;
+	const char *heap_library;	/* absolute path of libmvheap.so; not used with MV_HEAP_OFF */
+	unsigned slab_max, slab_pad;	/* objects, bytes */
+	bool heap_fill;
 	bool have_seed;
 	uint64_t seed;			/* layouts and keys derive from it */
 	size_t arena_size;		/* bytes */

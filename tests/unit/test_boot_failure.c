@@ -55,7 +55,7 @@ static void test_killed(void **state)
 	kill(c.pid, SIGKILL);
 	usleep(10000);
 	mv_layout_init(&c.layout, MV_LAYOUT_DISJOINT, 0, VARIANTS, seed);
-	assert_int_equal(mv_boot_plan(c.pid, &c.regs, &c.layout, NULL, MV_VDSO_SYSCALL, &c.plan, &err), -ESRCH);
+	assert_int_equal(mv_boot_plan(c.pid, &c.regs, &c.layout, NULL, MV_VDSO_SYSCALL, NULL, &c.plan, &err), -ESRCH);
 	assert_int_equal(err.code, ESRCH);
 	assert_int_equal(child_kill(&c), SIGKILL);
 }
@@ -114,7 +114,7 @@ static void test_32_bit(void **state)
 		return;
 	}
 	mv_layout_init(&c.layout, MV_LAYOUT_DISJOINT, 0, VARIANTS, seed);
-	assert_int_equal(mv_boot_plan(c.pid, &c.regs, &c.layout, NULL, MV_VDSO_SYSCALL, &c.plan, &err), -ENOEXEC);
+	assert_int_equal(mv_boot_plan(c.pid, &c.regs, &c.layout, NULL, MV_VDSO_SYSCALL, NULL, &c.plan, &err), -ENOEXEC);
 	assert_int_equal(err.status, 126);
 	assert_non_null(strstr(err.text, "is a 32-bit program"));
 	child_kill(&c);

@@ -289,6 +289,8 @@ bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, struct mv_boot_plan
 {
 	struct pt *pt = t->pt;
 	enum mv_vdso vdso = pt->mode->engine_inside ? MV_VDSO_MONITOR : MV_VDSO_SYSCALL;
+	const struct mv_run_options *o = pt->session->options;
+	const char *heap = o->heap == MV_HEAP_OFF ? NULL : o->heap_library;
 	struct mv_error err = { 0 };
 	uint8_t random[16];
 
@@ -296,7 +298,7 @@ bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, struct mv_boot_plan
 	if (*gone)
 		return false;
 	new_random(t, layout, random);
-	if (mv_boot_plan(t->tid, &t->regs, layout, random, vdso, plan, &err))
+	if (mv_boot_plan(t->tid, &t->regs, layout, random, vdso, heap, plan, &err))
 		goto fail;
 	if (mv_inject_agent(t->tid, plan, &t->regs, &err)) {
 		mv_boot_plan_free(plan);
@@ -309,6 +311,11 @@ bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, struct mv_boot_plan
 		pt->notices |= 1;
 		mv_log(MV_LOG_NOTICE, "%s is not position independent: it lies at the same addresses in all variants",
 		       plan->program);
+	}
+	if (heap && !plan->preloaded && !t->variant && !(pt->notices & 2)) {
+		pt->notices |= 2;
+		mv_log(MV_LOG_NOTICE, "%s runs without the diversifying heap: it is static, set-user-id, or cannot see %s",
+		       plan->program, heap);
 	}
 	mv_log(MV_LOG_BOOT, "variant %u: process %d runs %s, entry %#lx", t->variant, t->tid, plan->program, plan->entry);
 	return true;
