@@ -70,15 +70,6 @@ static void *region_meta(struct region *r, size_t len)
 	return p;
 }
 
-void *heap_meta(size_t len)
-{
-	void *p = NULL;
-
-	for (unsigned i = heap_nregions; i-- > 0 && !p; )
-		p = region_meta(&heap_regions[i], len);
-	return p;
-}
-
 /* Lay out [start, start + size): metadata in the first part, at a random page with inaccessible ones around it; places. */
 static bool lay_out(struct region *r, uintptr_t start, size_t size)
 {
@@ -122,6 +113,15 @@ static struct region *new_region(void)
 	}
 	__atomic_store_n(&heap_nregions, heap_nregions + 1, __ATOMIC_RELEASE);
 	return r;
+}
+
+void *heap_meta(size_t len)
+{
+	void *p = NULL;
+
+	for (unsigned i = heap_nregions; i-- > 0 && !p; )
+		p = region_meta(&heap_regions[i], len);
+	return p || !new_region() ? p : region_meta(&heap_regions[heap_nregions - 1], len);
 }
 
 /* Without a look at whether it is guarded: a leader without guards makes the same regions. */
