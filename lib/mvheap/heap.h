@@ -38,7 +38,7 @@ extern struct mvheap_settings heap_settings;
 extern uint8_t heap_fill_byte;		/* 0: do not fill */
 void heap_settings_load(void);
 /* Write "libmvheap: " and the parts (up to NULL) to standard error, and abort. */
-_Noreturn void heap_die(const char *const *parts);
+_Noreturn void heap_die(const char *const *parts) __attribute__((cold));
 #define HEAP_DIE(...) heap_die((const char *const[]){ __VA_ARGS__, NULL })
 
 /*

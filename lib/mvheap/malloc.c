@@ -147,19 +147,31 @@ EXPORT void *pvalloc(size_t size)
 
 /* ---- to give back ---- */
 
-/* What was taken at p: its slab, NULL if it is huge. */
-static struct slab *taken_at(void *p, uint32_t *slot, const char *function)
+/* The slot that was taken at p; 0 if no slab has it: then it is huge, or no object. */
+static inline __attribute__((always_inline)) handle taken_at(void *p, const char *function)
 {
 	struct slab *s = heap_slab_of((uintptr_t)p);
+	uint32_t slot;
 
 	if (UNLIKELY(!s))
-		return NULL;
-	*slot = heap_slot_of(s, (uintptr_t)p);
-	if (UNLIKELY(*slot == s->nslots))
+		return 0;
+	slot = heap_slot_of(s, (uintptr_t)p);
+	if (UNLIKELY(slot == s->nslots))
 		HEAP_DIE(function, ": not the start of an object");
-	if (UNLIKELY(!s->taken[*slot]))
+	if (UNLIKELY(!s->taken[slot]))
 		HEAP_DIE(function, ": the object is free (freed twice, or never allocated)");
-	return s;
+	return handle_of(s, slot);
+}
+
+static __attribute__((noinline)) void free_slow(void *p, handle h)
+{
+	int saved = errno;
+
+	if (h)
+		heap_cache_free(handle_slab(h)->class, h);
+	else if (!heap_huge_free(p))
+		HEAP_DIE("free(): not an object of this heap");
+	errno = saved;
 }
 
 EXPORT void free(void *p)
@@ -167,36 +179,30 @@ EXPORT void free(void *p)
 	struct cache *c = heap_cache;
 	struct slab *s;
 	struct bin *b;
-	uint32_t slot;
-	int saved;
+	handle h;
 
 	if (!p)
 		return;
-	s = taken_at(p, &slot, "free()");
-	saved = errno;
-	if (UNLIKELY(!s)) {
-		if (!heap_huge_free(p))
-			HEAP_DIE("free(): not an object of this heap");
-		errno = saved;
+	h = taken_at(p, "free()");
+	if (UNLIKELY(!h)) {
+		free_slow(p, 0);
 		return;
 	}
-	s->taken[slot] = 0;
+	s = handle_slab(h);
+	s->taken[h & 0xffff] = 0;
 	if (heap_fill_byte)
 		memset(p, heap_fill_byte, s->size);
 	b = c ? &c->bins[s->class] : NULL;
-	if (LIKELY(b && b->nheld < b->room)) {
-		b->held[(b->first_held + b->nheld++) % HELD_MAX] = handle_of(s, slot);
-		return;
-	}
-	heap_cache_free(s->class, handle_of(s, slot));
-	errno = saved;
+	if (LIKELY(b && b->nheld < b->room))
+		b->held[(b->first_held + b->nheld++) % HELD_MAX] = h;
+	else
+		free_slow(p, h);
 }
 
 static size_t usable(void *p, const char *function)
 {
-	uint32_t slot;
-	struct slab *s = taken_at(p, &slot, function);
-	size_t size = s ? s->size : heap_huge_size(p);
+	handle h = taken_at(p, function);
+	size_t size = h ? handle_slab(h)->size : heap_huge_size(p);
 
 	if (!size)
 		HEAP_DIE(function, ": not an object of this heap");

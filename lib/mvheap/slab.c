@@ -8,6 +8,7 @@
 
 #define FIRST_SLAB (16 * KIB)	/* bytes; the more slabs of a class there are, the larger are new ones */
 #define SLAB_DOUBLINGS 4
+#define KEPT_BYTES (512 * KIB)	/* of a class, in empty slabs */
 #define NEAR_STEPS 16
 #define FEW_SLOTS 13		/* even large objects have so many neighbours to be mistaken for, if not too large */
 #define FEW_SLOTS_SIZE (32 * KIB)
@@ -134,12 +135,17 @@ unsigned heap_slab_take(unsigned class, handle *to, unsigned n)
 	return i;
 }
 
-/* Nothing in it is in use: some such slabs are kept as they are, the memory of others goes back to the kernel. */
+/*
+ * Nothing in it is in use: a part of such slabs is kept as they are, for programs that fill and empty the heap again and again;
+ * the memory of others goes back to the kernel.
+ */
 static void emptied(struct class *c, struct slab *s)
 {
-	if (++c->nempty <= 1 + c->nslabs / 4)
+	size_t len = (size_t)s->nslots * s->size;
+
+	if (++c->nempty <= 1 + c->nslabs / 4 || c->nempty * len <= KEPT_BYTES)
 		return;
-	heap_discard(s->base & ~(PAGE - 1), page_up(s->base % PAGE + (size_t)s->nslots * s->size));
+	heap_discard(s->base & ~(PAGE - 1), page_up(s->base % PAGE + len));
 	s->nfresh = s->nslots;
 	leave(c, s);
 	append(c, s);
