@@ -340,7 +340,7 @@ static const struct mv_option *find_variable(const char *entry)
 		for (unsigned a = 0; a < MV_OPTION_ALIASES && o->aliases[a]; a++)
 			if (name_is(entry, o->aliases[a]))
 				return o;
-		if (o->name && strcmp(o->name, "help") != 0 && name_is(entry, mv_option_variable(o, derived, sizeof(derived))))
+		if (strcmp(o->name, "help") != 0 && name_is(entry, mv_option_variable(o, derived, sizeof(derived))))
 			return o;
 	}
 	return NULL;
@@ -426,7 +426,7 @@ static const struct mv_option *find_option(const char *word, size_t len, unsigne
 	for (unsigned i = 0; i < mv_noptions; i++) {
 		const struct mv_option *o = &mv_options[i];
 
-		if (!o->name || !(o->commands & command))
+		if (!(o->commands & command))
 			continue;
 		if (word[1] == '-' ? strlen(o->name) == len - 2 && memcmp(o->name, word + 2, len - 2) == 0 : o->letter == word[1])
 			return o;

@@ -51,7 +51,7 @@ struct mv_settings {
 #define MV_OPTION_ALIASES 2
 
 struct mv_option {
-	const char *name;		/* long name; NULL: environment only */
+	const char *name;		/* long name */
 	char letter;			/* 0: none */
 	unsigned commands;		/* MV_CMD_* */
 	bool hidden;			/* not in help, manual and completion: for the build */

@@ -9,7 +9,7 @@
 
 static bool shown(const struct mv_option *o, unsigned command)
 {
-	return o->name && !o->hidden && (o->commands & command);
+	return !o->hidden && (o->commands & command);
 }
 
 /* Print words from column on, wrapped at WIDTH with a hanging indent. */
@@ -110,29 +110,18 @@ void mv_options_man(FILE *out)
 	for (unsigned i = 0; i < mv_noptions; i++) {
 		const struct mv_option *o = &mv_options[i];
 		char derived[64];
-		bool first = true;
 
-		if (!(o->commands & MV_CMD_RUN) || o->hidden || (o->name && strcmp(o->name, "help") == 0))
+		if (!shown(o, MV_CMD_RUN) || strcmp(o->name, "help") == 0)
 			continue;
-		if (o->name) {
-			fprintf(out, "*");
-			man_escape(out, mv_option_variable(o, derived, sizeof(derived)));
-			fprintf(out, "*");
-			first = false;
-		}
+		fprintf(out, "*");
+		man_escape(out, mv_option_variable(o, derived, sizeof(derived)));
+		fprintf(out, "*");
 		for (unsigned a = 0; a < MV_OPTION_ALIASES && o->aliases[a]; a++) {
-			fprintf(out, first ? "*" : ", *");
+			fprintf(out, ", *");
 			man_escape(out, o->aliases[a]);
 			fprintf(out, "*");
-			first = false;
 		}
-		if (o->name) {
-			fprintf(out, "\n\tAs *--%s*.\n\n", o->name);
-		} else {
-			fprintf(out, "\n\t");
-			man_escape(out, o->help);
-			fprintf(out, ".\n\n");
-		}
+		fprintf(out, "\n\tAs *--%s*.\n\n", o->name);
 	}
 }
 

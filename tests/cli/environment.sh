@@ -9,7 +9,7 @@ expect 125 "mvarmor: MV_DONT_DETACH in the environment: 'perhaps' is neither 1 n
 	env MV_DONT_DETACH=perhaps "$mvarmor" run true
 expect 125 "mvarmor: MV_UMEM in the environment: '10' is not a size from 1M to 1024G (bytes, or a number with K, M or G)" \
 	env MV_UMEM=10 "$mvarmor" run true
-expect 125 "mvarmor: MV_SLAB_PAD in the environment: 'x' is not a number from 0 to 2147483647" \
+expect 125 "mvarmor: MV_SLAB_PAD in the environment: 'x' is not a number from 0 to 524288 (bytes; so many always lie between two slabs)" \
 	env MV_SLAB_PAD=x "$mvarmor" run true
 expect 125 "mvarmor: RINGBUFFER_SIZE in the environment: '3' is not a power of two from 8 to 1048576 (records the leader may run ahead)" \
 	env RINGBUFFER_SIZE=3 "$mvarmor" run true

@@ -29,7 +29,7 @@ for option in $options; do
 done
 [ $count -ge 15 ] || fail "only $count options found in run --help"
 for option in variants frontend policy output detach report status-fd log layout same-at-random seed ring arena deadline \
-	divergence-status color; do
+	divergence-status color heap slab-max slab-pad heap-fill; do
 	expect_in "--$option" run
 done
 for alias in MV_NUM_PROC MV_DONT_DETACH MV_OUT_TO_FILE MV_UMEM MV_SLAB_MAX MV_SLAB_PAD RINGBUFFER_SIZE; do

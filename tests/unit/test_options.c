@@ -107,6 +107,31 @@ static void test_values(void **state)
 	assert_string_equal(s.report, "a=b");
 }
 
+static void test_heap(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_run(WORDS("x")), 0);
+	assert_int_equal(s.heap, MV_HEAP_OFF);
+	assert_int_equal(s.slab_max, 1024);
+	assert_int_equal(s.slab_pad, 4096);
+	assert_int_equal(s.heap_fill, 1);
+	assert_int_equal(parse_run(WORDS("--heap=followers", "--slab-max=1", "--slab-pad=524288", "--heap-fill=off", "x")), 4);
+	assert_int_equal(s.heap, MV_HEAP_FOLLOWERS);
+	assert_int_equal(s.slab_max, 1);
+	assert_int_equal(s.slab_pad, 524288);
+	assert_int_equal(s.heap_fill, 0);
+	assert_int_equal(parse_run(WORDS("--heap", "all", "--slab-max", "16384", "--slab-pad", "0", "x")), 6);
+	assert_int_equal(s.heap, MV_HEAP_ALL);
+	bad(WORDS("--heap=leader", "x"), "--heap: unknown heap 'leader' (known: off, followers, all)");
+	bad(WORDS("--slab-max=0", "x"), "--slab-max: '0' is not a number from 1 to 16384 (objects in a slab)");
+	bad(WORDS("--slab-max=16385", "x"), "--slab-max: '16385' is not a number from 1 to 16384 (objects in a slab)");
+	bad(WORDS("--slab-pad=524289", "x"), "--slab-pad: '524289' is not a number from 0 to 524288 (bytes; so many always lie "
+	    "between two slabs)");
+	bad(WORDS("--slab-pad=4K", "x"), "--slab-pad: '4K' is not a number from 0 to 524288 (bytes; so many always lie "
+	    "between two slabs)");
+	bad(WORDS("--heap-fill=1", "x"), "--heap-fill: unknown heap-fill '1' (known: off, on)");
+}
+
 static void test_sizes(void **state)
 {
 	static const struct { const char *text; size_t size; } good[] = {
@@ -221,7 +246,8 @@ static void test_bad_environment(void **state)
 	bad_environment(WORDS("MV_NUM_PROC=64"), "MV_NUM_PROC in the environment: '64' is not a number from 1 to 8 "
 			"(MV_VARIANTS_MAX is 8; 1 is allowed and compares nothing)");
 	bad_environment(WORDS("MVARMOR_DETACH=maybe"), "MVARMOR_DETACH in the environment: 'maybe' is neither 1 nor 0");
-	bad_environment(WORDS("MV_SLAB_MAX=many"), "MV_SLAB_MAX in the environment: 'many' is not a number from 0 to 2147483647");
+	bad_environment(WORDS("MV_SLAB_MAX=many"), "MV_SLAB_MAX in the environment: 'many' is not a number from 1 to 16384 "
+			"(objects in a slab)");
 	bad_environment(WORDS("MV_OUT_TO_FILE="), "MV_OUT_TO_FILE in the environment: the FILE is empty");
 }
 
@@ -229,7 +255,7 @@ static void test_environment_notices(void **state)
 {
 	(void)state;
 	assert_int_equal(environment(WORDS("MV_SLAB_PAD=16", "MVARMOR_VARIANT=3", "MV_PROGRAMS_OWN=1", "MVARMOR_HELP=1")), 0);
-	assert_non_null(strstr(notices, "MV_SLAB_PAD in the environment has no effect yet"));
+	assert_int_equal(s.slab_pad, 16);
 	assert_non_null(strstr(notices, "MVARMOR_VARIANT in the environment is not known and has no effect: did you mean "
 			       "MVARMOR_VARIANTS?"));
 	assert_non_null(strstr(notices, "MVARMOR_HELP in the environment is not known"));
@@ -298,6 +324,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults), cmocka_unit_test(test_where_options_end), cmocka_unit_test(test_values),
+		cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_sizes), cmocka_unit_test(test_bad_numbers), cmocka_unit_test(test_bad_options),
 		cmocka_unit_test(test_log_domains), cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_bad_environment), cmocka_unit_test(test_environment_notices),
