@@ -34,7 +34,7 @@ class Test:
     def __init__(self, group, name, argv, source, compared):
         self.group, self.argv, self.compared = group, argv, compared
         self.name = f"{group}/{name}"
-        self.timeout, self.needs, self.n1, self.layouts, self.wrapped = 30.0, [], False, False, True
+        self.timeout, self.needs, self.n1, self.layouts, self.heap, self.wrapped = 30.0, [], False, False, False, True
         with open(source, errors="replace") as f:
             head = "".join(f.readlines()[:12])
         for line in re.findall(r"\btest: (.*?)(?: \*/)?$", head, re.M):
@@ -48,6 +48,8 @@ class Test:
                     self.n1 = True
                 elif key == "layouts":
                     self.layouts = True
+                elif key == "heap":
+                    self.heap = True
                 else:
                     sys.exit(f"{source}: unknown directive {word}")
 
@@ -254,6 +256,8 @@ def perform(test, options, base):
         matrix.insert(0, (1, options.policies[0], []))
     if test.layouts and not options.quick:
         matrix += [(options.variants[0], options.policies[0], [f"--layout={layout}"]) for layout in ("same", "aslr")]
+    if test.heap:
+        matrix += [(options.variants[0], options.policies[0], [f"--heap={who}"]) for who in ("all", "followers")]
     for n, policy, more in matrix:
         if os.path.exists(log):
             os.unlink(log)

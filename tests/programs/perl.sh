@@ -1,5 +1,5 @@
 #!/bin/sh
-# test: needs=perl
+# test: needs=perl heap
 # perl: files, hashes, fork, pipes, signals, sockets, sprintf, regular expressions.
 exec perl -w - << 'END'
 use strict;

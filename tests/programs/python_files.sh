@@ -1,5 +1,5 @@
 #!/bin/sh
-# test: needs=python3 n1
+# test: needs=python3 n1 heap
 # python3: files, directories, mmap, json, time, temporary files, locks between processes, garbage collection.
 # No threads: which of them gets the interpreter is decided by the clock, in every variant for itself, until issue 4.
 exec /usr/bin/python3 -I - << 'END'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test: timeout=60 needs=python3
+# test: timeout=60 needs=python3 heap
 # python3: subprocess, os.fork, signals, multiprocessing, pty.
 # No Pool and no Queue: they have threads, which take turns by the clock, and locks in shared files; both until issue 4.
 exec /usr/bin/python3 -I - << 'END'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test: needs=sqlite3
+# test: needs=sqlite3 heap
 # sqlite3 with a file database: transactions, roll-back, dump and reload.
 set -e
 sqlite3 a.db << 'END'

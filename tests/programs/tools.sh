@@ -1,4 +1,5 @@
 #!/bin/sh
+# test: heap
 # Small programs with odd habits: env -i, nohup, setsid, nice, xargs, dd, mktemp, readlink, getent, time, tee, stty.
 env -i A=1 B=2 env
 env -u HOME sh -c 'echo ${HOME-unset}'

@@ -1,4 +1,4 @@
-# test: timeout=90 needs=redis-server,redis-cli,redis-benchmark
+# test: timeout=90 needs=redis-server,redis-cli,redis-benchmark heap
 """redis-server: commands by redis-cli, a background save (fork), an append-only file, load by redis-benchmark, restart with the data."""
 import os
 import subprocess

@@ -1,3 +1,4 @@
+/* test: heap */
 /* 8 MiB through a pipe and through a file, in one write each. */
 #include "check.h"
 

@@ -1,3 +1,4 @@
+/* test: heap */
 /* clone and clone3 by hand: ids written to parent and child, a pidfd, exit signal, bad arguments. */
 #include <linux/sched.h>
 #include <sched.h>

@@ -1,3 +1,4 @@
+/* test: heap */
 /* The environment is the one given, in order, and nothing else. */
 #include "check.h"
 

@@ -1,5 +1,5 @@
 /* exec of oneself thirty times: the process stays the same, its descriptors and children too. */
-/* test: layouts */
+/* test: layouts heap */
 #include "check.h"
 
 int main(int argc, char **argv)

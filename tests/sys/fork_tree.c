@@ -1,5 +1,5 @@
 /* Processes three levels deep, several at once; every id is what its parent was told. */
-/* test: layouts */
+/* test: layouts heap */
 #include "check.h"
 
 static int grow(int depth)

@@ -1,5 +1,5 @@
 /* mmap, munmap, mprotect, madvise: contents, holes, errors, fixed placement over one's own mapping. */
-/* test: layouts */
+/* test: layouts heap */
 #include "check.h"
 
 int main(void)

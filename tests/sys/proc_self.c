@@ -1,5 +1,5 @@
 /* What /proc says about the program is about the program: exe, comm, cmdline, fd, stat, status. */
-/* test: layouts */
+/* test: layouts heap */
 #include <sys/prctl.h>
 #include "check.h"
 

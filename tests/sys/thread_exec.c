@@ -1,3 +1,4 @@
+/* test: heap */
 /* fork and exec from a thread that is not the first one, while the first one waits in a condition. */
 #include <pthread.h>
 #include "check.h"

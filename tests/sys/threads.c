@@ -3,7 +3,7 @@
  * Two of them never do any work at once: each is joined before the next begins, or one waits in a condition.  Concurrency,
  * barriers and cancellation belong to issue 4.
  */
-/* test: layouts */
+/* test: layouts heap */
 #include <pthread.h>
 #include "check.h"
 
