@@ -96,8 +96,14 @@ struct slab *heap_place(size_t len, size_t meta, uintptr_t *data);
 
 /* ---- slab.c ---- */
 
-#define SMALL_MAX (448 * KIB)	/* larger objects are huge */
-#define CLASSES 55
+/*
+ * No object ends where another one begins: programs put buffers together that do (nginx), which would depend on the variant.  So
+ * the last bytes of a slot are nobody's, as with glibc.
+ */
+#define GAP ((size_t)8)
+#define SMALL_MAX (448 * KIB + 8)	/* larger objects are huge */
+#define FAMILY 55			/* classes for objects of no particular alignment; behind them, as many for aligned ones */
+#define CLASSES (2 * FAMILY)
 
 struct slab {
 	uintptr_t base;			/* of slot 0 */
@@ -125,12 +131,15 @@ static inline handle handle_of(const struct slab *s, uint32_t slot)
 }
 
 extern const uint32_t heap_class_sizes[CLASSES];
+/* Of objects of up to SMALL_MAX bytes. */
 static inline unsigned heap_class(size_t size)
 {
 	unsigned k;
 
+	size += GAP;
 	if (size <= 128)
-		return size ? (unsigned)(size - 1) / 16 : 0;
+		return (unsigned)(size - 1) / 16;
+	size = size > 16 + 129 ? size - 16 : 129;
 	k = 63 - (unsigned)__builtin_clzl(size - 1);
 	return 8 + (k - 7) * 4 + (unsigned)((size - 1) >> (k - 2)) - 4;
 }

@@ -99,7 +99,8 @@ static void *alloc_aligned(size_t align, size_t size)
 		return malloc(size);
 	/* Slots of a slab are aligned as their size is. */
 	if (align <= PAGE && size <= SMALL_MAX)
-		for (class = heap_class(size > align ? size : align); class < CLASSES && heap_class_sizes[class] % align; class++)
+		for (class = FAMILY; class < CLASSES &&
+		     (heap_class_sizes[class] < size + GAP || heap_class_sizes[class] % align); class++)
 			;
 	return alloc_slow(class, size ? size : 1, align);
 }
@@ -202,7 +203,7 @@ EXPORT void free(void *p)
 static size_t usable(void *p, const char *function)
 {
 	handle h = taken_at(p, function);
-	size_t size = h ? handle_slab(h)->size : heap_huge_size(p);
+	size_t size = h ? handle_slab(h)->size - GAP : heap_huge_size(p);
 
 	if (!size)
 		HEAP_DIE(function, ": not an object of this heap");

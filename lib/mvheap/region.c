@@ -23,6 +23,7 @@ struct region heap_regions[REGIONS_MAX];
 unsigned heap_nregions;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t nslabs;
+static bool alone;		/* not under MvArmor */
 
 void heap_region_lock(void)
 {
@@ -40,7 +41,9 @@ void *heap_map(size_t len)
 
 	if (p == MAP_FAILED)
 		return NULL;
-	prctl(MVHEAP_PRCTL, MVHEAP_REGION, p, len, 0);	/* EINVAL where nobody wants to know */
+	/* Where nobody wants to know, do not ask again: a filter of the program's may end it for such a call. */
+	if (!alone)
+		alone = prctl(MVHEAP_PRCTL, MVHEAP_REGION, p, len, 0) != 0;
 	return p;
 }
 

@@ -11,7 +11,7 @@
 #define KEPT_BYTES (512 * KIB)	/* of a class, in empty slabs */
 #define NEAR_STEPS 16
 #define FEW_SLOTS 13		/* even large objects have so many neighbours to be mistaken for, if not too large */
-#define FEW_SLOTS_SIZE (32 * KIB)
+#define FEW_SLOTS_SIZE (32 * KIB + 16)
 
 static struct class {
 	pthread_mutex_t mutex;
@@ -19,12 +19,12 @@ static struct class {
 	unsigned nslabs, nempty;
 } __attribute__((aligned(64))) classes[CLASSES] = { [0 ... CLASSES - 1] = { .mutex = PTHREAD_MUTEX_INITIALIZER } };
 
-/* Steps of 16 to 128, then four for each doubling. */
-#define DOUBLING(n) 5 * (n), 6 * (n), 7 * (n), 8 * (n)
-const uint32_t heap_class_sizes[CLASSES] = {
-	16, 32, 48, 64, 80, 96, 112, 128, DOUBLING(32), DOUBLING(64), DOUBLING(128), DOUBLING(256), DOUBLING(512), DOUBLING(1024),
-	DOUBLING(2048), DOUBLING(4096), DOUBLING(8192), DOUBLING(16384), DOUBLING(32768), 5 * 65536, 6 * 65536, 7 * 65536,
-};
+/* Steps of 16 to 128, then four for each doubling; more, so that a power of two and the gap fit, by 16 or nothing. */
+#define DOUBLING(n, more) 5 * (n) + (more), 6 * (n) + (more), 7 * (n) + (more), 8 * (n) + (more)
+#define SIZES(more) 16, 32, 48, 64, 80, 96, 112, 128, DOUBLING(32, more), DOUBLING(64, more), DOUBLING(128, more), \
+	DOUBLING(256, more), DOUBLING(512, more), DOUBLING(1024, more), DOUBLING(2048, more), DOUBLING(4096, more), \
+	DOUBLING(8192, more), DOUBLING(16384, more), DOUBLING(32768, more), 5 * 65536 + (more), 6 * 65536 + (more), 7 * 65536 + (more)
+const uint32_t heap_class_sizes[CLASSES] = { SIZES(16), SIZES(0) };
 
 static void append(struct class *c, struct slab *s)
 {

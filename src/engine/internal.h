@@ -282,6 +282,10 @@ static inline void mv_end(struct mv_thread *t, struct mv_step *step)
 	step->fatal = t->refusal == MV_REFUSE_KILL;
 }
 
+/* ---- hooks/heap.c ---- */
+/* Is it the diversifying heap that asks? */
+bool mv_is_heap_call(const struct mv_call *call);
+
 /* ---- tempname.c ---- */
 /* Follower: if the path behind argument arg differs from the leader's in a temporary file's random letters, take those. */
 void mv_adopt_temporary_name(struct mv_thread *t, const struct mv_record *rec, const void *payload, unsigned arg);

@@ -73,7 +73,8 @@ static const struct mv_desc no_row = { .cls = MV_CLASS_DENY };
 /* Decide class and level of a fresh call.  False when the run is over. */
 static bool classify(struct mv_thread *t)
 {
-	bool refused = mv_refuses(t);
+	/* What the heap asks never enters the kernel, nor do filters for the kernel know of it. */
+	bool refused = !mv_is_heap_call(&t->call) && mv_refuses(t);
 	const struct mv_fd *fd;
 
 	t->desc = mv_lookup(&t->call);

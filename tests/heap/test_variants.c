@@ -127,6 +127,20 @@ static void test_distances_with_settings(void **state)
 		compare_all(i, 3, settings[i]);
 }
 
+/* Programs put together what lies in a row; it must not depend on the variant whether something does. */
+static void test_not_adjacent(void **state)
+{
+	struct layout l;
+
+	(void)state;
+	for (unsigned seed = 0; seed < 20; seed++) {
+		look_at(seed, 0, 1, "", &l);
+		for (unsigned i = 0; i < NEAR; i++)
+			for (unsigned j = 0; j < NEAR; j++)
+				assert_true(l.at[i] + 48 != l.at[j]);
+	}
+}
+
 /* The same settings give the same order, to repeat a run. */
 static void test_repeats(void **state)
 {
@@ -225,6 +239,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_distances),
 		cmocka_unit_test(test_distances_with_settings),
+		cmocka_unit_test(test_not_adjacent),
 		cmocka_unit_test(test_repeats),
 		cmocka_unit_test(test_seeds),
 		cmocka_unit_test(test_unseeded),

@@ -9,6 +9,7 @@
 #include "engine/internal.h"
 #include "engine/random.h"
 
+#define NR_PRCTL 157
 #define PROT_READ_WRITE 3u
 #define PAGE 4096ull
 #define PURPOSE_HEAP 0x6865617020202020u
@@ -30,6 +31,11 @@ static void make_settings(const struct mv_thread *t, struct mvheap_settings *s)
 		.slab_pad = plain ? 0 : c->slab_pad,
 		.flags = MVHEAP_HIDE | (c->heap_fill && !plain ? MVHEAP_FILL : 0),
 	};
+}
+
+bool mv_is_heap_call(const struct mv_call *call)
+{
+	return call->nr == NR_PRCTL && (uint32_t)call->args[0] == MVHEAP_PRCTL;
 }
 
 static int64_t serve(struct mv_thread *t)
