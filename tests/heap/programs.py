@@ -99,11 +99,12 @@ def redis_server(env):
 
 
 def main():
+    library = os.path.realpath(sys.argv[1])
     plain = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     heaps = {
-        "as it is": dict(plain, LD_PRELOAD=sys.argv[1]),
-        "small slabs": dict(plain, LD_PRELOAD=sys.argv[1], MVHEAP_OPTIONS="seed=1,slab-max=32"),
-        "no pads": dict(plain, LD_PRELOAD=sys.argv[1], MVHEAP_OPTIONS="seed=2,slab-pad=0,fill=off"),
+        "as it is": dict(plain, LD_PRELOAD=library),
+        "small slabs": dict(plain, LD_PRELOAD=library, MVHEAP_OPTIONS="seed=1,slab-max=32"),
+        "no pads": dict(plain, LD_PRELOAD=library, MVHEAP_OPTIONS="seed=2,slab-pad=0,fill=off"),
     }
     failed, tried = False, 0
     if "libmvheap" not in run(["cat", "/proc/self/maps"], heaps["as it is"]):
