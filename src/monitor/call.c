@@ -145,8 +145,11 @@ static bool interrupted(struct mon_thread *m, int64_t r, struct mv_step *step, s
 		publish_in_call(m, sig, info, r, step);
 		return true;
 	}
-	/* Once told that a signal follows, the twins wait for it. */
-	if (!after->sig && mv_signal_can_follow(m->thread)) {
+	/*
+	 * Once told that a signal follows, the twins wait for it.  A pseudo call ends where the program was: there the next one
+	 * takes it.
+	 */
+	if (!m->pseudo && !after->sig && mv_signal_can_follow(m->thread)) {
 		after->sig = mon_take(after->siginfo);
 		if (after->sig)
 			mv_signal_follows(m->thread);
@@ -277,12 +280,22 @@ void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
 {
 	struct mon_thread *m = mon_self();
 	struct mv_call call = { .nr = (uint32_t)nr, .args = { arg0, arg1 } };
+	uint8_t info[MV_SIGINFO_SIZE] __attribute__((aligned(8)));
 	struct mv_step step = { 0 };
+	int sig;
 
 	mon_lock();
+	/* Its instruction is run again after the handler.  A fault goes before other signals. */
+	sig = nr != MV_PSEUDO_FAULT && pending(m) && !mv_thread_variant(m->thread) ? mon_take(info) : 0;
+	if (sig) {
+		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
+		mon_deliver(&step);
+	}
 	mv_enter(m->thread, &call, &step);
 	mon_wake(m->thread);
+	m->pseudo = true;
 	mon_finish(m, &step);
+	m->pseudo = false;
 	if (step.action == MV_REFUSE)
 		mon_unsupported("a filter of the program's raises SIGSYS for a call of the vsyscall page");
 	if (step.action != MV_DONE)

@@ -22,6 +22,7 @@ struct mon_thread {
 	struct mv_step *parent_step;		/* child of a vfork: of the call its parent is in, which it has to end */
 	bool reached;				/* the call at hand was given an address of ours */
 	bool nested;				/* ... not by an argument: by what one points to */
+	bool pseudo;				/* it is no call: the supervisor has put it in where the program was */
 	uint32_t spin;				/* looks at a word before a wait sleeps, as it has paid lately */
 	uint8_t stack[MON_STACK] __attribute__((aligned(64)));
 	struct mon_frame frame __attribute__((aligned(64)));
