@@ -491,7 +491,7 @@ void pt_on_entry(struct pt_task *t)
 		pt_publish_no_signal(t, PT_AT_BOUNDARY);
 		return;
 	}
-	if (t->held && pt_publish_held(t, PT_AT_BOUNDARY))
+	if (t->held && pt_publish_held(t, PT_AT_BOUNDARY, MV_SIGNAL_BOUNDARY))
 		return;
 	mv_enter(t->thread, &t->call, &step);
 	pt_apply(t, &step);

@@ -329,7 +329,7 @@ void pt_nudge(struct pt_task *t);
 /* Publish that the signal announced for the last call's return did not come to this thread. */
 void pt_publish_no_signal(struct pt_task *t, enum pt_at at);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */
-bool pt_publish_held(struct pt_task *t, enum pt_at at);
+bool pt_publish_held(struct pt_task *t, enum pt_at at, enum mv_signal_when when);
 
 bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void pt_absent(struct pt_task *t, const char *text);

@@ -59,23 +59,6 @@ uint32_t pt_trapped_counter(struct pt_task *t)
 	return 0;
 }
 
-static void on_fault(struct pt_task *t, const siginfo_t *info)
-{
-	struct mv_call call = { .args = { (uint64_t)info->si_signo, (uint32_t)info->si_code } };
-	struct mv_step step = { 0 };
-
-	t->at = PT_AT_FAULT;
-	t->inject = *info;
-	call.nr = info->si_signo == SIGSEGV ? pt_trapped_counter(t) : 0;
-	if (call.nr)
-		memset(call.args, 0, sizeof(call.args));
-	else
-		call.nr = MV_PSEUDO_FAULT;
-	t->next.call = call;
-	mv_enter(t->thread, &call, &step);
-	pt_apply(t, &step);
-}
-
 static void publish(struct pt_task *t, enum pt_at at, enum mv_signal_when when, int64_t result)
 {
 	struct mv_step step = { 0 };
@@ -155,15 +138,35 @@ bool pt_take_held(struct pt_task *t, uint64_t blocked, siginfo_t *info)
 	return false;
 }
 
-bool pt_publish_held(struct pt_task *t, enum pt_at at)
+bool pt_publish_held(struct pt_task *t, enum pt_at at, enum mv_signal_when when)
 {
 	uint64_t blocked = 0;
 
 	ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(blocked), &blocked);
 	if (!pt_take_held(t, blocked, &t->inject))
 		return false;
-	publish(t, at, at == PT_AT_BOUNDARY ? MV_SIGNAL_BOUNDARY : MV_SIGNAL_ASYNC, 0);
+	publish(t, at, when, 0);
 	return true;
+}
+
+static void on_fault(struct pt_task *t, const siginfo_t *info)
+{
+	struct mv_call call = { .args = { (uint64_t)info->si_signo, (uint32_t)info->si_code } };
+	struct mv_step step = { 0 };
+
+	call.nr = info->si_signo == SIGSEGV ? pt_trapped_counter(t) : 0;
+	/* The instruction is run again after the handler. */
+	if (call.nr && !t->variant && t->held && pt_publish_held(t, PT_AT_ASYNC, MV_SIGNAL_BOUNDARY))
+		return;
+	t->at = PT_AT_FAULT;
+	t->inject = *info;
+	if (call.nr)
+		memset(call.args, 0, sizeof(call.args));
+	else
+		call.nr = MV_PSEUDO_FAULT;
+	t->next.call = call;
+	mv_enter(t->thread, &call, &step);
+	pt_apply(t, &step);
 }
 
 /* One signal at a time: while one is on its way to the thread, the next has to wait for its delivery. */
@@ -365,7 +368,7 @@ void pt_on_stop(struct pt_task *t, int sig)
 		t->at = PT_AT_ASYNC;
 		pt_inject(t, step.sig, step.siginfo);
 	} else if (!t->variant && !t->inject_sig && t->held && !mv_thread_in_call(t->thread) &&
-		   pt_publish_held(t, PT_AT_ASYNC)) {
+		   pt_publish_held(t, PT_AT_ASYNC, MV_SIGNAL_ASYNC)) {
 		nudge_followers(t);
 	} else {
 		pt_resume(t, PTRACE_CONT, 0);
