@@ -130,6 +130,7 @@ struct mon_boot {
 	uint64_t arena, arena_size;
 	uint64_t run;			/* address of struct mv_run */
 	uint64_t heap, heap_size;	/* zeroed memory for the monitor */
+	uint64_t mapped, writable;	/* bytes that the kernel counts for the monitor: of address space; of private writable memory */
 	uint64_t low, high;		/* the monitor's area: image, heap, arena, and what is unmapped around them */
 	uint32_t variant;
 	uint32_t tid;

@@ -85,6 +85,8 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 		return mon_process_call(m, step, r);
 	} else if (step->call.nr == NR_ARCH_PRCTL && mon_segment(&step->call, r)) {
 		return false;
+	} else if (mon_limit(&step->call, r)) {
+		return false;
 	} else {
 		mon_unlock();
 		*r = step->call.nr == NR_SIGALTSTACK ? mon_gate_on_stack(&step->call, m->frame.rsp) : mon_gate(&step->call);

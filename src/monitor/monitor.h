@@ -95,6 +95,10 @@ bool mon_guard(struct mon_thread *m, struct mv_call *call, int64_t *result);
 /* arch_prctl about the program's gs, the real one being ours: the answer, or false if the call is about something else. */
 bool mon_segment(const struct mv_call *call, int64_t *result);
 
+/* limit.c */
+/* getrlimit and the like about memory of this process: answered in *result; or false if the call is about something else. */
+bool mon_limit(const struct mv_call *call, int64_t *result);
+
 /* wait.c */
 void mon_lock(void);
 void mon_unlock(void);

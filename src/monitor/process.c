@@ -176,6 +176,33 @@ static int64_t clone_shared(struct mon_thread *m, struct mon_thread *c, struct m
 	return r;
 }
 
+/* With the lock held: the child finds the monitor at rest, and is on the monitor's stack, where its parent was. */
+static int64_t clone_apart(struct mon_thread *m, struct mv_call call, struct clone_args *args, uint64_t stack)
+{
+	int64_t r;
+
+	if (call.nr == NR_CLONE3) {
+		if (args->stack && args->stack_size)
+			args->stack = args->stack_size = 0;
+		call.args[0] = (uint64_t)args;
+	} else if (call.nr == NR_CLONE) {
+		call.args[1] = 0;
+	}
+	r = mon_kernel(call.nr, call.args[0], call.args[1], call.args[2], call.args[3], call.args[4]);
+	if (!r) {
+		become_child(m);
+		if (stack)
+			m->frame.rsp = stack;
+		m->frame.rax = 0;
+		mon_signal_at_end(m);
+		mon_unlock();
+		mon_leave(m);
+	}
+	if (!mon_is_error(r))
+		mv_thread_child_apart(m->thread);
+	return r;
+}
+
 /* *ended: step tells by now what comes next. */
 static int64_t clone(struct mon_thread *m, struct mv_step *step, bool *ended)
 {
@@ -190,6 +217,9 @@ static int64_t clone(struct mon_thread *m, struct mv_step *step, bool *ended)
 	if (call.nr == NR_CLONE3 && mon_peek(NULL, call.args[0], &args, size) < size)
 		return -EFAULT;
 	flags = clone_flags(&call, &args, &stack);
+	/* Its parent's engine would be told of the child by nobody until it ends. */
+	if ((flags & (CLONE_VFORK_ | CLONE_VM_)) == CLONE_VFORK_)
+		mon_unsupported("a clone that suspends the parent and shares no memory (CLONE_VFORK without CLONE_VM); use -f ptrace");
 	if (flags & CLONE_VM_) {
 		c = mon_thread_make();
 		if (!c)
@@ -216,20 +246,7 @@ static int64_t clone(struct mon_thread *m, struct mv_step *step, bool *ended)
 		m->child = NULL;
 		return r;
 	}
-	/* With the lock held: the child finds the monitor at rest. */
-	r = mon_kernel(call.nr, call.args[0], call.args[1], call.args[2], call.args[3], call.args[4]);
-	if (!r) {
-		become_child(m);
-		if (stack)
-			m->frame.rsp = stack;
-		m->frame.rax = 0;
-		mon_signal_at_end(m);
-		mon_unlock();
-		mon_leave(m);
-	}
-	if (!mon_is_error(r))
-		mv_thread_child_apart(m->thread);
-	return r;
+	return clone_apart(m, call, &args, stack);
 }
 
 /* ---- exec and exit ---- */

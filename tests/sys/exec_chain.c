@@ -1,11 +1,11 @@
-/* exec of oneself thirty times: the process stays the same, its descriptors and children too. */
-/* test: layouts heap */
+/* exec of oneself a hundred times: the process stays the same, its descriptors and children too. */
+/* test: layouts heap timeout=60 */
 #include "check.h"
 
 int main(int argc, char **argv)
 {
 	char left[16], pid[16];
-	int n = argc > 1 ? atoi(argv[1]) : 30;
+	int n = argc > 1 ? atoi(argv[1]) : 100;
 
 	if (argc > 2)
 		NEED(atoi(argv[2]) == getpid());

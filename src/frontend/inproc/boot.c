@@ -106,6 +106,8 @@ static int tell(struct boot *b)
 	boot->run = m->arena + ((uint64_t)pt->run - (uint64_t)pt->session->arena_at);
 	boot->heap = m->heap;
 	boot->heap_size = MON_HEAP;
+	boot->mapped = in_mapped(pt, t->variant);
+	boot->writable = in_writable(pt, t->variant);
 	boot->low = m->low;
 	boot->high = m->high;
 	boot->variant = t->variant;

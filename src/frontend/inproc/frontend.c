@@ -14,6 +14,8 @@ static int first(struct pt_task *t, struct mv_error *err)
 		return mv_error_set(err, 0, "%s", mv_run_verdict(t->pt->run)->text);
 	if (!in_task_new(t, set))
 		return mv_error_set(err, ENOMEM, "cannot start variant %u", t->variant);
+	if (in_room(t, err))
+		return -1;
 	if (!in_boot(t))
 		return t->pt->err ? -1 : mv_error_set(err, 0, "cannot lay out variant %u", t->variant);
 	return 0;

@@ -74,6 +74,13 @@ struct in_task {
 /* image.c */
 int in_images_load(struct pt *pt, struct mv_error *err);	/* into the arena's memfd; 0 or -errno */
 
+/* room.c */
+/* Bytes that the kernel counts for the monitor in a process: of address space, and of private writable memory. */
+uint64_t in_mapped(const struct pt *pt, unsigned variant);
+uint64_t in_writable(const struct pt *pt, unsigned variant);
+/* Limits of memory that a variant starts with become so much higher; mon_limit() shows the program its own.  0 or -errno. */
+int in_room(struct pt_task *t, struct mv_error *err);
+
 /* filter.c */
 enum {	/* what a seccomp stop says */
 	IN_CALL = 0,		/* a call from outside of the gate */
