@@ -43,8 +43,8 @@ const struct mv_option mv_options[] = {
 	}, {
 		.name = "frontend", .letter = 'f', .commands = MV_CMD_RUN, .argument = "NAME", .deflt = "auto",
 		.parse = parse_word, FIELD(frontend), .choices = frontends,
-		.help = "How system calls are intercepted: ptrace from outside of the variants, inproc inside of them, which is faster "
-			"and new; auto is ptrace for now",
+		.help = "How system calls are intercepted: inproc inside of the variants, ptrace from outside of them, which is slower; auto "
+			"is inproc where that can run (see mvarmor check), else ptrace",
 	}, {
 		.name = "policy", .letter = 'p', .commands = MV_CMD_RUN, .argument = "POLICY", .deflt = "exec",
 		.parse = parse_string, FIELD(policy),

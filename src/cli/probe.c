@@ -212,55 +212,79 @@ static void probe_mm_map(struct mv_finding *f)
 		mv_probe_say(f, true, "works");
 }
 
+#define NO_INPROC "the front-end inproc cannot run; auto is ptrace, which is slower"
+
 const struct mv_probe mv_probes[] = {
 	{
-		"kernel", "Linux 5.10 or later", true, probe_kernel,
+		"kernel", "Linux 5.10 or later", MV_NEEDED_BY_ALL, probe_kernel,
 		"calls that mvarmor is built on are missing", "install a newer kernel",
 	}, {
-		"machine", "an x86-64 machine", true, probe_machine,
+		"machine", "an x86-64 machine", MV_NEEDED_BY_ALL, probe_machine,
 		"programs of other machines cannot be run", "use an x86-64 machine with a 64-bit kernel",
 	}, {
-		"proc", "/proc mounted", true, probe_proc,
+		"proc", "/proc mounted", MV_NEEDED_BY_ALL, probe_proc,
 		"the memory of variants cannot be seen", "mount -t proc proc /proc",
 	}, {
-		"ptrace", "PTRACE_SEIZE of one's own processes", true, mv_probe_ptrace,
+		"ptrace", "PTRACE_SEIZE of one's own processes", MV_NEEDED_BY_ALL, mv_probe_ptrace,
 		"variants cannot be watched",
 		"in a container, allow ptrace: docker run --cap-add SYS_PTRACE or another seccomp profile",
 	}, {
-		"seccomp-trace", "seccomp filters with RET_TRACE", true, mv_probe_seccomp_trace,
+		"seccomp-trace", "seccomp filters with RET_TRACE", MV_NEEDED_BY_ALL, mv_probe_seccomp_trace,
 		"system calls cannot be intercepted", "use a kernel with CONFIG_SECCOMP_FILTER; in a container, allow seccomp(2)",
 	}, {
-		"pid-namespace", "PID namespaces", true, mv_probe_pid_namespace,
+		"pid-namespace", "PID namespaces", MV_NEEDED_BY_ALL, mv_probe_pid_namespace,
 		"followers cannot have the leader's process numbers",
 		"run as root, or allow unprivileged user namespaces (in a container: --cap-add SYS_ADMIN)",
 	}, {
-		"set-tid", "clone3 with set_tid in such a namespace", true, mv_probe_set_tid,
+		"set-tid", "clone3 with set_tid in such a namespace", MV_NEEDED_BY_ALL, mv_probe_set_tid,
 		"followers cannot have the leader's process numbers",
 		"use a kernel with CONFIG_CHECKPOINT_RESTORE; in a container, allow clone3(2)",
 	}, {
-		"ns-last-pid", "/proc/sys/kernel/ns_last_pid writable in such a namespace", true, mv_probe_last_pid,
+		"ns-last-pid", "/proc/sys/kernel/ns_last_pid writable in such a namespace", MV_NEEDED_BY_ALL, mv_probe_last_pid,
 		"processes made by fork, vfork and clone cannot get the leader's numbers",
 		"use a kernel with CONFIG_CHECKPOINT_RESTORE; in a container, mount /proc/sys writable "
 		"(docker run --security-opt systempaths=unconfined)",
 	}, {
-		"tsc", "trapping rdtsc (PR_SET_TSC)", false, probe_tsc,
+		"memory-code", "memory files that can be mapped executable", MV_NEEDED_BY_INPROC, mv_probe_memory_code,
+		NO_INPROC, "allow it in the security module's policy (SELinux: execmem, execmod)",
+	}, {
+		"memory-room", "limits of memory that leave room for a monitor", MV_NEEDED_BY_INPROC, mv_probe_memory_room,
+		NO_INPROC, "raise the hard limit (as and data in /etc/security/limits.conf, LimitAS= and LimitDATA= of a service)",
+	}, {
+		"seccomp-place", "seccomp filters that look at where a call is made", MV_NEEDED_BY_INPROC, mv_probe_seccomp_place,
+		NO_INPROC, "use a kernel with CONFIG_SECCOMP_FILTER; in a container, allow seccomp(2)",
+	}, {
+		"gs", "a gs register that the tracer sets", MV_NEEDED_BY_INPROC, mv_probe_gs,
+		NO_INPROC, "use a kernel and a virtual machine that let PTRACE_SETREGS set gs_base",
+	}, {
+		"text-write", "writing to traced processes' text (/proc/PID/mem)", 0, mv_probe_text_write,
+		"with inproc call sites cannot be rewritten: every call stops its thread, as with ptrace",
+		"boot without proc_mem.force_override=never (kernel 6.12 and later)",
+	}, {
+		"mseal", "sealing of memory (mseal)", 0, mv_probe_mseal,
+		"with inproc nothing but the filter keeps calls from changing the monitor's mappings", "use Linux 6.10 or later",
+	}, {
+		"pkeys", "protection keys", 0, mv_probe_pkeys,
+		"none yet: mvarmor does not use them", "none where the processor or hypervisor has no protection keys",
+	}, {
+		"tsc", "trapping rdtsc (PR_SET_TSC)", 0, probe_tsc,
 		"programs that look at the time stamp counter may diverge without an attack",
 		"use a kernel or virtual machine that lets CR4.TSD be set",
 	}, {
-		"cpuid", "trapping cpuid (ARCH_SET_CPUID)", false, probe_cpuid,
+		"cpuid", "trapping cpuid (ARCH_SET_CPUID)", 0, probe_cpuid,
 		"cpuid is not intercepted: programs that take core numbers from it may diverge without an attack, and rdrand "
 		"cannot be hidden",
 		"none where the processor or hypervisor has no CPUID faulting; Intel processors have it since Ivy Bridge",
 	}, {
-		"mm-map", "PR_SET_MM_MAP", false, probe_mm_map,
+		"mm-map", "PR_SET_MM_MAP", 0, probe_mm_map,
 		"ps and /proc/PID/cmdline may not show a variant's arguments",
 		"use a kernel with CONFIG_CHECKPOINT_RESTORE",
 	}, {
-		"files", "1024 open files", false, probe_files,
+		"files", "1024 open files", 0, probe_files,
 		"programs with many processes and descriptors may run out of them",
 		"raise the hard limit (nofile in /etc/security/limits.conf, LimitNOFILE= of a service)",
 	}, {
-		"seccomp-notify", "seccomp notification that hands over descriptors", false, mv_probe_notify,
+		"seccomp-notify", "seccomp notification that hands over descriptors", 0, mv_probe_notify,
 		"open files cannot be handed to followers this way",
 		"in a container whose runtime watches by seccomp notification itself, run without that profile",
 	},

@@ -12,10 +12,14 @@ struct mv_finding {
 	char cure[320];		/* set if the probe knows better than the table; else empty */
 };
 
+#define MV_NEEDED_BY_PTRACE 1u
+#define MV_NEEDED_BY_INPROC 2u
+#define MV_NEEDED_BY_ALL 3u
+
 struct mv_probe {
 	const char *name;	/* stable, for JSON */
 	const char *title;
-	bool needed;		/* run cannot work without it */
+	unsigned needed_by;	/* front-ends that cannot work without it: MV_NEEDED_BY_ ... */
 	void (*probe)(struct mv_finding *f);	/* called in a child process that may do what it likes */
 	const char *consequence;	/* when it is missing */
 	const char *cure;

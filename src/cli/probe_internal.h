@@ -19,6 +19,15 @@ void mv_probe_ptrace(struct mv_finding *f);
 void mv_probe_seccomp_trace(struct mv_finding *f);
 void mv_probe_notify(struct mv_finding *f);
 
+/* probe_inproc.c */
+void mv_probe_memory_code(struct mv_finding *f);
+void mv_probe_memory_room(struct mv_finding *f);
+void mv_probe_seccomp_place(struct mv_finding *f);
+void mv_probe_gs(struct mv_finding *f);
+void mv_probe_text_write(struct mv_finding *f);
+void mv_probe_mseal(struct mv_finding *f);
+void mv_probe_pkeys(struct mv_finding *f);
+
 /* probe_namespace.c */
 void mv_probe_pid_namespace(struct mv_finding *f);
 void mv_probe_last_pid(struct mv_finding *f);

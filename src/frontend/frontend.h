@@ -23,6 +23,11 @@ struct mv_session {
 struct mv_frontend {
 	const char *name;
 	/*
+	 * What this machine and its settings lack for it beyond what every front-end needs: 0, or negative with *err filled.
+	 * Cheap, for the beginning of every run.  NULL: nothing.
+	 */
+	int (*lacks)(const struct mv_run_options *options, struct mv_error *err);
+	/*
 	 * Start the variants, drive them until nothing is left or the run has a verdict, kill what is left.  0, or -errno
 	 * with *err filled when the run could not start or go on.
 	 */

@@ -15,13 +15,25 @@
 #include "supervisor.h"
 #include "verdict.h"
 
-static const struct mv_frontend *const frontends[] = { &mv_frontend_ptrace, &mv_frontend_inproc };
+/* What auto would rather have comes first; the last one needs no more than all do. */
+static const struct mv_frontend *const frontends[] = { &mv_frontend_inproc, &mv_frontend_ptrace };
 
-static const struct mv_frontend *find_frontend(const char *name)
+/* NULL with *err filled. */
+static const struct mv_frontend *choose_frontend(const struct mv_run_options *o, struct mv_error *err)
 {
-	for (size_t i = 0; i < sizeof(frontends) / sizeof(*frontends); i++)
-		if (!strcmp(frontends[i]->name, name) || !strcmp("auto", name))
-			return frontends[i];
+	bool any = !strcmp("auto", o->frontend);
+
+	mv_error_set(err, 0, "no front-end is called %s", o->frontend);
+	for (size_t i = 0; i < sizeof(frontends) / sizeof(*frontends); i++) {
+		const struct mv_frontend *f = frontends[i];
+
+		if (!any && strcmp(f->name, o->frontend))
+			continue;
+		if (!f->lacks || !f->lacks(o, err))
+			return f;
+		if (any)
+			mv_log(MV_LOG_NOTICE, "front-end %s cannot run here: %s (see mvarmor check)", f->name, err->text);
+	}
 	return NULL;
 }
 
@@ -147,7 +159,7 @@ static void conclude(const struct mv_run_options *o, struct mv_session *s, struc
 
 int mv_supervise(const struct mv_run_options *o, struct mv_outcome *outcome, struct mv_error *err)
 {
-	const struct mv_frontend *frontend = find_frontend(o->frontend);
+	const struct mv_frontend *frontend;
 	struct mv_session s = { .options = o, .outcome = outcome };
 	char path[4096];
 	void *arena = NULL;
@@ -155,14 +167,15 @@ int mv_supervise(const struct mv_run_options *o, struct mv_outcome *outcome, str
 
 	memset(outcome, 0, sizeof(*outcome));
 	outcome->kind = MV_OUTCOME_FAILED;
-	if (!frontend)
-		return mv_error_set(err, 0, "no front-end is called %s", o->frontend);
 	if (find_program(o->argv[0], path, err))
 		return -1;
 	if (access("/proc/self/status", R_OK))
 		return mv_error_set(err, errno, "/proc is not mounted (mount -t proc proc /proc)");
 	s.path = path;
 	mv_log_setup(o->log, o->log_domains);
+	frontend = choose_frontend(o, err);
+	if (!frontend)
+		return -1;
 	if (make_run(o, &s, &arena, err))
 		return -1;
 	result = frontend->run(&s, err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "inproc.h"
+#include "needs.h"
 
 static int first(struct pt_task *t, struct mv_error *err)
 {
@@ -49,4 +50,11 @@ static int run(struct mv_session *session, struct mv_error *err)
 	return r;
 }
 
-const struct mv_frontend mv_frontend_inproc = { .name = "inproc", .run = run };
+static int lacks(const struct mv_run_options *options, struct mv_error *err)
+{
+	int r = in_needs_code(err);
+
+	return r ? r : in_needs_room(options->arena_size, err);
+}
+
+const struct mv_frontend mv_frontend_inproc = { .name = "inproc", .lacks = lacks, .run = run };
