@@ -284,8 +284,8 @@ const struct mv_probe mv_probes[] = {
 		"programs with many processes and descriptors may run out of them",
 		"raise the hard limit (nofile in /etc/security/limits.conf, LimitNOFILE= of a service)",
 	}, {
-		"seccomp-notify", "seccomp notification that hands over descriptors", 0, mv_probe_notify,
-		"open files cannot be handed to followers this way",
+		"seccomp-notify", "seccomp notification that hands over descriptors", MV_NEEDED_BY_ALL, mv_probe_notify,
+		"open files cannot be handed to variants",
 		"in a container whose runtime watches by seccomp notification itself, run without that profile",
 	},
 };

@@ -310,6 +310,50 @@ def foreign_segment():
 
 
 @case
+def other_ways_to_call():
+    """Calls that are not made by the syscall instruction with a number of x86-64: not made, and said so."""
+    for way in ("int_0x80", "sysenter"):
+        natively = subprocess.run([program("refused"), way], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+        if natively == -signal.SIGILL:
+            continue
+        run([program("refused"), way]).must(87, r"unsupported: .*a 32-bit system call", out="before\n")
+    run([program("refused"), "x32"]).must(87, r"unsupported: .*1073741934", out="before\n")
+
+
+@case
+def own_filter():
+    """A seccomp filter of the program's is refused with an error that programs know."""
+    run([program("refused"), "filter"]).must(0, out="before\n0 -1 EINVAL, -1 EINVAL, -1 EINVAL\n")
+
+
+@case
+def only_with_ptrace():
+    """What a monitor inside of the process has no room for."""
+    for way, line, native in (("set_gs", r"unsupported: arch_prctl\(ARCH_SET_GS\): .*use -f ptrace", "42"),
+                              ("clone_apart", r"unsupported: a clone .*use -f ptrace", "3")):
+        run([program("refused"), way], "-f", "inproc").must(87, line, out="before\n")
+        run([program("refused"), way], "-f", "ptrace").must(0, out=f"before\n{native}\n")
+
+
+@case
+def auto():
+    """auto is inproc, and ptrace, which it says, where a hard limit of memory has no room for a monitor."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+    # What gs is, and whether calls may be in gs, is the front-end's way to be known.
+    run([program("refused"), "set_gs"], "-f", "auto").must(87, ".*use -f ptrace")
+    os.chmod(".", 0o777)
+    r = run([program("refused"), "set_gs"], "-f", "auto", preexec_fn=limit).must(0, out="before\n42\n")
+    if not r.log.startswith("mvarmor: front-end inproc cannot run here: the hard limit of memory (ulimit -H -v) leaves no room"):
+        raise Wrong(f"log: {r.log}")
+    run([program("refused"), "set_gs"], "-f", "inproc", preexec_fn=limit).must(125, "the hard limit of memory .ulimit -H -v", out="")
+
+
+@case
 def not_found():
     for name in ("no-such-program", "./no-such-program", "/no/such/dir/program"):
         run([name]).must(127, ".*" + re.escape(name))
