@@ -8,35 +8,36 @@
 
 /*
  * own_getppid() has an instruction of five bytes before its call and one has not; own_call() takes the number and makes the call
- * that is the page's own munmap, too.  own_insn and own_short_insn are the calls' instructions themselves.
+ * that is the page's own munmap, too, with room for a jump before its end.  own_insn and own_short_insn are the calls' instructions themselves.
  */
 __asm__(".pushsection .owncalls, \"ax\", @progbits\n"
 	".balign 4096\n"
 	".globl own_getppid, own_insn, own_short, own_short_insn, own_call\n"
-	"own_getppid:\n"
+	".type own_getppid, @function\nown_getppid:\n	.cfi_startproc\n"
 	"	endbr64\n"
 	"	mov	$110, %eax\n"
 	"own_insn:\n"
 	"	syscall\n"
-	"	ret\n"
+	"	ret\n	.cfi_endproc\n.size own_getppid, . - own_getppid\n"
 	"	.balign 64\n"
-	"own_short:\n"
+	".type own_short, @function\nown_short:\n	.cfi_startproc\n"
 	"	push	$110\n"
 	"	pop	%rax\n"
 	"own_short_insn:\n"
 	"	syscall\n"
 	"	cmp	$-4096, %rax\n"
 	"	nop\n"
-	"	ret\n"
+	"	ret\n	.cfi_endproc\n.size own_short, . - own_short\n"
 	"	.balign 64\n"
-	"own_call:\n"
+	".type own_call, @function\nown_call:\n	.cfi_startproc\n"
 	"	mov	%rdi, %rax\n"
 	"	mov	%rsi, %rdi\n"
 	"	mov	%rdx, %rsi\n"
 	"	mov	%rcx, %rdx\n"
 	"	mov	%r8, %r10\n"
 	"	syscall\n"
-	"	ret\n"
+	"	mov	%rax, %rax\n"
+	"	ret\n	.cfi_endproc\n.size own_call, . - own_call\n"
 	".balign 4096, 0xcc\n"
 	".popsection");
 
