@@ -321,12 +321,6 @@ def other_ways_to_call():
 
 
 @case
-def own_filter():
-    """A seccomp filter of the program's is refused with an error that programs know."""
-    run([program("refused"), "filter"]).must(0, out="before\n0 -1 EINVAL, -1 EINVAL, -1 EINVAL\n")
-
-
-@case
 def only_with_ptrace():
     """What a monitor inside of the process has no room for."""
     for way, line, native in (("set_gs", r"unsupported: arch_prctl\(ARCH_SET_GS\): .*use -f ptrace", "42"),

@@ -1,16 +1,12 @@
 /*
- * What mvarmor does not do for a program, by name: calls made in other ways than by the syscall instruction, a filter of the
- * program's own, gs for itself, a clone that suspends its parent and shares nothing.
+ * What mvarmor does not do for a program, by name: calls made in other ways than by the syscall instruction, gs for itself, a
+ * clone that suspends its parent and shares nothing.
  */
 #include <asm/prctl.h>
-#include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,20 +34,6 @@ static void x32(void)
 	printf("%ld\n", syscall(X32 | SYS_getppid));
 }
 
-static void filter(void)
-{
-	struct sock_filter allow[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
-	struct sock_fprog program = { .len = 1, .filter = allow };
-	long set = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), r;
-
-	r = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-	printf("%ld %ld %s, ", set, r, r ? strerrorname_np(errno) : "");
-	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
-	printf("%ld %s, ", r, r ? strerrorname_np(errno) : "");
-	r = prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
-	printf("%ld %s\n", r, r ? strerrorname_np(errno) : "");
-}
-
 static void set_gs(void)
 {
 	static const long word = 42;
@@ -76,7 +58,7 @@ static void clone_apart(void)
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*act)(void); } ways[] = {
-		{ "int_0x80", int_0x80 }, { "sysenter", sysenter }, { "x32", x32 }, { "filter", filter }, { "set_gs", set_gs },
+		{ "int_0x80", int_0x80 }, { "sysenter", sysenter }, { "x32", x32 }, { "set_gs", set_gs },
 		{ "clone_apart", clone_apart },
 	};
 
