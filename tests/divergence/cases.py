@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 MVARMOR = json.loads(os.environ.get("MV_TEST_MVARMOR", '["mvarmor", "run"]'))
@@ -474,6 +475,38 @@ def no_pid_namespaces():
         raise Wrong(f"status {r.returncode}, stdout {r.stdout[:200]}, stderr {r.stderr[:500]}")
 
 
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+class Ordinary:
+    """A directory of nobody's with what is to be run as nobody, wherever it was built; each run has one of its own in it."""
+
+    def __enter__(self):
+        if os.getuid() != 0:
+            raise Skip("not root: everything else runs unprivileged already")
+        if not shutil.which("setpriv"):
+            raise Skip("no setpriv")
+        self.path = "/tmp/" + os.path.basename(os.getcwd()) + f".{os.getpid()}"
+        os.mkdir(self.path, 0o755)
+        os.chown(self.path, 65534, 65534)
+        self.mvarmor = [self.copy(MVARMOR[0])] + MVARMOR[1:] + ["-n", "2", "--"]
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path)
+
+    def copy(self, path):
+        to = shutil.copy(path, self.path)
+        os.chmod(to, 0o755)
+        return to
+
+    def run(self, argv):
+        cwd = tempfile.mkdtemp(dir=self.path)
+        os.chown(cwd, 65534, 65534)
+        return subprocess.run(NOBODY + argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=30)
+
+
 @case
 def unprivileged():
     """The same as nobody, from a directory that nobody can read."""
@@ -491,10 +524,33 @@ def unprivileged():
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30 * SLOWER)
     finally:
         shutil.rmtree(armor)
+
+
+@case
+    """The same as nobody, who cannot read where it was built."""
+    with Ordinary() as nobody:
+        r = nobody.run(nobody.mvarmor + ["sh", "-c", "id -u; cat < /etc/hostname | wc -l; exit 5"])
     if "user namespace" in r.stderr and r.returncode == 125:
         raise Skip("no user namespaces here, and mvarmor says so")
     if r.returncode != 5 or not r.stdout.startswith("65534\n"):
         raise Wrong(f"status {r.returncode}, stdout {r.stdout[:200]}, stderr {r.stderr[:500]}")
+
+
+@case
+def unprivileged_programs():
+    """What needs the most of the supervisor, as nobody: processes, threads, signals, exec, open files for followers, limits."""
+    with Ordinary() as nobody:
+        for name in ("fork_tree", "threads", "timer_storm", "exec_chain", "mmap_file", "proc_maps", "memory_limits",
+                     "limit_processes", "vsyscall", "seccomp_filter"):
+            program = nobody.copy(os.path.join(os.path.dirname(PROGRAMS), "sys", name))
+            ends = []
+            for prefix in ([], nobody.mvarmor):
+                r = nobody.run(prefix + [program])
+                ends.append((r.returncode, r.stdout))
+                if "user namespace" in r.stderr and r.returncode == 125:
+                    raise Skip("no user namespaces here, and mvarmor says so")
+            if ends[0] != ends[1]:
+                raise Wrong(f"{name}: natively {ends[0]}\nunder mvarmor {ends[1]}\n{r.stderr[:1000]}")
 
 
 # ---- violence from outside ----
