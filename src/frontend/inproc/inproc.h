@@ -123,6 +123,11 @@ bool in_has_trampoline(const struct pt_task *t, uint64_t addr);
 uint64_t in_text_address(const struct pt_task *t, uint64_t addr);
 /* Where a thread that has hit a trap byte of a patch at addr is to go on; 0 if there is none. */
 uint64_t in_trap_address(struct pt_task *t, uint64_t addr);
+/*
+ * A thread has come to a trampoline at addr in whose place the program has mapped something else: where it is to go on in its
+ * text, which is what it was before; 0 if it is nothing of that.
+ */
+uint64_t in_lost_trampoline(struct pt_task *t, uint64_t addr);
 
 /* procfile.c */
 enum in_proc_file { IN_PROC_OTHER, IN_PROC_COPIED, IN_PROC_REFUSED };

@@ -197,6 +197,18 @@ static unsigned free_ranges(const struct rewriting *r, uint64_t start, uint64_t 
 	return n;
 }
 
+/* Where the program has mapped something else since, nothing is free. */
+static void find_lost_pages(struct rewriting *r)
+{
+	for (unsigned i = 0; i < r->p->slots.n; i++) {
+		struct mv_slot_page *page = &r->p->slots.pages[i];
+		const struct mv_map *m = mv_maps_find(&r->maps, page->addr);
+
+		if (page->mapped && (!m || strcmp(m->perms, "r-xp") || m->name[0]))
+			memset(page->used, 0xff, sizeof(page->used));
+	}
+}
+
 static bool map_page(struct rewriting *r, uint64_t addr)
 {
 	struct pt_task *t = r->t;
@@ -362,6 +374,7 @@ static void rewrite(struct pt_task *t, uint64_t from, uint64_t to)
 	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all);
 	if (t->process->threads == 1)
 		forget_gone(&r);
+	find_lost_pages(&r);
 	for (unsigned i = 0; i < r.maps.n; i++) {
 		const struct mv_map *m = &r.maps.maps[i];
 
@@ -476,4 +489,38 @@ uint64_t in_trap_address(struct pt_task *t, uint64_t addr)
 		return to == MV_NOWHERE ? 0 : q->slot + (uint64_t)(int64_t)to;
 	}
 	return 0;
+}
+
+/* In the text that is there again the same instruction does the same. */
+static bool undo(struct pt_task *t, const struct patch *p, const struct mv_trampoline *made)
+{
+	uint8_t found[MV_PATCH_LEN];
+	char path[64];
+	bool good;
+	int mem;
+
+	if (pt_peek(t, made->patch_at, found, sizeof(found)) != sizeof(found) || memcmp(found, made->patch, sizeof(found)))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/mem", t->tid);
+	mem = open(path, O_RDWR | O_CLOEXEC);
+	good = mem >= 0 && pwrite(mem, p->site->bytes + (made->patch_at - (p->at - p->site->before)), sizeof(found),
+				  (off_t)made->patch_at) == sizeof(found);
+	if (mem >= 0)
+		close(mem);
+	pt_forget_pages(t->pt);
+	return good;
+}
+
+uint64_t in_lost_trampoline(struct pt_task *t, uint64_t addr)
+{
+	const struct patch *p = by_slot(t->process->inside, addr);
+	int to = p ? mv_trampoline_to_text(p->site, (unsigned)(addr - p->slot)) : MV_NOWHERE;
+	struct mv_trampoline made;
+	uint8_t found[MV_TRAMPOLINE_MAX];
+
+	if (to == MV_NOWHERE || mv_trampoline_make(p->site, p->at, p->slot, MON_ENTRY, &made))
+		return 0;
+	if (pt_peek(t, p->slot, found, made.size) == made.size && !memcmp(found, made.code, made.size))
+		return 0;
+	return undo(t, p, &made) ? p->at + (uint64_t)(int64_t)to : 0;
 }

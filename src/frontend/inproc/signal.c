@@ -92,6 +92,8 @@ static bool goes_on(struct pt_task *t, const siginfo_t *info)
 		to = in_trap_address(t, t->regs.rip - 1);
 	else if (info->si_signo == SIGILL || info->si_signo == SIGSEGV)
 		to = in_trap_address(t, t->regs.rip);
+	if (!to && info->si_signo == SIGSEGV)
+		to = in_lost_trampoline(t, t->regs.rip);
 	if (!to)
 		return false;
 	t->regs.rip = to;
