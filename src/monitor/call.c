@@ -85,7 +85,7 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 		return mon_process_call(m, step, r);
 	} else if (step->call.nr == NR_ARCH_PRCTL && mon_segment(&step->call, r)) {
 		return false;
-	} else if (mon_limit(&step->call, r)) {
+	} else if (mon_limit(&step->call, r) || mon_lock_all(&step->call, r)) {
 		return false;
 	} else {
 		mon_unlock();

@@ -1,15 +1,21 @@
 /*
- * Limits of a process's memory: the kernel counts what is mapped for the monitor, too, so its limit is that much more than the
- * program's.  The supervisor has raised those that a program starts with.
+ * What the kernel does with all of a process's memory it does with what is mapped for the monitor, too.  Limits: the kernel's is
+ * that much more than the program's; the supervisor has raised those that a program starts with.  Locking: not of a gigabyte
+ * of heap that is hardly used.
  */
 #include "monitor/monitor.h"
 
 #define NR_GETPID 39
 #define NR_GETRLIMIT 97
+#define NR_MUNLOCK 150
+#define NR_MLOCKALL 151
 #define NR_SETRLIMIT 160
 #define NR_PRLIMIT64 302
 #define RLIMIT_DATA_ 2
 #define RLIMIT_AS_ 9
+#define MCL_CURRENT_ 1
+#define MCL_FUTURE_ 2
+#define MCL_ONFAULT_ 4
 #define INFINITE (~(uint64_t)0)
 
 struct limit { uint64_t soft, hard; };
@@ -50,5 +56,21 @@ bool mon_limit(const struct mv_call *c, int64_t *result)
 	old.hard = shown(old.hard, by);
 	if (mon_poke(NULL, c->args[any ? 3 : 1], &old, sizeof(old)) != sizeof(old))
 		*result = -EFAULT;
+	return true;
+}
+
+bool mon_lock_all(const struct mv_call *c, int64_t *result)
+{
+	uint32_t flags = (uint32_t)c->args[0];
+
+	if (c->nr != NR_MLOCKALL || !(flags & MCL_CURRENT_) || flags & ~(MCL_CURRENT_ | MCL_FUTURE_ | MCL_ONFAULT_))
+		return false;
+	/* Pages that are there are locked, others when they are used: nothing of the monitor's becomes memory by this. */
+	*result = mon_kernel(NR_MLOCKALL, MCL_CURRENT_ | MCL_ONFAULT_, 0, 0, 0, 0);
+	if (*result)
+		return true;
+	mon_over_area(NR_MUNLOCK);
+	if (flags & MCL_FUTURE_)
+		*result = mon_kernel(NR_MLOCKALL, flags & ~MCL_CURRENT_, 0, 0, 0, 0);
 	return true;
 }

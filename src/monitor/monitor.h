@@ -98,6 +98,10 @@ bool mon_segment(const struct mv_call *call, int64_t *result);
 /* limit.c */
 /* getrlimit and the like about memory of this process: answered in *result; or false if the call is about something else. */
 bool mon_limit(const struct mv_call *call, int64_t *result);
+bool mon_lock_all(const struct mv_call *call, int64_t *result);	/* likewise for mlockall of what is mapped */
+
+/* start.c: a call (start, length, 0) for each part of the area in which something is mapped */
+void mon_over_area(long nr);
 
 /* wait.c */
 void mon_lock(void);

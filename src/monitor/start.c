@@ -100,14 +100,13 @@ static void begin(struct mon_thread *m)
 	fill_process(mv_thread_process(m->thread), !mon_boot.frozen);
 }
 
-/* From kernel 6.10 on, what is mapped for us stays as it is until the next exec. */
-static void seal(void)
+void mon_over_area(long nr)
 {
 	uint64_t image = (uint64_t)mon_gate_start;
 
-	mon_kernel(NR_MSEAL, image, (uint64_t)mon_image_end - image, 0, 0, 0);
-	mon_kernel(NR_MSEAL, mon_boot.heap, mon_boot.arena - MON_GAP - mon_boot.heap, 0, 0, 0);
-	mon_kernel(NR_MSEAL, mon_boot.arena, mon_boot.high - MON_GAP - mon_boot.arena, 0, 0, 0);
+	mon_kernel(nr, image, (uint64_t)mon_image_end - image, 0, 0, 0);
+	mon_kernel(nr, mon_boot.heap, mon_boot.arena - MON_GAP - mon_boot.heap, 0, 0, 0);
+	mon_kernel(nr, mon_boot.arena, mon_boot.high - MON_GAP - mon_boot.arena, 0, 0, 0);
 }
 
 /* The supervisor has pointed %gs to the first thread. */
@@ -117,7 +116,8 @@ void mon_start(void)
 
 	mon.run = (struct mv_run *)mon_boot.run;
 	mon.spin_max = mon_boot.usable_cpus >= 2 ? MON_SPIN_MAX : 0;
-	seal();
+	/* From kernel 6.10 on, what is mapped for us stays as it is until the next exec. */
+	mon_over_area(NR_MSEAL);
 	mon_thread_init(m);
 	mon.threads = m;
 	mon_lock();
