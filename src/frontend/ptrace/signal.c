@@ -322,13 +322,12 @@ bool pt_woken_for_nothing(struct pt_task *t)
 	return found;
 }
 
-bool pt_signal_due(struct pt_task *t)
+/* Is a signal pending that is delivered as soon as the thread runs? */
+static bool is_due(struct pt_task *t)
 {
 	struct pt_sigsets sets;
 	uint64_t due;
 
-	if (writes(t->call.nr) ? t->result != -EPIPE : t->result != -EINTR && !mv_signal_point(t->thread))
-		return false;
 	if (!pt_sigsets(t->tid, &sets))
 		return false;
 	due = sets.pending & ~sets.blocked;
@@ -336,6 +335,13 @@ bool pt_signal_due(struct pt_task *t)
 		if (due >> (sig - 1) & 1 && pt_effect(&sets, sig) == PT_EFFECT_DELIVER && sig != SIGKILL)
 			return true;
 	return false;
+}
+
+bool pt_signal_due(struct pt_task *t)
+{
+	if (writes(t->call.nr) ? t->result != -EPIPE : t->result != -EINTR && !mv_signal_point(t->thread))
+		return false;
+	return is_due(t);
 }
 
 void pt_on_stop(struct pt_task *t, int sig)
@@ -362,7 +368,9 @@ void pt_on_stop(struct pt_task *t, int sig)
 	}
 	if (!pt_get_regs(t))
 		return;
-	if (t->return_ip && !mv_thread_in_call(t->thread)) {
+	if (t->return_ip && !mv_thread_in_call(t->thread) && is_due(t)) {
+		pt_resume(t, PTRACE_CONT, 0);	/* the kernel tells of this stop first */
+	} else if (t->return_ip && !mv_thread_in_call(t->thread)) {
 		pt_publish_no_signal(t, PT_AT_ASYNC);
 	} else if (t->variant && t->thread && !t->inject_sig && mv_pending_signal(t->thread, &step)) {
 		t->at = PT_AT_ASYNC;
