@@ -271,6 +271,8 @@ void mon_call(struct mon_frame *f)
 		mon_unlock();
 		mon_sigreturn(f);
 	}
+	if (call.nr == NR_TGKILL && step.result == -ESRCH && mv_thread_variant(m->thread))
+		mon_wait_gone(&call);
 	f->rax = (uint64_t)step.result;
 	if (step.sig)
 		mon_deliver(&step);

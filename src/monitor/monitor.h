@@ -116,6 +116,13 @@ void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step)
 void mon_wait_word(uint32_t *word, uint32_t while_value);
 void mon_set_word(uint32_t *word, uint32_t value);
 
+/*
+ * Follower: the leader has found the thread of a tgkill gone.  Wait until the twin is, too, or for a second: what the program does
+ * then (take its stack, as glibc does) goes by that.  With the lock held, which is given up meanwhile.
+ */
+#define NR_TGKILL 234
+void mon_wait_gone(const struct mv_call *call);
+
 /* call.c */
 void mon_call(struct mon_frame *f);
 _Noreturn void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1);

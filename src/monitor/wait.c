@@ -8,6 +8,7 @@
 #define FUTEX_WAKE_ 1
 #define FUTEX_PRIVATE 128
 #define ALL 0x7fffffff
+#define GONE_MS 1000
 
 static void pause(void)
 {
@@ -89,6 +90,18 @@ static void wait(struct mon_thread *m, const struct mv_wait *w)
 	__atomic_fetch_add(w->sleepers, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(w->word, __ATOMIC_SEQ_CST) == w->value)
 		mon_kernel(NR_FUTEX, (uint64_t)w->word, FUTEX_WAIT_, w->value, (uint64_t)&limit, 0);
+}
+
+void mon_wait_gone(const struct mv_call *call)
+{
+	struct { int64_t sec, nsec; } pause_time = { 0, 1000000 };
+	uint32_t never = 0;
+
+	for (unsigned i = 0; i < GONE_MS && !mon_kernel(NR_TGKILL, call->args[0], call->args[1], 0, 0, 0); i++) {
+		mon_unlock();
+		mon_kernel(NR_FUTEX, (uint64_t)&never, FUTEX_WAIT_ | FUTEX_PRIVATE, 0, (uint64_t)&pause_time, 0);
+		mon_lock();
+	}
 }
 
 void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step)
