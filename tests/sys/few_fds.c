@@ -34,7 +34,7 @@ int main(int argc, char **argv)
 	OUTCOME(dup(0));
 	OUTCOME(socket(AF_UNIX, SOCK_STREAM, 0));
 	OUTCOME(dup2(0, 32));
-	/* With none free it starts a program, which natively would need one or two for its libraries. */
+	/* Two free ones are enough to start a program, which opens its libraries. */
 	close(last);
 	close(last - 1);
 	return system("echo started");

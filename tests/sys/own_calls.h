@@ -7,8 +7,9 @@
 #define PAGE 4096ul
 
 /*
- * own_getppid() has an instruction of five bytes before its call and one has not; own_call() takes the number and makes the call
- * that is the page's own munmap, too, with room for a jump before its end.  own_insn and own_short_insn are the calls' instructions themselves.
+ * own_getppid() has an instruction of five bytes before its call, own_short() has not; own_call() makes any call, also the
+ * page's own munmap: the instruction that it would go on at is in no jump's way.  own_insn and own_short_insn are the calls'
+ * instructions.
  */
 __asm__(".pushsection .owncalls, \"ax\", @progbits\n"
 	".balign 4096\n"
