@@ -1,5 +1,10 @@
-/* 100 KiB of arguments and environment, one string of 100 KiB, and too much. */
+/* Arguments and environment, as many and as long as the kernel takes, and more. */
+/* test: timeout=60 */
+#include <sys/resource.h>
 #include "check.h"
+
+#define LONGEST (128 * 1024)	/* a string with its end */
+#define MANY 40000
 
 extern char **environ;
 
@@ -16,6 +21,25 @@ static void run(const char *what, char **argv, char **envp)
 		_exit(7);
 	}
 	reap(what, pid);
+}
+
+/* A quarter of the stack is for arguments. */
+static void up_to_the_limits(void)
+{
+	static char string[LONGEST + 1], *one[3] = { "again", string }, *many[MANY] = { "again" }, *none[1];
+	struct rlimit limit = { 1 << 20, RLIM_INFINITY };
+
+	NEED(setrlimit(RLIMIT_STACK, &limit) == 0);
+	memset(string, 'a', LONGEST - 1);
+	run("longest", one, none);
+	string[LONGEST - 1] = 'a';
+	run("one byte too long", one, none);
+	for (int i = 1; i < MANY / 2; i++)
+		many[i] = "x";
+	run("half as many as are too many", many, none);
+	for (int i = MANY / 2; i < MANY - 1; i++)
+		many[i] = "x";
+	run("too many", many, none);
 }
 
 int main(int argc, char **argv)
@@ -48,5 +72,6 @@ int main(int argc, char **argv)
 	big[100000] = 'b';
 	run("too long", one, none);
 	run("too long variable", one, one + 1);
+	up_to_the_limits();
 	return 0;
 }
