@@ -87,6 +87,11 @@ struct mv_ops {
 	int (*may_exec)(void *task, const struct mv_call *call);
 	/* Where the program goes on after the call at hand.  May be NULL: a call of our vDSO is then one as all others. */
 	uint64_t (*return_ip)(void *task);
+	/*
+	 * Follower: its program asks for this call, which is sensitive (the policy makes the leader wait for all before it);
+	 * the leader is not told so before this returns.  May be NULL.
+	 */
+	void (*claim)(void *task, const struct mv_call *call);
 };
 
 enum mv_layout_mode { MV_LAYOUT_SAME, MV_LAYOUT_ASLR, MV_LAYOUT_DISJOINT };

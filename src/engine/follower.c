@@ -262,6 +262,8 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		return false;
 	}
 	mv_latest(t)->seq = mv_stream_tail(t->stream, consumer(t));
+	if (t->level == MV_LEVEL_LOCKSTEP && t->ops->claim && mv_call_is_sensitive(&t->run->policy, &t->call))
+		t->ops->claim(t->task, &t->call);
 	consume_enter(t, rec);
 	return true;
 }

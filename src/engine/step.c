@@ -43,22 +43,13 @@ static uint8_t level(const struct mv_thread *t)
 {
 	const struct mv_policy *p = &t->run->policy;
 	const struct mv_desc *d = t->desc;
-	uint8_t kind = 0, lvl;
+	uint8_t kind = 0;
 
 	if (d->flags & MV_DESC_PSEUDO)
 		return t->call.nr == MV_PSEUDO_FAULT ? MV_LEVEL_LOCKSTEP : MV_LEVEL_RELAXED;
 	if (d->fd_arg < MV_NARGS)
 		kind = mv_fd_get(t->process->files, (int32_t)t->call.args[d->fd_arg])->kind;
-	lvl = p->level[t->call.nr][kind];
-	if (d->groups & MV_GROUP_MEMORY && d->nargs > 2 && lvl == MV_LEVEL_RELAXED) {
-		/* Making memory executable belongs to group exec, whose level execve has. */
-		uint32_t nr = t->call.nr;
-		bool protects = nr == 9 || nr == 10 || nr == 329;	/* mmap, mprotect, pkey_mprotect */
-
-		if (protects && t->call.args[2] & 4)
-			lvl = p->level[59][0];
-	}
-	return lvl;
+	return (uint8_t)mv_call_level(p, d, &t->call, kind);
 }
 
 static void deny(struct mv_thread *t, unsigned err)

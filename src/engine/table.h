@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <multivar/multivar.h>
+#include <multivar/policy.h>
 
 /* Who executes a call (design.md section 5). */
 enum mv_class {
@@ -113,7 +114,9 @@ enum {
 	MV_DESC_OPTIONAL = 1 << 11,	/* a variant may make it more or less often than the leader */
 	MV_DESC_EARLY = 1 << 12,	/* a follower may make it before the leader does, see mv_go_early() */
 	MV_DESC_ELASTIC = 1 << 13,	/* as OPTIONAL, but only where no optional call explains a difference */
-	MV_DESC_ALL = (1 << 14) - 1,
+	MV_DESC_PROT = 1 << 14,		/* its third argument may make memory executable (mv_exec_bit()): of group exec then */
+	MV_DESC_PID = 1 << 15,		/* its first argument is a process or thread: with any but 0 it is of group exec */
+	MV_DESC_ALL = (1 << 16) - 1,
 };
 
 /* mv_desc.groups: what policies select on */
@@ -192,6 +195,14 @@ extern const unsigned mv_nstructs;
 
 /* The row of this call: its selector's, if the selector has one of its own.  NULL: no such call. */
 const struct mv_desc *mv_lookup(const struct mv_call *call);
+/* level.c.  _level: what the policy says about a call whose row is d, made by a descriptor of that kind (enum mv_fdkind). */
+uint32_t mv_exec_bit(uint32_t nr);	/* PROT_EXEC, or what shmat has for it */
+enum mv_level mv_call_level(const struct mv_policy *p, const struct mv_desc *d, const struct mv_call *call, unsigned kind);
+/*
+ * Must whoever watches the variants from outside see to it that none of them makes this call before all have asked for it?
+ * Those of the groups exec and privilege that the policy makes wait, whatever descriptor they are given.
+ */
+bool mv_call_is_sensitive(const struct mv_policy *p, const struct mv_call *call);
 /* Does the operand's condition hold? */
 bool mv_operand_there(const struct mv_operand *o, const uint64_t args[MV_NARGS]);
 /*

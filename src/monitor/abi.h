@@ -88,25 +88,6 @@ enum mon_service {
 #define MON_COPY 1
 #define MON_COPY_HANDLE (~(uint64_t)0)	/* what is imported then */
 
-/*
- * Calls that the supervisor lets through only if all variants make them (arbiter.c): those that start programs or make memory
- * executable.
- */
-static inline bool mon_is_sensitive(const struct mv_call *c)
-{
-	switch (c->nr) {
-	case 9:			/* mmap */
-	case 10:		/* mprotect */
-	case 329:		/* pkey_mprotect */
-		return c->args[2] & 4;
-	case 59:		/* execve */
-	case 322:		/* execveat */
-		return true;
-	default:
-		return false;
-	}
-}
-
 struct mon_import {
 	uint64_t handle;
 	int32_t fd;
@@ -153,6 +134,7 @@ struct mon_info {
 	uint64_t kernel;		/* a system call instruction of the gate */
 	uint64_t gate, gate_end;	/* the page with all system call instructions */
 	uint64_t check, insn, after, abort;	/* of the program's calls: look for signals, call, return; and give up */
+	uint64_t refuse;		/* ... close what rdi tells (rax = number of close), return -EACCES */
 	uint64_t copy, copy_bytes, copy_end, copy_fault;	/* copying from and to the program's memory, see entry.S */
 	uint64_t text, text_end;
 	uint64_t boot;			/* struct mon_boot */

@@ -249,8 +249,6 @@ void mon_call(struct mon_frame *f)
 	}
 	if (call.nr == NR_SCHED_SETAFFINITY || call.nr == NR_SCHED_GETAFFINITY)
 		mon_service(MON_SPREAD, 0, 0);
-	if (mon_is_sensitive(&call) && mv_thread_variant(m->thread))
-		mon_service(MON_CLAIM, (uint64_t)&call, 0);
 	m->reached = m->nested = false;
 	mv_enter(m->thread, &call, &step);
 	mon_wake(m->thread);
@@ -267,6 +265,7 @@ void mon_call(struct mon_frame *f)
 	if (step.action == MV_INTERRUPT)
 		mon_deliver_interrupted(m, &step, &call);
 	if (call.nr == NR_RT_SIGRETURN) {
+		mon_guard_context(m, f->rsp);
 		signal_later(m);
 		mon_unlock();
 		mon_sigreturn(f);

@@ -41,6 +41,12 @@ FUNCTION mon_gate_abort
 	mov	$-513, %rax
 	ret
 
+/* Where the supervisor lets a call of mon_gate() end that has opened what may not be open: it is closed, -EACCES. */
+FUNCTION mon_gate_refuse
+	syscall
+	mov	$-13, %rax
+	ret
+
 /* long mon_gate_on_stack(const struct mv_call *, rsp): the stack is not used */
 FUNCTION mon_gate_on_stack
 	push	%rbx

@@ -11,14 +11,16 @@
 #define MAP_FIXED_ 0x10u
 #define MAP_FIXED_NOREPLACE_ 0x100000u
 #define MREMAP_FIXED_ 2u
+#define SS_DISABLE_ 2u
+#define CONTEXT_STACK 16	/* of a ucontext */
 #define SOL_SOCKET_ 1
 #define SO_ATTACH_FILTER_ 26
 #define SO_ATTACH_REUSEPORT_CBPF_ 51
 #define FUTEX_WAITV_MAX 128
 
 enum {
-	NR_MMAP = 9, NR_MUNMAP = 11, NR_MREMAP = 25, NR_MADVISE = 28, NR_SETSOCKOPT = 54, NR_CLONE3 = 435, NR_FUTEX_WAITV = 449,
-	NR_FUTEX_REQUEUE = 456,
+	NR_MMAP = 9, NR_MUNMAP = 11, NR_MREMAP = 25, NR_MADVISE = 28, NR_SETSOCKOPT = 54, NR_SIGALTSTACK = 131, NR_MQ_NOTIFY = 244,
+	NR_CLONE3 = 435, NR_FUTEX_WAITV = 449, NR_FUTEX_REQUEUE = 456,
 };
 
 /* ---- arguments ---- */
@@ -40,6 +42,40 @@ static void redirect_arguments(struct mon_thread *m, const struct mv_desc *d, st
 			c->args[i] = c->nr == NR_MMAP ? 0 : mon_boot.low + PAGE + c->args[i] % PAGE;
 			m->reached = true;
 		}
+}
+
+/* ---- the stack for signals: the kernel writes there long after it was told of it ---- */
+
+/* One that touches the area is to be where nothing is mapped, as natively. */
+static bool move_stack(struct mon_thread *m, struct mon_altstack *s)
+{
+	if (s->flags & SS_DISABLE_ || !mon_owns(s->sp, s->size))
+		return false;
+	s->sp = mon_boot.low + PAGE;
+	if (s->size > MON_GAP - 2 * PAGE)
+		s->size = MON_GAP - 2 * PAGE;
+	m->reached = true;
+	return true;
+}
+
+/* The kernel is told of a copy. */
+static void redirect_stack(struct mon_thread *m, struct mv_call *c)
+{
+	struct mon_altstack *s = &m->altstack;
+
+	if (!c->args[0] || mon_peek(NULL, c->args[0], s, sizeof(*s)) < sizeof(*s))
+		return;
+	c->args[0] = (uint64_t)s;
+	move_stack(m, s);
+}
+
+void mon_guard_context(struct mon_thread *m, uint64_t context)
+{
+	uint64_t at = context + CONTEXT_STACK;
+	struct mon_altstack s;
+
+	if (mon_peek(NULL, at, &s, sizeof(s)) == sizeof(s) && move_stack(m, &s))
+		mon_poke(NULL, at, &s, sizeof(s));
 }
 
 /* ---- ranges: calls that go on behind what is not mapped ---- */
@@ -98,6 +134,8 @@ static int behind_pointer(const struct mv_call *c)
 	const uint64_t *a = c->args;
 
 	switch (c->nr) {
+	case NR_MQ_NOTIFY:		/* SIGEV_THREAD: what is read behind sigev_value is sent to a socket */
+		return any_in_area(a[1], 1, 8);
 	case NR_CLONE3:			/* pidfd, child_tid, parent_tid; set_tid */
 		return any_in_area(a[0] + 8, 3, 8) || (a[1] > 64 && any_in_area(a[0] + 64, 1, 8)) ? 0 : -1;
 	case NR_FUTEX_WAITV:		/* value, address, flags */
@@ -123,6 +161,13 @@ static bool written_in_area(const struct mv_thread *t)
 	return false;
 }
 
+static void redirect(struct mon_thread *m, const struct mv_desc *d, struct mv_call *c)
+{
+	redirect_arguments(m, d, c);
+	if (c->nr == NR_SIGALTSTACK)
+		redirect_stack(m, c);
+}
+
 bool mon_guard(struct mon_thread *m, struct mv_call *c, int64_t *result)
 {
 	const struct mv_thread *t = m->thread;
@@ -144,7 +189,7 @@ bool mon_guard(struct mon_thread *m, struct mv_call *c, int64_t *result)
 	else if (needs_parts(c))
 		*result = in_parts(c);
 	else
-		return redirect_arguments(m, t->desc, c), false;
+		return redirect(m, t->desc, c), false;
 	m->reached = true;
 	return true;
 }

@@ -23,6 +23,7 @@ struct mon_thread {
 	bool reached;				/* the call at hand was given an address of ours */
 	bool nested;				/* ... not by an argument: by what one points to */
 	bool pseudo;				/* it is no call: the supervisor has put it in where the program was */
+	struct mon_altstack { uint64_t sp; uint32_t flags, pad; uint64_t size; } altstack;	/* what the kernel is given of one */
 	uint32_t spin;				/* looks at a word before a wait sleeps, as it has paid lately */
 	uint8_t stack[MON_STACK] __attribute__((aligned(64)));
 	struct mon_frame frame __attribute__((aligned(64)));
@@ -92,6 +93,8 @@ static inline bool mon_in_area(uint64_t addr)
  * (then true).
  */
 bool mon_guard(struct mon_thread *m, struct mv_call *call, int64_t *result);
+/* Likewise for a signal context that the program returns to. */
+void mon_guard_context(struct mon_thread *m, uint64_t context);
 /* arch_prctl about the program's gs, the real one being ours: the answer, or false if the call is about something else. */
 bool mon_segment(const struct mv_call *call, int64_t *result);
 

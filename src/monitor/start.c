@@ -5,7 +5,7 @@
 
 #define NR_MSEAL 462
 
-extern char mon_kernel_insn[], mon_gate_start[], mon_gate_end[], mon_gate_check[], mon_gate_insn[], mon_gate_after[], mon_gate_abort[];
+extern char mon_kernel_insn[], mon_gate_start[], mon_gate_end[], mon_gate_check[], mon_gate_insn[], mon_gate_after[], mon_gate_abort[], mon_gate_refuse[];
 extern char mon_copy_bytes[], mon_copy_end[], mon_copy_fault[], mon_text[], mon_text_end[], mon_image_end[];
 void mon_entry(void);
 void mon_start(void);
@@ -26,6 +26,7 @@ __attribute__((section(".mon_info"), used)) const volatile struct mon_info mon_i
 	.insn = (uint64_t)mon_gate_insn,
 	.after = (uint64_t)mon_gate_after,
 	.abort = (uint64_t)mon_gate_abort,
+	.refuse = (uint64_t)mon_gate_refuse,
 	.copy = (uint64_t)mon_copy,
 	.copy_bytes = (uint64_t)mon_copy_bytes,
 	.copy_end = (uint64_t)mon_copy_end,
@@ -61,9 +62,17 @@ static uint64_t return_ip(void *task)
 	return m->frame.rip;
 }
 
+/* The supervisor is to know before the leader, whose call it holds up until then. */
+static void claim(void *task, const struct mv_call *call)
+{
+	(void)task;
+	mon_service(MON_CLAIM, (uint64_t)call, 0);
+}
+
 static const struct mv_ops ops = {
 	.peek = mon_peek, .poke = mon_poke, .alloc = mon_alloc, .free = mon_free, .export_fd = export_fd, .may_exec = may_exec,
 	.return_ip = return_ip,
+	.claim = claim,
 };
 
 static void fill_process(struct mv_process *p, bool fds)

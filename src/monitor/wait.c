@@ -3,6 +3,7 @@
  */
 #include "monitor/monitor.h"
 
+#define NR_SCHED_GETSCHEDULER 145
 #define NR_FUTEX 202
 #define FUTEX_WAIT_ 0
 #define FUTEX_WAKE_ 1
@@ -97,7 +98,8 @@ void mon_wait_gone(const struct mv_call *call)
 	struct { int64_t sec, nsec; } pause_time = { 0, 1000000 };
 	uint32_t never = 0;
 
-	for (unsigned i = 0; i < GONE_MS && !mon_kernel(NR_TGKILL, call->args[0], call->args[1], 0, 0, 0); i++) {
+	/* A call that tells of any thread, and needs nobody's agreement as signals do. */
+	for (unsigned i = 0; i < GONE_MS && mon_kernel(NR_SCHED_GETSCHEDULER, call->args[1], 0, 0, 0, 0) != -ESRCH; i++) {
 		mon_unlock();
 		mon_kernel(NR_FUTEX, (uint64_t)&never, FUTEX_WAIT_ | FUTEX_PRIVATE, 0, (uint64_t)&pause_time, 0);
 		mon_lock();

@@ -4,6 +4,7 @@
 
 cases.py --list names the cases; cases.py NAME runs one: exit status 0 if all was as it must be, 77 to skip, else 1.
 """
+import ctypes
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import tempfile
 import time
 
 MVARMOR = json.loads(os.environ.get("MV_TEST_MVARMOR", '["mvarmor", "run"]'))
+DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))), "data")
 PROGRAMS = os.path.join(os.environ.get("MV_TEST_BUILD", "build"), "tests", "divergence")
 SLOWER = float(os.environ.get("MV_TEST_SLOWER", "1"))
 LOG = "log"
@@ -756,8 +758,8 @@ def heap_settings_once():
 
 # ---- a monitor inside of the variants ----
 
-def inside(argv, *options):
-    r = run(argv, "-f", "inproc", *options)
+def inside(argv, *options, **how):
+    r = run(argv, "-f", "inproc", *options, **how)
     if r.status == 77:
         raise Skip(r.out)
     return r
@@ -785,21 +787,193 @@ def denied_from_gate():
         raise Wrong(f"{r.out}\nnot {wanted}")
 
 
+def alone(name):
+    return rf"divergence: variant \d makes a sensitive call alone: {re.escape(name)}$"
+
+
+MAKES_EXECUTABLE = {"mprotect": ["10", "page", "4096", "5"], "mmap": ["9", "0", "4096", "5", "0x22", "-1"],
+                    "pkey_mprotect": ["329", "page", "4096", "5", "-1"], "shmat": ["30", "0", "0", "0x8000"]}
+STARTS_PROGRAM = {"execve": ["59", "true", "args", "0"], "execveat": ["322", "0", "true", "args", "0", "0"]}
+
+
+def table(name):
+    with open(os.path.join(DATA, name)) as f:
+        head = f.readline().rstrip("\n").split("\t")
+        return [dict(zip(head, line.rstrip("\n").split("\t"))) for line in f]
+
+
+def sensitive_calls():
+    """Whatever the table has in the groups that policy exec makes wait, with operands that do no harm: name, arguments."""
+    calls = {r["name"]: r for r in table("syscalls.tsv")}
+    found = {name: MAKES_EXECUTABLE[name] for name, r in calls.items() if "prot" in r["flags"].split(",")}
+    found |= {name: [r["nr"], "1", *["0"] * 4] for name, r in calls.items() if "pid" in r["flags"].split(",")}
+    for row in list(calls.values()) + table("subcalls.tsv"):
+        parent = calls[row.get("parent", row["name"])]
+        if row["class"].startswith(("DENY", "EMUL")) or not {"exec", "privilege"} & set(row["groups"].split(",")) or \
+                not {"exec", "privilege"} & set(parent["groups"].split(",")):
+            continue
+        args = ["0"] * 5
+        name = row["name"]
+        if row is not parent:
+            args[int(parent["sel"])] = row["selector"].split("-")[0]
+            name = f"{parent['name']}({name})"
+        found[name] = STARTS_PROGRAM.get(name, [parent["nr"], *args])
+    return found
+
+
+def made_past_engine(name, arguments):
+    def run_it():
+        for n in (2, 3):
+            inside([program("sensitive_alone"), "all", *arguments], n=n).must(86, alone(name), out="")
+    return run_it
+
+
+for sensitive_name, sensitive_arguments in sensitive_calls().items():
+    function = made_past_engine(sensitive_name, sensitive_arguments)
+    function.__name__ = "past_engine_" + re.sub(r"\W+", "_", sensitive_name).strip("_").lower()
+    function.__doc__ = f"{sensitive_name}, made from the gate by all variants: the engine was not asked."
+    case(function)
+
+
+def caught(argv, line):
+    """Half of the variants do it: the leader alone, a follower alone are stopped; none of them, all is well."""
+    by = set()
+    for seed in range(1, 25):
+        r = inside(argv, "--seed", str(seed))
+        if r.status == 0 and r.out.endswith("made\n"):
+            continue
+        r.must(86, line)
+        variant = re.search(r"variant (\d)", r.first).group(1)
+        if variant == "0" and r.out:
+            raise Wrong(f"the leader has gone on: {r.out}")
+        by.add(variant)
+        if len(by) == 2:
+            return
+    raise Wrong(f"with none of the seeds did both the leader and a follower make the call alone, but {by}")
+
+
 @case
 def sensitive_alone():
-    """A call that starts a program or makes memory executable is not made past the engine, by one variant or by all."""
-    for how in ("mprotect", "mmap", "execve"):
-        line = rf"divergence: variant \d makes a sensitive call alone: {how}"
-        inside([program("sensitive_alone"), how, "all"], "--deadline", "500").must(86, line, out="")
-        caught = 0
-        for seed in range(1, 7):
-            r = inside([program("sensitive_alone"), how, "some"], "--deadline", "500", "--seed", str(seed))
-            if r.status == 0 and r.out == f"{how} made\n":
-                continue        # no variant lies in the lower half
-            r.must(86, line)
-            caught += 1
-        if not caught:
-            raise Wrong("no variant made the call with any of the seeds")
+    """One variant does what all would have to do."""
+    for name in ("mprotect", "mmap", "execve", "setuid", "kill", "fork", "mount", "prlimit64"):
+        caught([program("sensitive_alone"), "some", *sensitive_calls()[name]], alone(name))
+
+
+@case
+def sensitive_again():
+    """What all variants have asked for is made once: one of them cannot make it again."""
+    for name in ("mprotect", "mmap", "setuid", "setgroups", "kill", "prctl(PR_SET_KEEPCAPS)"):
+        caught([program("sensitive_alone"), "again", *sensitive_calls()[name]], alone(name))
+
+
+@case
+def sensitive_relaxed():
+    """Where nothing waits nothing is arbitrated: the call is a difference like any other."""
+    inside([program("sensitive_alone"), "all", *sensitive_calls()["setuid"]], policy="performance").must(0, out="made\n")
+
+
+@case
+def kill_supervisor_from_gate():
+    """One variant cannot kill what watches it."""
+    caught([program("sensitive_alone"), "some", "62", "parent", "9"], alone("kill"))
+
+
+REFUSED = "opens a way to write to a monitor's memory: refused"
+
+
+def opens_memory(how):
+    def run_it():
+        # Policy comprehensive, so that the leader is there as long as the follower looks at its files.
+        r = inside([program("open_memory"), how], policy="comprehensive").must(0, out=f"{how}: EACCES\n")
+        if REFUSED not in r.log:
+            raise Wrong(f"not reported: {r.log}")
+    return run_it
+
+
+for memory_way in ("open", "openat", "creat", "openat2", "task", "link", "link_by_call", "again"):
+    function = opens_memory(memory_way)
+    function.__name__ = "open_memory_" + memory_way
+    function.__doc__ = "Memory cannot be opened to be written, from the gate neither, by whatever name."
+    case(function)
+
+
+@case
+def open_memory_supervisor():
+    """Nor can the supervisor's: the leader's parent is it, the follower's is not there."""
+    r = inside([program("open_memory"), "supervisor"])
+    if REFUSED not in r.log:
+        raise Wrong(f"not reported: {r.log}")
+
+
+@case
+def open_to_write():
+    """Other files can."""
+    r = inside([program("open_memory"), "other"]).must(0, out="other: open\n")
+    if REFUSED in r.log or not os.path.exists("other"):
+        raise Wrong(f"log: {r.log}")
+
+
+def monitors_of(process, name, count):
+    """Processes below with a monitor, and where it lies: pid -> [(start, end, permissions)], first and last are the arena's file."""
+    def find():
+        found = {}
+        for pid in below(process.pid):
+            try:
+                with open(f"/proc/{pid}/comm") as f:
+                    named = f.read() == name + "\n"
+                with open(f"/proc/{pid}/maps") as f:
+                    maps = [re.match(r"(\w+)-(\w+) (\S+) .*?(\S*)(?: \(deleted\))?$", line).groups() for line in f]
+            except OSError:
+                continue
+            of_file = [i for i, m in enumerate(maps) if m[3].startswith("/memfd:mvarmor")]
+            if named and len(of_file) == 3:
+                found[pid] = [(int(m[0], 16), int(m[1], 16), m[2]) for m in maps[of_file[0]:of_file[2] + 1]]
+        return found if len(found) >= count else None
+    return wait_for(f"{count} processes of {name} with a monitor", find)
+
+
+@case
+def monitor_text_is_fixed():
+    """Not even who may write to all of a process's memory can write to its monitor's text."""
+    process = start(["sleep", "100"], "-f", "inproc")
+    try:
+        for pid, parts in monitors_of(process, "sleep", 2).items():
+            if parts[0][2] != "r-xs":
+                raise Wrong(f"{parts}")
+            try:
+                fd = os.open(f"/proc/{pid}/mem", os.O_RDWR)
+            except PermissionError:
+                raise Skip("may not open the memory of other processes") from None
+            try:
+                first = os.pread(fd, 16, parts[0][0])
+                os.pwrite(fd, first, parts[0][0])
+                raise Wrong("written")
+            except OSError:
+                pass
+            finally:
+                os.close(fd)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@case
+def monitor_is_sealed():
+    """Where the kernel can seal memory the monitor's is, in children and after an exec as well."""
+    if ctypes.CDLL(None, use_errno=True).syscall(462, 0, 0, 0) != 0:
+        raise Skip("no mseal here")
+    process = start(["sh", "-c", "(exec sleep 100) & (sleep 100) & exec sleep 100"], "-f", "inproc")
+    try:
+        for pid, parts in monitors_of(process, "sleep", 6).items():
+            with open(f"/proc/{pid}/smaps") as f:
+                smaps = f.read()
+            for start_at, _, permissions in parts:
+                flags = re.search(rf"^0*{start_at:x}-(?:.*\n)*?VmFlags:(.*)", smaps, re.M).group(1).split()
+                if "sl" not in flags:
+                    raise Wrong(f"{pid}: {start_at:x} {permissions} is not sealed: {flags}")
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @case
@@ -812,6 +986,12 @@ def look_for_monitor():
     r = run(["sh", "-c", script], "-f", "inproc").must(0)
     if "mvarmor" in r.out or re.search(":[1-9]", r.out) or not r.out.endswith("\n00000000-"):
         raise Wrong(f"{r.out!r}")
+
+
+@case
+def proc_tells():
+    """No file of /proc/self has an address of the monitor's in it."""
+    inside([program("proc_tells")], timeout=60).must(0, out="looked: 1, told: 0\n")
 
 
 @case

@@ -97,8 +97,16 @@ static int sim_export(void *task, int fd, uint64_t *handle)
 	return 0;
 }
 
+static void sim_claim(void *task, const struct mv_call *call)
+{
+	struct sim_task *t = task;
+
+	assert_true(mv_call_is_sensitive(&t->sim->policy, call));
+	t->sim->claims[t->variant]++;
+}
+
 const struct mv_ops sim_ops = {
-	.peek = sim_peek, .poke = sim_poke, .alloc = sim_alloc, .free = sim_release, .export_fd = sim_export,
+	.peek = sim_peek, .poke = sim_poke, .alloc = sim_alloc, .free = sim_release, .export_fd = sim_export, .claim = sim_claim,
 };
 
 static void *map(size_t size)

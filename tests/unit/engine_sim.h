@@ -50,6 +50,7 @@ struct sim {
 	uint8_t *mem[MV_VARIANTS_MAX];
 	bool hole[MV_VARIANTS_MAX][SIM_PAGES];	/* pages that cannot be read or written */
 	uint64_t exported;			/* descriptors exported so far; handles count from 1 */
+	unsigned claims[MV_VARIANTS_MAX];	/* sensitive calls that each variant's program has asked for so far */
 	/* sim_all(): what the kernel answers, to MV_RUN and to MV_IMPORT.  Without one, result. */
 	int64_t (*kernel)(struct sim *s, unsigned variant, const struct mv_step *step);
 	int64_t result;

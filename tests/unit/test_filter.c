@@ -3,6 +3,7 @@
  * written down plainly.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <setjmp.h>
@@ -27,6 +28,8 @@
 #define FOUR_GIB ((uint64_t)1 << 32)
 #define SPACE ((uint64_t)1 << 47)
 
+static const struct in_image image = { .low = LOW, .high = HIGH, .base = GATE, .info = { .gate = GATE, .gate_end = GATE + 4096 } };
+static struct mv_policy policy;
 static struct bpf bpf;
 static struct sock_fprog program;
 static unsigned steps;
@@ -132,7 +135,22 @@ static bool needs_all(const struct seccomp_data *d)
 {
 	struct mv_call c = { .nr = (uint32_t)d->nr, .args = { d->args[0], d->args[1], d->args[2], d->args[3], d->args[4], d->args[5] } };
 
-	return mon_is_sensitive(&c);
+	return mv_call_is_sensitive(&policy, &c) || (mv_table[d->nr].flags & MV_DESC_PROT && d->args[2] & mv_exec_bit((uint32_t)d->nr));
+}
+
+static bool opens_to_write(const struct seccomp_data *d)
+{
+	switch (d->nr) {
+	case SYS_creat:
+	case SYS_openat2:
+		return true;
+	case SYS_open:
+		return d->args[1] & (O_WRONLY | O_RDWR);
+	case SYS_openat:
+		return d->args[2] & (O_WRONLY | O_RDWR);
+	default:
+		return false;
+	}
 }
 
 static uint32_t wanted(const struct seccomp_data *d)
@@ -162,6 +180,8 @@ static uint32_t wanted(const struct seccomp_data *d)
 		return SECCOMP_RET_ERRNO | EINVAL;
 	if (needs_all(d))
 		return SECCOMP_RET_TRACE | IN_SENSITIVE;
+	if (opens_to_write(d))
+		return SECCOMP_RET_TRACE | IN_OPENING;
 	return changes_monitor(d) ? SECCOMP_RET_TRACE | IN_GUARDED : SECCOMP_RET_ALLOW;
 }
 
@@ -189,13 +209,22 @@ static void check(const struct seccomp_data *d)
 
 /* ---- cases ---- */
 
+static bool with_policy(const char *name)
+{
+	struct mv_policy_error err;
+	const char *text = mv_policy_text(name);
+
+	memset(&bpf, 0, sizeof(bpf));
+	if (mv_policy_parse(name, text, strlen(text), &policy, &err))
+		return false;
+	in_filter_write(&bpf, &image, &policy, COOKIE);
+	return bpf_program(&bpf, &program);
+}
+
 static int setup(void **state)
 {
-	static struct in_image image = { .low = LOW, .high = HIGH, .base = GATE, .info = { .gate = GATE, .gate_end = GATE + 4096 } };
-
 	(void)state;
-	in_filter_write(&bpf, &image, COOKIE);
-	return bpf_program(&bpf, &program) ? 0 : -1;
+	return with_policy("exec") ? 0 : -1;
 }
 
 static void every_number(void **state)
@@ -235,6 +264,40 @@ static void every_selector(void **state)
 					d.args[row->sel_arg] = (last ? row->subs[i].selector_last : row->subs[i].selector) + (uint64_t)by;
 					check(&d);
 				}
+	}
+}
+
+/* Calls that are sensitive by an argument. */
+static void every_argument(void **state)
+{
+	static const uint64_t values[] = { 0, 1, 2, 3, 4, 7, 0x8000, O_CREAT, O_CREAT | O_WRONLY, FOUR_GIB, FOUR_GIB | 4 };
+	struct seccomp_data d = { .arch = AUDIT_ARCH_X86_64, .instruction_pointer = GATE };
+
+	(void)state;
+	for (d.nr = 0; d.nr < MV_TABLE_SIZE; d.nr++)
+		for (unsigned arg = 0; arg < 4; arg++)
+			for (unsigned i = 0; i < sizeof(values) / sizeof(*values); i++) {
+				memset(d.args, 0, sizeof(d.args));
+				d.args[arg] = values[i];
+				check(&d);
+			}
+}
+
+/* What does not wait for all is nobody's business outside; what is denied and guarded is so by every policy. */
+static void every_policy(void **state)
+{
+	static const struct { const char *name; bool sensitive; } policies[] = {
+		{ "performance", false }, { "leak", true }, { "comprehensive", true }, { "exec", true },
+	};
+	struct seccomp_data d = { .arch = AUDIT_ARCH_X86_64, .instruction_pointer = GATE };
+
+	for (unsigned i = 0; i < sizeof(policies) / sizeof(*policies); i++) {
+		assert_true(with_policy(policies[i].name));
+		every_number(state);
+		every_selector(state);
+		every_argument(state);
+		d.nr = SYS_setuid;
+		assert_int_equal(filtered(&d) == (SECCOMP_RET_TRACE | IN_SENSITIVE), policies[i].sensitive);
 	}
 }
 
@@ -305,6 +368,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_number),
 		cmocka_unit_test(every_selector),
+		cmocka_unit_test(every_argument),
+		cmocka_unit_test(every_policy),
 		cmocka_unit_test(import),
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(frequent_calls_are_short),

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <cmocka.h>
 #include <multivar/policy.h>
@@ -86,6 +89,43 @@ static void test_builtins(void **state)
 	load("leak");
 	assert_levels(MV_GROUP_EXEC | MV_GROUP_PRIVILEGE | MV_GROUP_OUTPUT, MV_LEVEL_LOCKSTEP, MV_LEVEL_RELAXED);
 	assert_int_equal(policy.level[SYS_write][MV_FDKIND_SOCKET], MV_LEVEL_LOCKSTEP);
+}
+
+static bool sensitive(unsigned nr, uint64_t a, uint64_t b, uint64_t c)
+{
+	struct mv_call call = { .nr = nr, .args = { a, b, c } };
+
+	return mv_call_is_sensitive(&policy, &call);
+}
+
+static void test_sensitive(void **state)
+{
+	(void)state;
+	load("exec");
+	assert_true(sensitive(SYS_execve, 0, 0, 0));
+	assert_true(sensitive(SYS_setuid, 0, 0, 0));
+	assert_true(sensitive(SYS_kill, 0, 0, 0));
+	assert_true(sensitive(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC));
+	assert_false(sensitive(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE));
+	assert_false(sensitive(SYS_munmap, 0, 4096, PROT_EXEC));
+	assert_true(sensitive(SYS_shmat, 0, 0, SHM_EXEC));
+	assert_false(sensitive(SYS_shmat, 0, 0, PROT_EXEC));
+	assert_true(sensitive(SYS_prctl, PR_SET_SECUREBITS, 0, 0));
+	assert_false(sensitive(SYS_prctl, PR_SET_NAME, 0, 0));
+	assert_false(sensitive(SYS_prctl, PR_SET_MM, 0, 0));	/* denied */
+	assert_true(sensitive(SYS_prlimit64, 1, 0, 0));
+	assert_false(sensitive(SYS_prlimit64, 0, 0, 0));
+	assert_false(sensitive(SYS_write, 1, 0, 1));
+	load("comprehensive");
+	assert_false(sensitive(SYS_write, 1, 0, 1));		/* waits, and is no such call */
+	load("performance");
+	assert_false(sensitive(SYS_execve, 0, 0, 0));
+	assert_false(sensitive(SYS_mmap, 0, 4096, PROT_EXEC));
+	parse_ok("base exec\nrelaxed setuid execve\nrelaxed pidfd_getfd@file");
+	assert_false(sensitive(SYS_setuid, 0, 0, 0));
+	assert_false(sensitive(SYS_mprotect, 0, 4096, PROT_EXEC));
+	assert_false(sensitive(SYS_pidfd_getfd, 0, 0, 0));	/* who watches does not know what the descriptor is */
+	assert_true(sensitive(SYS_setgid, 0, 0, 0));
 }
 
 static void test_default(void **state)
@@ -223,7 +263,7 @@ static void test_nearest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_builtins), cmocka_unit_test(test_default), cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_builtins), cmocka_unit_test(test_sensitive), cmocka_unit_test(test_default), cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_later_wins), cmocka_unit_test(test_deny), cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_builtin_error), cmocka_unit_test(test_long_words), cmocka_unit_test(test_nearest),
 	};

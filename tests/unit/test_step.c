@@ -236,6 +236,46 @@ static void lockstep(void **state)
 	sim_free(s);
 }
 
+/* What is sensitive a follower claims before the leader is told that it agrees, and not if it does not. */
+static void claims(void **state)
+{
+	struct sim_options o = sim_defaults;
+	struct mv_call call = CALL(__NR_setuid, 7);
+	struct mv_step step;
+	struct sim *s;
+
+	(void)state;
+	o.level = MV_LEVEL_LOCKSTEP;
+	s = sim_new(&o);
+	step = sim_enter(s->t[1], call);
+	assert_int_equal(s->claims[1], 0);	/* the leader may come with something else */
+	step = sim_enter(s->t[0], call);
+	sim_expect(&step, MV_PARK);
+	step = sim_retry(s->t[1]);
+	assert_int_equal(s->claims[1], 1);
+	step = sim_retry(s->t[0]);
+	sim_expect_run(&step, __NR_setuid);
+	step = sim_exit(s->t[0], 0);
+	step = sim_retry(s->t[1]);
+	sim_expect_run(&step, __NR_setuid);
+	step = sim_exit(s->t[1], 0);
+	sim_expect_done(&step, 0);
+	step = sim_enter(s->t[0], CALL(__NR_write, 1, AT(0x100), 1));
+	step = sim_enter(s->t[1], CALL(__NR_write, 1, AT(0x100), 1));
+	assert_int_equal(s->claims[1], 1);
+	step = sim_retry(s->t[0]);
+	step = sim_exit(s->t[0], 1);
+	step = sim_retry(s->t[1]);
+	sim_expect_done(&step, 1);
+	step = sim_enter(s->t[0], call);
+	call.args[0]++;
+	step = sim_enter(s->t[1], call);
+	sim_expect(&step, MV_STOP);
+	assert_int_equal(s->claims[0], 0);
+	assert_int_equal(s->claims[1], 1);
+	sim_free(s);
+}
+
 static void levels_by_descriptor(void **state)
 {
 	struct sim_options o = sim_defaults;
@@ -407,6 +447,7 @@ int main(void)
 		cmocka_unit_test(twin_descriptors),
 		cmocka_unit_test(unsupported),
 		cmocka_unit_test(lockstep),
+		cmocka_unit_test(claims),
 		cmocka_unit_test(levels_by_descriptor),
 		cmocka_unit_test(executable_memory),
 		cmocka_unit_test(held_calls),

@@ -64,7 +64,8 @@ static int map_monitor(struct boot *b)
 		return r;
 	if (fd < 0)
 		return mv_error_set(&b->err, (int)-fd, "the program has no descriptor free to start with");
-	r = map(b, m->base, m->text, PROT_READ | PROT_EXEC, MAP_PRIVATE, (int)fd, m->file);
+	/* Shared: what is mapped like that and not writable cannot be written through /proc/PID/mem. */
+	r = map(b, m->base, m->text, PROT_READ | PROT_EXEC, MAP_SHARED, (int)fd, m->file);
 	if (!r)
 		r = map(b, m->base + m->text, m->data, PROT_READ | PROT_WRITE, MAP_PRIVATE, (int)fd, m->file + m->text);
 	if (!r)

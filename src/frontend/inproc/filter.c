@@ -1,8 +1,10 @@
 /*
  * The seccomp filter of a variant: calls from outside of the gate of its monitor stop.  Those from the gate go to the kernel,
- * but for what no variant may do, wherever the call comes from: what the table denies, and changes to the monitor's memory.
+ * but for what no variant may do, wherever the call comes from: what the table denies, and changes to the monitor's memory;
+ * and but for what the supervisor looks at: calls that all variants must make, files that are opened to be written.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -28,7 +30,8 @@
 struct filter {
 	struct bpf *b;
 	const struct in_image *image;
-	bpf_place allow, service, import, guarded, sensitive, trap, kill;	/* what is done */
+	const struct mv_policy *policy;
+	bpf_place allow, service, import, guarded, sensitive, opening, trap, kill;	/* what is done */
 	bpf_place errnos[ERRNO_MAX];		/* 0 = none written yet */
 };
 
@@ -68,41 +71,60 @@ static bpf_place if_flag(struct filter *f, unsigned arg, uint32_t flag, bpf_plac
 	return bpf_load(f->b, (unsigned)ARG(arg));
 }
 
-/* Calls that the table allows. */
-static bpf_place memory_call(struct filter *f, unsigned nr)
+/* Calls that change what is mapped, and those that open files: by what they are given. */
+static bpf_place by_arguments(struct filter *f, unsigned nr)
 {
 	bpf_place at;
 
 	switch (nr) {
 	case SYS_mmap:
 		at = if_touches(f, 0, 1, f->guarded, f->allow);
-		at = if_flag(f, 3, MAP_FIXED, at, f->allow);
-		return if_flag(f, 2, PROT_EXEC, f->sensitive, at);
+		return if_flag(f, 3, MAP_FIXED, at, f->allow);
 	case SYS_mremap:
 		at = if_touches(f, 4, 2, f->guarded, f->allow);
 		at = if_flag(f, 3, MREMAP_FIXED, at, f->allow);
 		return if_touches(f, 0, 1, f->guarded, at);
 	case SYS_mprotect:
 	case SYS_pkey_mprotect:
-		at = if_touches(f, 0, 1, f->guarded, f->allow);
-		return if_flag(f, 2, PROT_EXEC, f->sensitive, at);
-	case SYS_shmat:
-		return if_flag(f, 2, SHM_REMAP, error(f, EINVAL), f->allow);
 	case SYS_munmap:
 	case SYS_madvise:
 		return if_touches(f, 0, 1, f->guarded, f->allow);
-	case SYS_execve:
-	case SYS_execveat:
-		return f->sensitive;
+	case SYS_shmat:
+		return if_flag(f, 2, SHM_REMAP, error(f, EINVAL), f->allow);
+	case SYS_open:
+		return if_flag(f, 1, O_ACCMODE, f->opening, f->allow);
+	case SYS_openat:
+		return if_flag(f, 2, O_ACCMODE, f->opening, f->allow);
+	case SYS_creat:
+	case SYS_openat2:	/* its flags are in memory */
+		return f->opening;
 	default:
 		return f->allow;
 	}
 }
 
+/* Calls that the table allows. */
+static bpf_place allowed_call(struct filter *f, unsigned nr)
+{
+	struct mv_call other = { .nr = nr, .args = { 1 } };
+	bpf_place at = by_arguments(f, nr);
+
+	if (mv_table[nr].flags & MV_DESC_PID && mv_call_is_sensitive(f->policy, &other)) {
+		bpf_if(f->b, BPF_JEQ, 0, at, f->sensitive);
+		at = bpf_load(f->b, ARG(0));
+	}
+	if (mv_table[nr].flags & MV_DESC_PROT)	/* by every policy: new code is rewritten */
+		at = if_flag(f, 2, mv_exec_bit(nr), f->sensitive, at);
+	return at;
+}
+
 /* ---- the table ---- */
 
-static bpf_place row(struct filter *f, const struct mv_desc *d, bpf_place allowed)
+/* A call of this number with this value of what selects its row, if anything does. */
+static bpf_place row(struct filter *f, const struct mv_desc *d, unsigned nr, uint32_t selector, bpf_place allowed)
 {
+	struct mv_call c = { .nr = nr };
+
 	switch (d->cls) {
 	case MV_CLASS_DENY:
 		return error(f, d->err);
@@ -111,17 +133,20 @@ static bpf_place row(struct filter *f, const struct mv_desc *d, bpf_place allowe
 	case MV_CLASS_NONE:
 		return error(f, ENOSYS);
 	default:
-		return allowed;
+		if (mv_table[nr].sel_arg < MV_NARGS)
+			c.args[mv_table[nr].sel_arg] = selector;
+		return mv_call_is_sensitive(f->policy, &c) ? f->sensitive : allowed;
 	}
 }
 
-static bool denies(const struct mv_desc *d)
+/* A selector that no row is for. */
+static uint32_t unlisted(const struct mv_desc *d)
 {
-	bool any = d->cls == MV_CLASS_DENY;
+	uint32_t value = 0;
 
-	for (unsigned i = 0; i < d->nsubs; i++)
-		any |= d->subs[i].cls == MV_CLASS_DENY || d->subs[i].cls == MV_CLASS_EMUL;
-	return any;
+	for (unsigned i = 0; i < d->nsubs && d->subs[i].selector <= value; i++)
+		value = (uint32_t)d->subs[i].selector_last + 1;
+	return value;
 }
 
 /* Where a call from the gate goes on; what decides about one is written before. */
@@ -129,10 +154,11 @@ static bpf_place number(struct filter *f, unsigned nr)
 {
 	const struct mv_desc *d = &mv_table[nr];
 	struct bpf_range r[2 * RANGES_MAX];
-	bpf_place allowed = memory_call(f, nr), other = row(f, d, allowed);
+	bpf_place allowed = allowed_call(f, nr), other = row(f, d, nr, unlisted(d), allowed);
+	bool alike = true;
 	unsigned n = 0;
 
-	if (!d->nsubs || !denies(d) || d->nsubs > RANGES_MAX - 1)
+	if (d->nsubs > RANGES_MAX - 1)
 		return other;
 	r[n++] = (struct bpf_range){ 0, other, 1 };
 	for (unsigned i = 0; i < d->nsubs; i++) {
@@ -140,10 +166,13 @@ static bpf_place number(struct filter *f, unsigned nr)
 
 		if (s->selector == r[n - 1].from)
 			n--;
-		r[n++] = (struct bpf_range){ (uint32_t)s->selector, row(f, s, allowed), 1 };
+		r[n] = (struct bpf_range){ (uint32_t)s->selector, row(f, s, nr, (uint32_t)s->selector, allowed), 1 };
+		alike &= r[n++].place == other;
 		if (s->selector_last < UINT32_MAX)
 			r[n++] = (struct bpf_range){ (uint32_t)s->selector_last + 1, other, 1 };
 	}
+	if (alike)
+		return other;
 	bpf_goto(f->b, bpf_ranges(f->b, r, n));
 	return bpf_load(f->b, (unsigned)ARG(d->sel_arg));
 }
@@ -182,14 +211,15 @@ static bpf_place from_gate(struct filter *f)
 	return bpf_load(f->b, NUMBER);
 }
 
-void in_filter_write(struct bpf *b, const struct in_image *image, uint64_t cookie)
+void in_filter_write(struct bpf *b, const struct in_image *image, const struct mv_policy *policy, uint64_t cookie)
 {
-	struct filter all = { .b = b, .image = image }, *f = &all;
+	struct filter all = { .b = b, .image = image, .policy = policy }, *f = &all;
 	uint64_t gate = image->info.gate;
 	bpf_place other_arch, call, outside, inside;
 
 	f->guarded = bpf_return(b, SECCOMP_RET_TRACE | IN_GUARDED);
 	f->sensitive = bpf_return(b, SECCOMP_RET_TRACE | IN_SENSITIVE);
+	f->opening = bpf_return(b, SECCOMP_RET_TRACE | IN_OPENING);
 	f->trap = bpf_return(b, SECCOMP_RET_TRAP);
 	f->kill = bpf_return(b, SECCOMP_RET_KILL_PROCESS);
 	other_arch = bpf_return(b, SECCOMP_RET_TRACE | IN_32BIT);
@@ -226,7 +256,7 @@ bool in_filter(struct pt *pt, unsigned variant)
 
 	if (!b)
 		return false;
-	in_filter_write(b, &pt->inproc->images[variant], pt->cookie);
+	in_filter_write(b, &pt->inproc->images[variant], pt->session->options->policy, pt->cookie);
 	good = bpf_program(b, &program);
 	if (good && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0)
 		good = errno == EACCES && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&

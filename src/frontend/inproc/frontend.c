@@ -46,6 +46,7 @@ static int run(struct mv_session *session, struct mv_error *err)
 	if (!r)
 		r = pt_run(&pt);
 	in_plans_free(&pt);
+	in_reader_free(in);
 	free(in);
 	return r;
 }

@@ -21,8 +21,10 @@ struct in_image {
 };
 
 struct in_plan;
+struct in_reader;
 struct inproc {
 	struct in_plan *plans;			/* of rewriting, by file */
+	struct in_reader *reader;		/* of calls that are compared here; NULL = none yet */
 	struct in_image images[MV_VARIANTS_MAX];
 	struct mv_layout layouts[MV_VARIANTS_MAX];
 };
@@ -32,8 +34,15 @@ enum in_where { IN_PROGRAM, IN_MONITOR, IN_GATE };
 /* What a sensitive call is, in words that are equal for the same call in all variants. */
 struct in_claim {
 	uint64_t nr;
-	uint64_t words[4];
-	uint64_t hash[2];		/* of strings */
+	uint64_t words[MV_NARGS];
+	uint64_t hash[2];		/* of what is in memory */
+};
+
+/* How far a follower is with the sensitive call that its monitor has spoken of last. */
+enum in_agreed {
+	IN_NOTHING,			/* it has spoken of none, or has made it */
+	IN_CLAIMED,			/* its program asks for the call */
+	IN_GRANTED,			/* and the leader makes it, or has made it */
 };
 
 /* What is known of a thread besides pt_task. */
@@ -42,13 +51,11 @@ struct in_task {
 	struct mv_brk brk;		/* where its process's program break may be */
 	uint64_t child_set, child_head;	/* of the clone at hand */
 	uint64_t child_flags;		/* ... and what it shares */
-	struct in_claim claim;		/* follower: what its monitor has said last, if claimed */
-	bool claimed;
-	bool granted;			/* ... and the leader has made it */
-	bool asks;			/* leader: stopped at a sensitive call, since asked */
-	struct timespec asked;
-	struct in_claim call;		/* the sensitive call it is stopped at */
-	uint64_t mapping;		/* ... and goes on with: bytes of code that are rewritten at its end, or 0 */
+	struct in_claim claim;		/* follower: what its monitor has spoken of last */
+	enum in_agreed agreed_on;	/* ... and where that stands */
+	bool sensitive;			/* makes a sensitive call, whose exit stops */
+	uint64_t mapping;		/* ... and maps this many bytes of code, which are rewritten at its end, or 0 */
+	bool opening;			/* opens a file to write to it, likewise */
 	uint64_t head;			/* address of its struct mon_thread_head, 0 = not seen yet */
 	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
 	bool reached;			/* it was reported that it gives addresses of the monitor's to calls */
@@ -60,6 +67,8 @@ struct in_task {
 	uint64_t vsyscall;		/* ... for a call of the vsyscall page, from this address; 0 = for something else */
 	uint32_t vsyscall_nr;
 	bool agreed;			/* the fault that comes next is the same in all variants */
+	uint64_t handles_at;		/* a signal was delivered to it here, where it has stopped since or not at all; 0 = none */
+	bool no_frame;			/* the fault is that there was no room for that signal's frame: it does not happen again */
 	/*
 	 * While a signal is held or on its way no other is let through, so that the kernel keeps them in order: the thread's
 	 * mask is then ours, and own_mask the program's.
@@ -88,9 +97,10 @@ enum {	/* what a seccomp stop says */
 	IN_SERVICE = 2,
 	IN_SENSITIVE = 8,	/* a call from the gate that all variants must make */
 	IN_GUARDED = 4,		/* a call from the gate that may change the monitor's memory */
+	IN_OPENING = 16,	/* a call from the gate that opens a file to write to it, or may */
 };
 struct bpf;
-void in_filter_write(struct bpf *b, const struct in_image *image, uint64_t cookie);
+void in_filter_write(struct bpf *b, const struct in_image *image, const struct mv_policy *policy, uint64_t cookie);
 bool in_filter(struct pt *pt, unsigned variant);
 
 /* boot.c: the monitor into a process that has just executed a program.  False: it failed (pt_fail() was told). */
@@ -135,12 +145,14 @@ enum in_proc_file { IN_PROC_OTHER, IN_PROC_COPIED, IN_PROC_REFUSED };
 enum in_proc_file in_proc_file(const struct pt_task *t, int fd, char *path, size_t size);
 /* A copy of a file of /proc/PID that shows mappings of one of our processes, without the monitor's; a descriptor or -errno. */
 int in_proc_copy(const struct pt *pt, const char *path);
+void in_opening(struct pt_task *t);		/* stopped at a call that opens a file to write to it */
+void in_opened(struct pt_task *t);		/* it is over */
 
 /* arbiter.c */
 int64_t in_claim(struct pt_task *t, uint64_t from);	/* its monitor says that the program asks for the call there */
 void in_sensitive(struct pt_task *t);			/* stopped at one */
-void in_sensitive_retry(struct pt_task *t);
-void in_sensitive_tick(struct pt_task *t);
+void in_sensitive_over(struct pt_task *t);		/* it has returned */
+void in_reader_free(struct inproc *in);
 
 /* service.c */
 void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r);

@@ -1,5 +1,6 @@
 /*
- * Files in /proc that describe an address space with a monitor in it: the program gets copies that do not.
+ * Files in /proc that describe an address space with a monitor in it: the program gets copies that do not.  And files that
+ * are ways to write to such memory: nobody gets them, from the gate neither.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include "base/log.h"
 #include "inproc.h"
 
 /* A line "start-end ..." of maps and smaps, or "start ..." of numa_maps; what follows in smaps has names that are no numbers. */
@@ -130,4 +135,54 @@ enum in_proc_file in_proc_file(const struct pt_task *t, int fd, char *path, size
 	if (!described(t->pt, path, &name))
 		return IN_PROC_OTHER;
 	return one_of(name, copied) ? IN_PROC_COPIED : one_of(name, refused) ? IN_PROC_REFUSED : IN_PROC_OTHER;
+}
+
+/* ---- opened to be written ---- */
+
+/* The arena and the monitor's image: variants have mapped it, and root can open what is mapped. */
+static bool is_arena(const struct pt_task *t, int fd)
+{
+	struct stat arena, file;
+	char link[48];
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->tid, fd);
+	return !fstat(t->pt->session->arena, &arena) && !stat(link, &file) && arena.st_dev == file.st_dev && arena.st_ino == file.st_ino;
+}
+
+static bool is_supervisors(const char *path)
+{
+	char own[32];
+	int n = snprintf(own, sizeof(own), "/proc/%d/", getpid());
+
+	return !strncmp(path, own, (size_t)n);
+}
+
+static bool writes_to_us(const struct pt_task *t, int fd)
+{
+	char path[256] = "";
+
+	return in_proc_file(t, fd, path, sizeof(path)) == IN_PROC_REFUSED || is_supervisors(path) || is_arena(t, fd);
+}
+
+void in_opening(struct pt_task *t)
+{
+	t->inside->opening = true;
+	pt_resume(t, PTRACE_SYSCALL, 0);
+}
+
+/* What it may not have is closed before it goes on. */
+void in_opened(struct pt_task *t)
+{
+	struct user_regs_struct *r = &t->regs;
+	int64_t fd = (int64_t)r->rax;
+
+	t->inside->opening = false;
+	if (fd < 0 || !writes_to_us(t, (int)fd))
+		return;
+	mv_log(MV_LOG_NOTICE, "variant %u: process %d opens a way to write to a monitor's memory: refused", t->variant, t->tid);
+	r->rax = SYS_close;
+	r->rdi = (uint64_t)fd;
+	r->rip = t->pt->inproc->images[t->variant].info.refuse;
+	r->orig_rax = (uint64_t)-1;
+	pt_set_regs(t);
 }

@@ -152,26 +152,33 @@ static void import_file(struct pt_task *t, uint64_t from)
 	close(file);
 }
 
+static void import_over(struct pt_task *t)
+{
+	t->importing = false;
+	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
+	if (PT_RESTARTS((int64_t)t->regs.rax)) {
+		/* A stop has got it out of the wait for its file: it asks again. */
+		t->regs.rip -= 2;
+		t->regs.rax = MON_SERVICE_NR;
+		t->regs.orig_rax = (uint64_t)-1;
+		pt_set_regs(t);
+	} else {
+		pt_import_done(t, &t->next);
+	}
+}
+
 void in_on_exit(struct pt_task *t)
 {
-	bool there = in_stopped(t);
-
-	if (there && t->inside->mapping) {
-		in_rewrite_code(t, t->regs.rax, t->inside->mapping);
+	if (in_stopped(t)) {
+		if (t->importing)
+			import_over(t);
+		if (t->inside->sensitive)
+			in_sensitive_over(t);
+		if (t->inside->mapping)
+			in_rewrite_code(t, t->regs.rax, t->inside->mapping);
 		t->inside->mapping = 0;
-	}
-	if (there && t->importing) {
-		t->importing = false;
-		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
-		if (PT_RESTARTS((int64_t)t->regs.rax)) {
-			/* A stop has got it out of the wait for its file: it asks again. */
-			t->regs.rip -= 2;
-			t->regs.rax = MON_SERVICE_NR;
-			t->regs.orig_rax = (uint64_t)-1;
-			pt_set_regs(t);
-		} else {
-			pt_import_done(t, &t->next);
-		}
+		if (t->inside->opening)
+			in_opened(t);
 	}
 	pt_resume(t, PTRACE_CONT, 0);
 }
@@ -208,7 +215,6 @@ void in_retry(struct pt *pt)
 	struct pt_task *t, *next;
 
 	HASH_ITER(hh, pt->tasks, t, next) {
-		in_sensitive_retry(t);
 		if (t->parked && t->variant && !pt->variants[t->variant].cloning)
 			before_clone(t);
 	}
@@ -221,6 +227,7 @@ void in_on_clone(struct pt_task *t, pid_t child)
 	struct pt_task *c;
 	bool thread;
 
+	t->inside->sensitive = false;
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;
 	if (t->variant && (uint32_t)pt_namespace_tid(child) != tid) {
@@ -279,7 +286,7 @@ void in_on_exec(struct pt_task *t)
 		pt_fail(t->pt, 0, "variant %u executed a program past its monitor", t->variant);
 		return;
 	}
-	i->pseudo = i->agreed = i->under_mask = i->stepping = false;
+	i->pseudo = i->agreed = i->under_mask = i->stepping = i->sensitive = false;
 	i->head = 0;
 	t->interrupting = false;
 	if (in_boot(t))
@@ -292,7 +299,7 @@ void in_on_exec(struct pt_task *t)
 static void pseudo_done(struct pt_task *t, uint64_t result)
 {
 	uint32_t counter;
-	bool trap, fault;
+	bool passed, fault;
 
 	if (!t->inside->pseudo) {
 		answer(t, -EINVAL);
@@ -308,15 +315,15 @@ static void pseudo_done(struct pt_task *t, uint64_t result)
 		t->regs.rax = result;
 	fault = t->inside->vsyscall && (int64_t)result == -EFAULT;	/* natively no error, but a signal */
 	t->inside->vsyscall = 0;
-	/* A fault happens again, a trap is behind its instruction. */
-	trap = t->inside->agreed && t->inject.si_signo == SIGTRAP;
-	if (trap)
+	/* A fault happens again; a trap is behind its instruction, and a signal that found no room for its frame is lost. */
+	passed = t->inside->agreed && (t->inject.si_signo == SIGTRAP || t->inside->no_frame);
+	if (passed)
 		t->inside->agreed = false;
 	t->regs.orig_rax = (uint64_t)-1;
 	if (!pt_set_regs(t))
 		return;
-	if (trap)
-		pt_inject(t, SIGTRAP, &t->inject);
+	if (passed)
+		pt_inject(t, t->inject.si_signo, &t->inject);
 	else if (fault)
 		pt_inject(t, SIGSEGV, &(siginfo_t){ .si_signo = SIGSEGV, .si_code = SEGV_MAPERR });
 	else
@@ -425,9 +432,9 @@ static void guarded(struct pt_task *t)
 
 static void sensitive(struct pt_task *t)
 {
-	bool exec = t->regs.orig_rax == SYS_execve || t->regs.orig_rax == SYS_execveat;
+	bool range = mv_table[t->regs.orig_rax].flags & MV_DESC_PROT && t->regs.orig_rax != SYS_shmat;
 
-	if (exec || guard(t))
+	if (!range || guard(t))
 		in_sensitive(t);
 }
 
@@ -446,6 +453,8 @@ void in_on_seccomp(struct pt_task *t)
 		sensitive(t);
 	else if (data & IN_GUARDED)
 		guarded(t);
+	else if (data & IN_OPENING)
+		in_opening(t);
 	else
 		redirect(t);
 }

@@ -113,6 +113,19 @@ static void show_text(struct pt_task *t)
 	pt_set_regs(t);
 }
 
+/* The kernel could not write the frame of a signal: nothing of the program's was executed. */
+static bool without_frame(struct pt_task *t, const siginfo_t *info)
+{
+	struct in_task *i = t->inside;
+
+	if (info->si_signo != SIGSEGV || info->si_code != SI_KERNEL || i->handles_at != t->regs.rip)
+		return false;
+	if (i->stepping)
+		set_mask(t, i->own_mask);
+	i->stepping = false;
+	return true;
+}
+
 static void on_fault(struct pt_task *t, const siginfo_t *info)
 {
 	uint32_t nr = info->si_signo == SIGSEGV ? pt_trapped_counter(t) : 0;
@@ -139,6 +152,7 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 	}
 	t->inside->counting = nr;
 	t->inside->agreed = !nr;
+	t->inside->no_frame = without_frame(t, info);
 	t->inject = *info;
 	if (!in_send(t, info_of(t)->pseudo, nr ? nr : MV_PSEUDO_FAULT, nr ? 0 : (uint64_t)info->si_signo,
 		     nr ? 0 : (uint32_t)info->si_code))
@@ -226,6 +240,7 @@ static void on_queued(struct pt_task *t, int sig)
 	i->stepping = i->under_mask || i->own_mask & bit;
 	set_mask(t, (i->under_mask ? i->mask : i->own_mask) & ~bit);
 	i->masked = i->under_mask = false;
+	i->handles_at = t->regs.rip;
 	pt_resume(t, i->stepping ? PTRACE_SINGLESTEP : PTRACE_CONT, sig);
 }
 
@@ -349,11 +364,9 @@ void in_nudge(struct pt_task *t)
 
 void in_tick(struct pt *pt)
 {
-	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
-		in_sensitive_tick(t);
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
 		if (t->inside->nudged)
 			interrupt(t);
-	}
 	pt_tick(pt);
 }
 

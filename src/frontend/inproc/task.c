@@ -43,6 +43,8 @@ bool in_stopped(struct pt_task *t)
 	if (!pt_get_regs(t))
 		return false;
 	t->inside->head = t->regs.gs_base;
+	if (t->regs.rip != t->inside->handles_at)
+		t->inside->handles_at = 0;
 	return true;
 }
 
