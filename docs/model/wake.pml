@@ -1,25 +1,33 @@
 /*
  * Sleeping and waking in the engine's words (README.md).  A leader writes RECORDS records into a ring of RING; two
- * followers read all of them, and act on them in turns, as siblings do.  Sleeps have no timeout here: whoever is
- * forgotten sleeps for ever, and that is an invalid end state.
+ * followers read all of them, and act on them in turns, as siblings do.  Sleeps have no timeout here, and neither have
+ * naps: whoever is forgotten sleeps for ever, and that is an invalid end state.
  *
  * OMIT takes one step out of the protocol; 0 takes out none.
  */
 #ifndef OMIT
 #define OMIT 0
 #endif
+
+/* So many of the followers nap. */
+#ifndef NAPPING
+#define NAPPING 0
+#endif
+#ifndef RECORDS
 #define RECORDS 2
 #define RING 1
+#endif
 
-/* The words, each with a count of those who were about to sleep. */
+/* The words, each with a count of those who were about to sleep; and of those who were about to nap on the first. */
 #define COMMITS 0
 #define TURNS 1
 #define MOVES 2			/* + follower */
 #define WORDS 4
-byte word[WORDS], sleepers[WORDS];
+byte word[WORDS], sleepers[WORDS], naps;
 
-/* struct mv_waker, of process me for word w: [me * WORDS + w]. */
-byte last[12], woken[12];
+/* struct mv_waker, of process me for word w: [me * WORDS + w]; and the leader's for naps. */
+#define NAPS 12
+byte last[13], woken[13];
 
 /* What the words are about. */
 byte head, tail[2], done;
@@ -60,28 +68,48 @@ inline bump(w)
 	fi
 }
 
+inline wake_if_new(w, waker)
+{
+	if
+	:: seen != woken[waker] ->
+		if
+		:: seen == last[waker] || OMIT == 9 -> woken[waker] = seen
+		:: else
+		fi;
+		last[waker] = seen;
+		futex_wake(w)
+	:: else
+	fi
+}
+
 inline wake(w)
 {
 	if
 	:: early
 	:: else -> seen = sleepers[w]
 	fi;
-	if
-	:: seen != woken[me * WORDS + w] ->
-		if
-		:: seen == last[me * WORDS + w] || OMIT == 9 -> woken[me * WORDS + w] = seen
-		:: else
-		fi;
-		last[me * WORDS + w] = seen;
-		futex_wake(w)
-	:: else
-	fi;
+	wake_if_new(w, me * WORDS + w);
 	early = false
+}
+
+/* The leader's, after a commit: those who nap are left alone as long as there is much room, and more to come. */
+#define CROWDED (2 * (head - tail[0]) > RING || 2 * (head - tail[1]) > RING)
+inline wake_napping()
+{
+	if
+	:: NAPPING && (CROWDED || head == RECORDS) && OMIT != 10 ->
+		seen = naps;
+		wake_if_new(COMMITS, NAPS)
+	:: else
+	fi
 }
 
 inline sleep(w, value)
 {
-	if :: OMIT != 3 -> sleepers[w]++ :: else fi;
+	if
+	:: w == COMMITS && me < NAPPING -> naps++
+	:: else -> if :: OMIT != 3 -> sleepers[w]++ :: else fi
+	fi;
 	if
 	:: word[w] == value || OMIT == 5 -> futex_wait(w, value)
 	:: else
@@ -111,7 +139,8 @@ proctype leader()
 		:: !FULL(0) && !FULL(1) ->
 			head++;
 			bump(COMMITS);
-			wake(COMMITS)
+			wake(COMMITS);
+			wake_napping()
 		:: else ->
 			now = BLOCKER;
 			if :: OMIT == 2 && w != NOBODY -> value = word[w] :: else fi;

@@ -284,6 +284,10 @@ void mv_retry(struct mv_thread *t, struct mv_step *step);
  * of these steps is what keeps wake-ups from being lost: docs/model.  The words are in the arena, which other processes
  * map at other addresses: futex operations must not be FUTEX_PRIVATE.
  *
+ * Naps: where *w.naps is there, a follower has nothing to do but to read on, and may count itself in it instead, in the same
+ * way.  Then it is woken only when the leader waits for it or will do soon (more than half of the ring is taken), so it has to
+ * wake up by itself: the nap's length is how late it may be.  The leader then pays a wake-up for many records, not for each.
+ *
  * Nobody is woken when the run ends or a thread that others wait for is gone: sleep with a timeout (100 ms), and retry
  * after it; a retry says MV_STOP when there is a verdict.
  */
@@ -291,6 +295,7 @@ struct mv_wait {
 	uint32_t *word;		/* changes when the thread may go on; NULL: it may already, retry at once */
 	uint32_t value;		/* what the word was: sleep only while *word == value */
 	uint32_t *sleepers;	/* counts those that were about to sleep on the word; its writers wake them when there are new ones */
+	uint32_t *naps;		/* follower: counts those that were about to nap; NULL where a thread must not */
 };
 /* What a parked thread waits for.  The pointers are valid until mv_thread_gone(). */
 void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w);

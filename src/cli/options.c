@@ -103,12 +103,12 @@ const struct mv_option mv_options[] = {
 		.name = "seed", .commands = MV_CMD_RUN, .argument = "N", .parse = parse_seed, FIELD(seed),
 		.help = "Derive layouts and keys from N instead of fresh randomness, to repeat a run; not for production",
 	}, {
-		.name = "ring", .commands = MV_CMD_RUN, .argument = "N", .deflt = "256", .aliases = { "RINGBUFFER_SIZE" },
+		.name = "ring", .commands = MV_CMD_RUN, .argument = "N", .deflt = "1024", .aliases = { "RINGBUFFER_SIZE" },
 		.parse = parse_unsigned, FIELD(ring), .min = 8, .max = 1 << 20, .power_of_two = true,
 		.limit = "records the leader may run ahead",
 		.help = "How far the leader may run ahead of the others, in records: a power of two",
 	}, {
-		.name = "arena", .commands = MV_CMD_RUN, .argument = "SIZE", .deflt = "256M", .aliases = { "MV_UMEM" },
+		.name = "arena", .commands = MV_CMD_RUN, .argument = "SIZE", .deflt = "512M", .aliases = { "MV_UMEM" },
 		.parse = parse_size, FIELD(arena), .min = 1 << 20, .max = 1ull << 40,
 		.help = "Memory shared by the variants' monitors, in bytes or with K, M or G; used as needed",
 	}, {

@@ -113,7 +113,7 @@ struct mv_arena *mv_arena_init(void *mem, size_t size)
 	return a;
 }
 
-uint64_t mv_arena_alloc(struct mv_arena *a, size_t size)
+uint64_t mv_arena_take(struct mv_arena *a, size_t size)
 {
 	uint64_t offset, rounded;
 	unsigned c;
@@ -125,10 +125,17 @@ uint64_t mv_arena_alloc(struct mv_arena *a, size_t size)
 	offset = pop(a, c);
 	if (!offset)
 		offset = cut(a, rounded);
-	if (!offset)
-		return 0;
-	__atomic_fetch_add(&a->used, rounded, __ATOMIC_RELAXED);
-	__builtin_memset(at(a, offset), 0, rounded);
+	if (offset)
+		__atomic_fetch_add(&a->used, rounded, __ATOMIC_RELAXED);
+	return offset;
+}
+
+uint64_t mv_arena_alloc(struct mv_arena *a, size_t size)
+{
+	uint64_t offset = mv_arena_take(a, size);
+
+	if (offset)
+		__builtin_memset(at(a, offset), 0, class_size(class_of(size)));
 	return offset;
 }
 

@@ -20,6 +20,8 @@ struct mv_arena *mv_arena_init(void *mem, size_t size);
  * Freed blocks are reused for requests of the same size class (powers of two and their midpoints).
  */
 uint64_t mv_arena_alloc(struct mv_arena *a, size_t size);
+/* The same, not zeroed. */
+uint64_t mv_arena_take(struct mv_arena *a, size_t size);
 /* size is what mv_arena_alloc() was asked for.  Offset 0 and offsets outside of the arena are ignored. */
 void mv_arena_free(struct mv_arena *a, uint64_t offset, size_t size);
 /* Address of an offset in this process, NULL for 0 or an offset outside of the arena. */

@@ -71,9 +71,19 @@ static void fault(struct mv_thread *t, unsigned arg)
 	t->blob->faults |= 1u << arg;
 }
 
-/* Bytes from the program's memory; false after a fault. */
+/* Bytes from the program's memory; false after a fault.  What is kept goes there at once. */
 bool mv_gather_memory(struct mv_thread *t, unsigned arg, uint64_t addr, uint64_t len)
 {
+	struct mv_blob *b = t->blob;
+
+	if (len <= MV_INLINE_MAX && b->total <= MV_INLINE_MAX - len) {
+		size_t got = mv_peek(t, addr, b->bytes + b->total, len);
+
+		b->total += got;
+		if (got < len)
+			fault(t, arg);
+		return got == len;
+	}
 	while (len) {
 		size_t want = len < MV_SCRATCH ? (size_t)len : MV_SCRATCH;
 		size_t got = mv_peek(t, addr, t->scratch, want);

@@ -173,7 +173,9 @@ struct mv_thread {
 	unsigned nearly;
 	uint64_t moves;			/* steps of the machine taken, parked or not */
 	uint8_t changed;		/* MV_CHANGED_*, since mv_thread_wakes() was called last */
+	bool hasty;			/* leader: those who nap are to come, too */
 	struct mv_waker wakers[MV_WAKES_MAX];	/* of those words */
+	struct mv_waker naps;		/* leader: of its stream's */
 	uint64_t ncalls;
 	struct mv_history history[MV_HISTORY_SLOTS];
 };

@@ -44,10 +44,17 @@ static void unlock(struct mv_thread *t)
 	t->changed |= MV_CHANGED_PROCSET;
 }
 
-static uint64_t commit(struct mv_thread *t)
+/*
+ * Followers may nap while the leader runs ahead, but not while it waits for them, nor at what they are to do soon: to have a
+ * child, to end.
+ */
+static uint64_t commit(struct mv_thread *t, bool hasty)
 {
+	uint64_t seq = mv_stream_commit(t->stream);
+
 	t->changed |= MV_CHANGED_STREAM;
-	return mv_stream_commit(t->stream);
+	t->hasty |= hasty || mv_stream_crowded(t->stream);
+	return seq;
 }
 
 static bool publish_enter(struct mv_thread *t)
@@ -71,7 +78,7 @@ static bool publish_enter(struct mv_thread *t)
 		mv_blob_hash(b, rec->hash);
 		__builtin_memcpy(payload, b->bytes, n);
 	}
-	t->seq = commit(t);
+	t->seq = commit(t, t->level == MV_LEVEL_LOCKSTEP || t->desc->flags & MV_DESC_NORETURN);
 	mv_latest(t)->seq = t->seq;
 	return true;
 }
@@ -96,7 +103,7 @@ static bool publish_result(struct mv_thread *t)
 		rec->flags |= MV_REC_SIGNAL_FOLLOWS;
 	if (!t->ndests)
 		rec->flags |= MV_REC_LAST;
-	t->seq = commit(t);
+	t->seq = commit(t, t->flags & MV_REC_HOLD || t->desc->flags & (MV_DESC_CLONE | MV_DESC_EXEC));
 	return true;
 }
 
@@ -133,7 +140,7 @@ static bool publish_outputs(struct mv_thread *t)
 			__builtin_memset(payload, 0, n);
 		if (hook(t)->publish)
 			hook(t)->publish(t, d, t->dest_off, payload, n);
-		commit(t);
+		commit(t, t->flags & MV_REC_HOLD);
 		t->moves++;
 		t->dest_off += n;
 		if (t->dest_off == d->used) {
@@ -209,7 +216,7 @@ static bool publish_signal(struct mv_thread *t)
 	rec->nr = (uint32_t)t->sig;
 	rec->extra = t->sig_when;
 	__builtin_memcpy(payload, t->siginfo, MV_SIGINFO_SIZE);
-	commit(t);
+	commit(t, true);
 	return true;
 }
 

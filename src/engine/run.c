@@ -146,7 +146,7 @@ struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset)
 	else
 		__atomic_add_fetch(&((struct mv_procset *)mv_arena_at(run_arena(run), procset))->refs, 1, __ATOMIC_RELAXED);
 	if (procset)
-		at = mv_arena_alloc(run_arena(run), size);
+		at = mv_arena_take(run_arena(run), size);
 	if (!at) {
 		if (procset)
 			procset_unref(run, procset);
@@ -154,6 +154,7 @@ struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset)
 		return NULL;
 	}
 	s = mv_arena_at(run_arena(run), at);
+	__builtin_memset(s, 0, sizeof(*s));
 	s->refs = c->variants;
 	s->procset = procset;
 	s->size = size;

@@ -35,7 +35,12 @@ static void unsupported(struct mv_thread *t, const char *why)
 
 static void remember(struct mv_thread *t)
 {
-	t->history[t->ncalls++ % MV_HISTORY_SLOTS] = (struct mv_history){ .call = t->call };
+	struct mv_history *h = &t->history[t->ncalls++ % MV_HISTORY_SLOTS];
+
+	h->call = t->call;
+	h->result = 0;
+	h->done = false;
+	h->seq = 0;
 }
 
 /* What the policy says about this call. */
@@ -202,6 +207,7 @@ void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w)
 		return;
 	w->word = &word->value;
 	w->sleepers = &word->sleepers;
+	w->naps = t->variant && t->state != MV_ST_TURN ? &word->naps : NULL;
 	w->value = __atomic_load_n(&word->value, __ATOMIC_SEQ_CST);
 }
 
@@ -225,10 +231,12 @@ unsigned mv_thread_wakes(struct mv_thread *t, uint32_t *words[MV_WAKES_MAX])
 		if (!(t->changed & where))
 			continue;
 		word = changed_word(t, where);
-		if (mv_word_wanted(word, &t->wakers[i]))
+		if (mv_word_wanted(&word->sleepers, &t->wakers[i]) |
+		    (where == MV_CHANGED_STREAM && t->hasty && mv_word_wanted(&word->naps, &t->naps)))
 			words[n++] = &word->value;
 	}
 	t->changed = 0;
+	t->hasty = false;
 	return n;
 }
 

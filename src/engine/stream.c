@@ -14,6 +14,7 @@
 #define CONSUMERS_MAX (MV_VARIANTS_MAX - 1)
 #define LEFT UINT64_MAX		/* cursor and ack of a consumer that is gone: ahead of everything */
 #define PAYLOAD_ALIGN 16
+#define AHEAD 4			/* records, of which a call takes two or more */
 
 struct cursor {
 	uint64_t tail;		/* sequence number of the last record consumed, or LEFT */
@@ -89,8 +90,7 @@ void mv_stream_init(struct mv_stream *s, unsigned records, size_t bytes, unsigne
 	s->nrecords = records;
 	s->nbytes = bytes;
 	s->consumers = consumers;
-	for (uint64_t seq = 1; seq <= records; seq++)
-		record_at(s, seq)->seq = 0;
+	record_at(s, 1)->seq = 0;
 }
 
 size_t mv_stream_payload_max(const struct mv_stream *s)
@@ -125,6 +125,19 @@ static void look(struct mv_stream *s)
 	s->seen_bytes = s->byte_pos - byte_lag;
 }
 
+static bool half_full(const struct mv_stream *s)
+{
+	return s->head - s->seen_tail > s->nrecords / 2 || s->byte_pos - s->seen_bytes > s->nbytes / 2;
+}
+
+bool mv_stream_crowded(struct mv_stream *s)
+{
+	if (!half_full(s))
+		return false;
+	look(s);
+	return half_full(s);
+}
+
 struct mv_record *mv_stream_reserve(struct mv_stream *s, size_t payload_len, void **payload)
 {
 	uint64_t start = s->byte_pos, end, room;
@@ -156,6 +169,15 @@ struct mv_record *mv_stream_reserve(struct mv_stream *s, size_t payload_len, voi
 	return r;
 }
 
+/*
+ * The line will be written soon.  A consumer has read what stands there: to get it from that CPU takes as long as a short
+ * call.  __builtin_prefetch() would get it for reading where the compiler may not use this instruction; the processor always may.
+ */
+static void want(const void *line)
+{
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
+}
+
 uint64_t mv_stream_commit(struct mv_stream *s)
 {
 	struct mv_record *draft = &s->draft, *r = record_at(s, s->head + 1);
@@ -170,9 +192,13 @@ uint64_t mv_stream_commit(struct mv_stream *s)
 	if (draft->flags & MV_REC_ARGS)
 		__builtin_memcpy(r->args, draft->args, sizeof(*r) - offsetof(struct mv_record, args));
 	__builtin_memcpy(r, draft, offsetof(struct mv_record, seq));
+	/* The memory may have been another stream's; to clear all of it at once would take as long as a fork. */
+	if (s->head + 2 <= s->nrecords)
+		store(&record_at(s, s->head + 2)->seq, 0);
 	s->byte_pos = s->reserved_end;
 	store(&s->head, s->head + 1);
 	store(&r->seq, s->head);
+	want(record_at(s, s->head + AHEAD));
 	mv_word_bump(&s->commits);
 	return s->head;
 }

@@ -57,7 +57,7 @@ _Static_assert(sizeof(struct mv_record) == 128 && offsetof(struct mv_record, arg
 struct mv_stream;
 
 /*
- * A word to wait for (FUTEX_WAIT, shared) and how often that was done.  Whoever makes something true that others may wait
+ * A word to wait for (FUTEX_WAIT, shared) and how often that was done; naps are sleeps that are disturbed in a hurry only.  Whoever makes something true that others may wait
  * for changes the word by mv_word_bump() and looks at sleepers afterwards; whoever waits increments sleepers, looks at the
  * word once more and sleeps while it has not changed.
  *
@@ -67,14 +67,15 @@ struct mv_stream;
  *
  * Who is woken takes long to come, and the writer is not to wake him with every bump until then: a writer that has found the
  * same count after two bumps, and woken after both, needs to wake nobody until the count changes.  After one it would not
- * do: who was counted then may have been about to sleep on the word as it was after that bump.  On x86 the bump is one locked instruction, a full barrier that has to be paid to
- * the word alone, and both looks are plain loads.
+ * do: who was counted then may have been about to sleep on the word as it was after that bump.  On x86 the bump is one locked
+ * instruction, a full barrier that has to be paid to the word alone, and both looks are plain loads.
  *
  * Words are in memory that other processes write: what stands there costs a wake-up or a delay, never more.
  */
 struct mv_word {
 	uint32_t value;
 	uint32_t sleepers;
+	uint32_t naps;
 };
 
 static inline void mv_word_bump(struct mv_word *w)
@@ -82,16 +83,16 @@ static inline void mv_word_bump(struct mv_word *w)
 	__atomic_fetch_add(&w->value, 1, __ATOMIC_SEQ_CST);
 }
 
-/* What a writer of a word remembers of its sleepers; zero at the word's beginning. */
+/* What a writer of a word remembers of a count of sleepers; zero at the word's beginning. */
 struct mv_waker {
 	uint32_t seen;		/* the count at the last look */
 	uint32_t woken;		/* all up to this one have been woken */
 };
 
-/* Once after a bump: is the caller to wake those who sleep? */
-static inline bool mv_word_wanted(const struct mv_word *w, struct mv_waker *waker)
+/* Once after a bump: is the caller to wake those who are counted there? */
+static inline bool mv_word_wanted(const uint32_t *count, struct mv_waker *waker)
 {
-	uint32_t sleepers = __atomic_load_n(&w->sleepers, __ATOMIC_SEQ_CST);
+	uint32_t sleepers = __atomic_load_n(count, __ATOMIC_SEQ_CST);
 
 	if (sleepers == waker->woken)
 		return false;
@@ -123,6 +124,8 @@ uint64_t mv_stream_commit(struct mv_stream *s);
 bool mv_stream_acked(const struct mv_stream *s, uint64_t seq);
 /* The first consumer that has not acknowledged seq, or -1. */
 int mv_stream_late(const struct mv_stream *s, uint64_t seq);
+/* Is more than half of the ring taken?  Nearly always answered from what the producer has seen of the cursors lately. */
+bool mv_stream_crowded(struct mv_stream *s);
 /* The last sequence number committed. */
 uint64_t mv_stream_head(const struct mv_stream *s);
 

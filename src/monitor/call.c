@@ -75,23 +75,26 @@ static int64_t opened(int64_t fd)
  */
 static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 {
-	if (step->call.nr < MV_PSEUDO_BASE && mon_guard(m, &step->call, r))
+	struct mv_call call = step->call;
+
+	if (call.nr >= MV_PSEUDO_BASE) {
+		*r = call.nr == MV_PSEUDO_FAULT ? 0 : mon_service(MON_COUNTER, 0, 0);
+	} else if (mon_guard(m, &call, r)) {
 		return false;
-	if (step->call.nr == NR_RT_SIGRETURN) {
+	} else if (call.nr == NR_RT_SIGRETURN) {
 		*r = 0;		/* at the very end: see mon_call() */
-	} else if (step->call.nr >= MV_PSEUDO_BASE) {
-		*r = step->call.nr == MV_PSEUDO_FAULT ? 0 : mon_service(MON_COUNTER, 0, 0);
-	} else if (mon_is_process_call(&step->call)) {
+	} else if (mon_is_process_call(&call)) {
+		step->call = call;
 		return mon_process_call(m, step, r);
-	} else if (step->call.nr == NR_ARCH_PRCTL && mon_segment(&step->call, r)) {
+	} else if (call.nr == NR_ARCH_PRCTL && mon_segment(&call, r)) {
 		return false;
-	} else if (mon_limit(&step->call, r) || mon_lock_all(&step->call, r)) {
+	} else if (mon_limit(&call, r) || mon_lock_all(&call, r)) {
 		return false;
 	} else {
 		mon_unlock();
-		*r = step->call.nr == NR_SIGALTSTACK ? mon_gate_on_stack(&step->call, m->frame.rsp) : mon_gate(&step->call);
+		*r = call.nr == NR_SIGALTSTACK ? mon_gate_on_stack(&call, m->frame.rsp) : mon_gate(&call);
 		mon_lock();
-		if (opens(step->call.nr) && !mon_is_error(*r))
+		if (opens(call.nr) && !mon_is_error(*r))
 			*r = opened(*r);
 	}
 	return false;
@@ -161,19 +164,17 @@ static bool interrupted(struct mon_thread *m, int64_t r, struct mv_step *step, s
 
 void mon_finish(struct mon_thread *m, struct mv_step *step)
 {
-	struct mv_step after = { 0 };
-	struct mv_call call;
+	struct mv_step after;
 	bool ended;
 	int64_t r;
 
+	after.sig = 0;
 	for (;;) {
 		switch (step->action) {
 		case MV_RUN:
-			call = step->call;
 			if (mv_thread_variant(m->thread) && signal_waits(m, step))
 				return;
 			do {
-				step->call = call;
 				ended = run_call(m, step, &r);
 				if (!ended && interrupted(m, r, step, &after))
 					return;

@@ -168,6 +168,12 @@ int memcmp(const void *a, const void *b, size_t n)
 {
 	const uint8_t *x = a, *y = b;
 
+	for (; n >= 32; n -= 32, x += 32, y += 32) {
+		const word *u = (const word *)x, *v = (const word *)y;
+
+		if ((u[0] ^ v[0]) | (u[1] ^ v[1]) | (u[2] ^ v[2]) | (u[3] ^ v[3]))
+			break;
+	}
 	for (; n >= 8; n -= 8, x += 8, y += 8)
 		if (*(const word *)x != *(const word *)y)
 			break;

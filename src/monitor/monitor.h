@@ -10,6 +10,8 @@
 #include "monitor/abi.h"
 
 #define MON_STACK 32768
+#define MON_NAP 1000000		/* nanoseconds: how late a follower may be that nobody waits for */
+#define MON_SLEEP 100000000	/* sleep is bounded, since a verdict wakes nobody */
 #define MON_SPIN_MAX 4096
 #define MON_SPIN_MIN 64		/* for a start: all may run on one CPU, where a spin only keeps the others off */
 
@@ -24,6 +26,7 @@ struct mon_thread {
 	bool nested;				/* ... not by an argument: by what one points to */
 	bool pseudo;				/* it is no call: the supervisor has put it in where the program was */
 	struct mon_altstack { uint64_t sp; uint32_t flags, pad; uint64_t size; } altstack;	/* what the kernel is given of one */
+	bool rested;				/* its last nap was not disturbed */
 	uint32_t spin;				/* looks at a word before a wait sleeps, as it has paid lately */
 	uint8_t stack[MON_STACK] __attribute__((aligned(64)));
 	struct mon_frame frame __attribute__((aligned(64)));

@@ -70,27 +70,47 @@ void mon_wake(struct mv_thread *t)
 		mon_kernel(NR_FUTEX, (uint64_t)words[n], FUTEX_WAKE_, ALL, 0, 0);
 }
 
+/* Sleep until the word changes; the counter tells its writer who sleeps.  True if it did not within that time. */
+static bool sleep(const struct mv_wait *w, uint32_t *counter, int64_t nsec)
+{
+	struct { int64_t sec, nsec; } limit = { 0, nsec };
+
+	__atomic_fetch_add(counter, 1, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(w->word, __ATOMIC_SEQ_CST) == w->value &&
+	       mon_kernel(NR_FUTEX, (uint64_t)w->word, FUTEX_WAIT_, w->value, (uint64_t)&limit, 0) == -ETIMEDOUT;
+}
+
 /*
  * How long it pays to spin is what it took lately: a wait that was over before the limit raises it, one that was not halves
- * it.  Sleep is bounded, since a verdict wakes nobody.
+ * it.
  */
-static void wait(struct mon_thread *m, const struct mv_wait *w)
+static bool spin(struct mon_thread *m, const struct mv_wait *w)
 {
-	struct { int64_t sec, nsec; } limit = { 0, 100000000 };
-
 	for (uint32_t i = 0; i < m->spin; i++) {
 		if (__atomic_load_n(w->word, __ATOMIC_ACQUIRE) != w->value) {
 			if (m->spin < mon.spin_max)
 				m->spin *= 2;
-			return;
+			return true;
 		}
 		pause();
 	}
 	if (m->spin > MON_SPIN_MIN)
 		m->spin /= 2;
-	__atomic_fetch_add(w->sleepers, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(w->word, __ATOMIC_SEQ_CST) == w->value)
-		mon_kernel(NR_FUTEX, (uint64_t)w->word, FUTEX_WAIT_, w->value, (uint64_t)&limit, 0);
+	return false;
+}
+
+static void wait(struct mon_thread *m, const struct mv_wait *w)
+{
+	if (w->naps) {
+		if (!m->rested) {
+			m->rested = sleep(w, w->naps, MON_NAP);
+			return;
+		}
+		m->rested = false;
+	} else if (spin(m, w)) {
+		return;
+	}
+	sleep(w, w->sleepers, MON_SLEEP);
 }
 
 void mon_wait_gone(const struct mv_call *call)

@@ -71,7 +71,7 @@ static int find_program(const char *name, char path[4096], struct mv_error *err)
 static int make_run(const struct mv_run_options *o, struct mv_session *s, void **arena, struct mv_error *err)
 {
 	struct mv_config c = {
-		.variants = o->variants, .ring_records = o->ring_records, .ring_bytes = 256 * 1024,
+		.variants = o->variants, .ring_records = o->ring_records, .ring_bytes = 512 * 1024,
 		.layout = o->layout, .policy = o->policy, .heap = o->heap, .slab_max = o->slab_max, .slab_pad = o->slab_pad,
 		.heap_fill = o->heap_fill,
 	};

@@ -347,20 +347,20 @@ static void args(void **state)
 
 static void wanted(void **state)
 {
-	struct mv_word w = { UINT32_MAX, 0 };
+	struct mv_word w = { UINT32_MAX, 0, 0 };
 	struct mv_waker waker = { 0 };
 
 	(void)state;
-	assert_false(mv_word_wanted(&w, &waker));
+	assert_false(mv_word_wanted(&w.sleepers, &waker));
 	w.sleepers = 3;
 	mv_word_bump(&w);
 	assert_int_equal(w.value, 0);
 	assert_int_equal(w.sleepers, 3);
-	assert_true(mv_word_wanted(&w, &waker));
-	assert_true(mv_word_wanted(&w, &waker));
-	assert_false(mv_word_wanted(&w, &waker));
+	assert_true(mv_word_wanted(&w.sleepers, &waker));
+	assert_true(mv_word_wanted(&w.sleepers, &waker));
+	assert_false(mv_word_wanted(&w.sleepers, &waker));
 	w.sleepers++;
-	assert_true(mv_word_wanted(&w, &waker));
+	assert_true(mv_word_wanted(&w.sleepers, &waker));
 }
 
 /* A record that another process scribbled over is reported, and its neighbours are not lost. */

@@ -107,6 +107,59 @@ static void nobody_sleeps(void **state)
 	sim_free(s);
 }
 
+/* The thread naps: it is woken by nothing but need. */
+static struct mv_wait naps(struct sim *s, struct mv_thread *t)
+{
+	struct mv_wait w = sleeps(s, t);
+
+	assert_non_null(w.naps);
+	--*w.sleepers;
+	++*w.naps;
+	return w;
+}
+
+static void nap_until_crowded(void **state)
+{
+	struct mv_call call = CALL(__NR_getpid);
+	uint32_t *words[MV_WAKES_MAX];
+	struct sim *s = small_ring();
+	struct mv_step step = sim_enter(s->t[1], call);
+	struct mv_wait w;
+
+	(void)state;
+	sim_expect(&step, MV_PARK);
+	w = naps(s, s->t[1]);
+	leads(s, call, 0);
+	leads(s, call, 1);		/* half of eight records */
+	assert_int_not_equal(*w.word, w.value);
+	assert_int_equal(mv_thread_wakes(s->t[0], words), 0);
+	leads(s, call, 2);
+	wakes(s->t[0], &w);
+	sim_free(s);
+}
+
+static void nap_until_met(void **state)
+{
+	struct mv_call call = CALL(__NR_getpid);
+	struct sim_options o = sim_defaults;
+	struct mv_step step;
+	struct mv_wait w;
+	struct sim *s;
+
+	(void)state;
+	o.level = MV_LEVEL_LOCKSTEP;
+	s = sim_new(&o);
+	step = sim_enter(s->t[1], call);
+	sim_expect(&step, MV_PARK);
+	w = naps(s, s->t[1]);
+	step = sim_enter(s->t[0], call);
+	sim_expect(&step, MV_PARK);
+	wakes(s->t[0], &w);
+	mv_thread_wait(s->t[0], &w);
+	assert_null(w.naps);		/* the leader must not */
+	sim_free(s);
+}
+
 static void take(void **state)
 {
 	struct mv_call call = CALL(__NR_kill, 1, 10);
@@ -384,6 +437,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fetch_and_await),
 		cmocka_unit_test(nobody_sleeps),
+		cmocka_unit_test(nap_until_crowded),
+		cmocka_unit_test(nap_until_met),
 		cmocka_unit_test(take),
 		cmocka_unit_test(publish),
 		cmocka_unit_test(result),
