@@ -207,7 +207,8 @@ void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w)
 		return;
 	w->word = &word->value;
 	w->sleepers = &word->sleepers;
-	w->naps = t->variant && t->state != MV_ST_TURN ? &word->naps : NULL;
+	/* At a lockstep call the leader will wait for this thread; and nobody knows when siblings will. */
+	w->naps = t->variant && t->state != MV_ST_TURN && t->level != MV_LEVEL_LOCKSTEP ? &word->naps : NULL;
 	w->value = __atomic_load_n(&word->value, __ATOMIC_SEQ_CST);
 }
 

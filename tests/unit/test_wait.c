@@ -138,9 +138,32 @@ static void nap_until_crowded(void **state)
 	sim_free(s);
 }
 
-static void nap_until_met(void **state)
+static void nap_until_held(void **state)
 {
-	struct mv_call call = CALL(__NR_getpid);
+	struct sim *s = sim_new(NULL);
+	struct mv_call call = CALL(__NR_chdir, AT(OUT));
+	uint32_t *words[MV_WAKES_MAX];
+	struct mv_step step;
+	struct mv_wait w;
+
+	(void)state;
+	step = sim_enter(s->t[1], call);
+	sim_expect(&step, MV_PARK);
+	w = naps(s, s->t[1]);
+	step = sim_enter(s->t[0], call);
+	sim_expect_run(&step, __NR_chdir);
+	assert_int_equal(mv_thread_wakes(s->t[0], words), 0);
+	step = sim_exit(s->t[0], 0);
+	sim_expect(&step, MV_PARK);
+	wakes(s->t[0], &w);
+	mv_thread_wait(s->t[0], &w);
+	assert_null(w.naps);		/* the leader does not */
+	sim_free(s);
+}
+
+/* The leader will wait for it there. */
+static void no_nap_at_lockstep(void **state)
+{
 	struct sim_options o = sim_defaults;
 	struct mv_step step;
 	struct mv_wait w;
@@ -149,14 +172,10 @@ static void nap_until_met(void **state)
 	(void)state;
 	o.level = MV_LEVEL_LOCKSTEP;
 	s = sim_new(&o);
-	step = sim_enter(s->t[1], call);
+	step = sim_enter(s->t[1], CALL(__NR_getpid));
 	sim_expect(&step, MV_PARK);
-	w = naps(s, s->t[1]);
-	step = sim_enter(s->t[0], call);
-	sim_expect(&step, MV_PARK);
-	wakes(s->t[0], &w);
-	mv_thread_wait(s->t[0], &w);
-	assert_null(w.naps);		/* the leader must not */
+	w = sleeps(s, s->t[1]);
+	assert_null(w.naps);
 	sim_free(s);
 }
 
@@ -438,7 +457,8 @@ int main(void)
 		cmocka_unit_test(fetch_and_await),
 		cmocka_unit_test(nobody_sleeps),
 		cmocka_unit_test(nap_until_crowded),
-		cmocka_unit_test(nap_until_met),
+		cmocka_unit_test(nap_until_held),
+		cmocka_unit_test(no_nap_at_lockstep),
 		cmocka_unit_test(take),
 		cmocka_unit_test(publish),
 		cmocka_unit_test(result),
