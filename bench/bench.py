@@ -108,6 +108,15 @@ def clock(prefix, options):
     yield lambda: float(output(argv)) / 1000
 
 
+@contextlib.contextmanager
+def bare_filter(prefix, options):
+    """The same against a program under nothing but the least filter that the front-end inproc needs."""
+    if options.frontend != "inproc":
+        raise Missing("only with -f inproc")
+    argv = prefix + [compiled("getppid"), "2000000"] + ([] if prefix else ["filtered"])
+    yield lambda: float(output(argv)) / 1000
+
+
 def floor(what):
     """getppid under the front-end ptrace against a tracer that takes the same stops and does nothing else (see floor.c)."""
     @contextlib.contextmanager
@@ -266,6 +275,7 @@ class Row:
 PYTHON = "s = 0\nfor i in range(6000000): s = (s * 31 + i) & 0xffffffff\nprint(s)"
 ROWS = {
     "getppid": Row(getppid, "us/call", limit=0.25),
+    "getppid / bare filter": Row(bare_filter, "us/call"),
     "clock_gettime": Row(clock, "us/call"),
     "getppid / bare stops": Row(floor("stops"), "us/call"),
     "getppid / bare ptrace": Row(floor("requests"), "us/call"),
