@@ -232,7 +232,7 @@ unsigned mv_thread_wakes(struct mv_thread *t, uint32_t *words[MV_WAKES_MAX])
 		if (!(t->changed & where))
 			continue;
 		word = changed_word(t, where);
-		if (mv_word_wanted(&word->sleepers, &t->wakers[i]) |
+		if (mv_word_wanted(&word->sleepers, &t->wakers[i]) ||
 		    (where == MV_CHANGED_STREAM && t->hasty && mv_word_wanted(&word->naps, &t->naps)))
 			words[n++] = &word->value;
 	}
