@@ -103,7 +103,7 @@ def getppid(prefix, options):
 
 @contextlib.contextmanager
 def clock(prefix, options):
-    looks = "20000" if prefix else "5000000"
+    looks = "20000" if prefix and options.frontend == "ptrace" else "5000000"
     argv = prefix + [compiled("clock"), looks]
     yield lambda: float(output(argv)) / 1000
 
