@@ -75,6 +75,10 @@ static void size_classes(void **state)
 		assert_int_equal(mv_arena_alloc(a, size), x);
 		assert_int_equal(((char *)mv_arena_at(a, x))[size - 1], 0);
 		assert_int_equal(*(char *)mv_arena_at(a, x), 0);
+		memset(mv_arena_at(a, x), 0xff, size);
+		mv_arena_free(a, x, size);
+		assert_int_equal(mv_arena_take(a, size), x);
+		assert_int_equal(((unsigned char *)mv_arena_at(a, x))[size - 1], size > 8 ? 0xff : 0);	/* the list was in front */
 		mv_arena_free(a, x, size);
 		mv_arena_free(a, y, size);
 		assert_int_equal(mv_arena_used(a), before);
