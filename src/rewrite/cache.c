@@ -12,9 +12,10 @@
 
 #define SYSTEM_DIR "/var/cache/mvarmor"
 #define MAGIC "mvplan\r\n"
-#define VERSION 1		/* of what follows, of struct mv_site, and of how plans are made */
+#define VERSION 2		/* of what follows, of struct mv_site, and of how plans are made */
+#define SUFFIX ".2.plan"	/* another version's plans stay */
 #define SITES_MAX (1u << 20)
-#define NAME_MAX_LEN (2 * MV_BUILD_ID_MAX + sizeof(".plan"))
+#define NAME_MAX_LEN (2 * MV_BUILD_ID_MAX + sizeof(SUFFIX))
 
 struct header {
 	char magic[8];
@@ -25,10 +26,11 @@ struct header {
 	uint32_t build_id_len;
 	uint8_t build_id[MV_BUILD_ID_MAX];
 	uint8_t reserved[4];
+	struct mv_file_state state;	/* of the file that was known to be the plan's last */
 	uint64_t checksum;	/* of the whole file with 0 here */
 };
 
-_Static_assert(sizeof(struct mv_site) == 64 && sizeof(struct header) == 128, "no padding: both are written as they are");
+_Static_assert(sizeof(struct mv_site) == 64 && sizeof(struct header) == 160, "no padding: both are written as they are");
 
 int mv_cache_dir(char *path, size_t size)
 {
@@ -52,7 +54,7 @@ static void file_name(const uint8_t *id, unsigned len, char name[NAME_MAX_LEN])
 {
 	for (unsigned i = 0; i < len; i++)
 		snprintf(name + 2 * i, 3, "%02x", id[i]);
-	strcpy(name + 2 * len, ".plan");
+	strcpy(name + 2 * len, SUFFIX);
 }
 
 static bool only_ours(const struct stat *st)
@@ -105,25 +107,27 @@ static bool is_sane_patch(const struct mv_site *s)
 	}
 	if (at != s->length || s->length < MV_PATCH_LEN || s->traps != traps)
 		return false;
+	if (memcmp(s->bytes + s->before, "\x0f\x05", 2))
+		return false;
 	if (s->kind == MV_SITE_P1)
 		return s->ndisplaced == 1 && s->before == s->length && s->nbytes == s->length + 2;
 	return !s->before && s->nbytes == s->length;
 }
 
-static bool is_sane(const struct mv_site *s, const struct mv_image *im)
+static bool is_sane(const struct mv_site *s)
+{
+	if (s->kind >= MV_SITE_KINDS || s->nbytes < 2 || s->nbytes > MV_SITE_BYTES || s->before + 2 > s->nbytes)
+		return false;
+	return s->kind == MV_SITE_NONE ? s->why < MV_WHYS && !s->before : is_sane_patch(s);
+}
+
+static bool is_in(const struct mv_site *s, const struct mv_image *im)
 {
 	const struct mv_text *text = mv_image_text(im, s->vaddr);
-	uint64_t at;
+	uint64_t at = text ? s->vaddr - text->vaddr : 0;
 
-	if (s->kind >= MV_SITE_KINDS || s->nbytes < 2 || s->nbytes > MV_SITE_BYTES || s->before + 2 > s->nbytes || !text)
-		return false;
-	at = s->vaddr - text->vaddr;
-	if (at < s->before || at - s->before + s->nbytes > text->size || s->offset != text->offset + at ||
-	    memcmp(text->bytes + at - s->before, s->bytes, s->nbytes))
-		return false;
-	if (s->kind == MV_SITE_NONE)
-		return s->why < MV_WHYS && !s->before;
-	return !memcmp(text->bytes + at, "\x0f\x05", 2) && is_sane_patch(s);
+	return text && at >= s->before && at - s->before + s->nbytes <= text->size && s->offset == text->offset + at &&
+	       !memcmp(text->bytes + at - s->before, s->bytes, s->nbytes);
 }
 
 static uint64_t patch_end(const struct mv_site *s)
@@ -131,10 +135,11 @@ static uint64_t patch_end(const struct mv_site *s)
 	return s->kind == MV_SITE_F ? s->vaddr + s->length : s->vaddr + 2;
 }
 
+/* Without im's segments the bytes are not compared: who rewrites a site does that once more in any case. */
 static bool are_sane(const struct mv_site *sites, unsigned n, const struct mv_image *im)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (!is_sane(&sites[i], im) || (i && sites[i].vaddr - sites[i].before < patch_end(&sites[i - 1])))
+		if (!is_sane(&sites[i]) || (im->ntexts && !is_in(&sites[i], im)) || (i && sites[i].vaddr - sites[i].before < patch_end(&sites[i - 1])))
 			return false;
 	return true;
 }
@@ -159,10 +164,12 @@ static int damaged(const char *what, struct mv_error *err)
 	return mv_error_set(err, EBADMSG, "a cached plan is not used: %s", what);
 }
 
-static bool is_of(const struct header *h, const struct mv_plan *plan)
+static bool is_of(const struct header *h, const struct mv_image *im, const struct mv_plan *plan)
 {
-	return h->file_size == plan->file_size && !memcmp(h->text_hash, plan->text_hash, sizeof(h->text_hash)) &&
-	       h->build_id_len == plan->build_id_len && !memcmp(h->build_id, plan->build_id, sizeof(h->build_id));
+	bool same = im->ntexts ? !memcmp(h->text_hash, plan->text_hash, sizeof(h->text_hash)) :
+				 im->state.changed && !memcmp(&h->state, &im->state, sizeof(h->state));
+
+	return same && h->file_size == plan->file_size && h->build_id_len == plan->build_id_len && !memcmp(h->build_id, plan->build_id, sizeof(h->build_id));
 }
 
 static int load_file(int fd, const struct mv_image *im, struct mv_plan *plan, struct mv_error *err)
@@ -176,7 +183,7 @@ static int load_file(int fd, const struct mv_image *im, struct mv_plan *plan, st
 		return mv_error_set(err, EPERM, "a cached plan is not used: others can write it");
 	if (!read_exactly(fd, &h, sizeof(h)) || memcmp(h.magic, MAGIC, sizeof(h.magic)))
 		return damaged("no plan", err);
-	if (h.version != VERSION || h.site_size != sizeof(struct mv_site) || !is_of(&h, plan))
+	if (h.version != VERSION || h.site_size != sizeof(struct mv_site) || !is_of(&h, im, plan))
 		return -ENOENT;
 	if (h.n > SITES_MAX || (uint64_t)st.st_size != sizeof(h) + h.n * sizeof(*plan->sites))
 		return damaged("wrong size", err);
@@ -189,6 +196,8 @@ static int load_file(int fd, const struct mv_image *im, struct mv_plan *plan, st
 		return damaged("it contradicts the file", err);
 	plan->n = h.n;
 	plan->unbounded = h.unbounded;
+	plan->state = h.state;
+	memcpy(plan->text_hash, h.text_hash, sizeof(h.text_hash));
 	return 0;
 }
 
@@ -299,6 +308,7 @@ int mv_cache_store(const char *dir, const struct mv_plan *plan, struct mv_error 
 		.unbounded = plan->unbounded,
 		.file_size = plan->file_size,
 		.build_id_len = plan->build_id_len,
+		.state = plan->state,
 	};
 	char name[NAME_MAX_LEN];
 	int dirfd, code;
@@ -320,21 +330,43 @@ int mv_cache_store(const char *dir, const struct mv_plan *plan, struct mv_error 
 	return code ? mv_error_set(err, code, "cannot write the cached plan %s/%s", dir, name) : 0;
 }
 
-int mv_cache_plan(const char *dir, int fd, struct mv_plan *plan, bool *cached, struct mv_error *err)
+/* For a file that is in the state in which it was when its plan was stored: without reading it. */
+static bool load_unchanged(const char *dir, int fd, struct mv_plan *plan)
 {
 	struct mv_image im;
 	bool loaded;
+
+	if (mv_image_open_headers(fd, &im, NULL))
+		return false;
+	loaded = !load(dir, &im, plan, NULL);
+	mv_image_close(&im);
+	return loaded;
+}
+
+int mv_cache_plan(const char *dir, int fd, struct mv_plan *plan, bool *cached, struct mv_error *err)
+{
+	struct mv_file_state state;
+	struct mv_image im;
+	bool loaded, newer;
 	int r;
 
 	*plan = (struct mv_plan){ 0 };
+	if (cached)
+		*cached = true;
+	if (dir && load_unchanged(dir, fd, plan))
+		return 0;
 	r = mv_image_open(fd, &im, err);
 	if (r)
 		return r;
+	state = im.state;
 	loaded = dir && !load(dir, &im, plan, NULL);
 	if (!loaded)
 		r = mv_plan_of_image(&im, plan, err);
 	mv_image_close(&im);
-	if (!loaded && !r && dir && plan->build_id_len)
+	/* Of two files with the same contents the cache knows the one that has changed last. */
+	newer = loaded && state.changed > plan->state.changed;
+	plan->state = state;
+	if ((!loaded || newer) && !r && dir && plan->build_id_len)
 		mv_cache_store(dir, plan, NULL);
 	if (cached)
 		*cached = loaded;

@@ -8,7 +8,7 @@ void mv_plan_identify(const struct mv_image *im, struct mv_plan *plan)
 {
 	uint64_t hash[2] = { 0, 0 };
 
-	*plan = (struct mv_plan){ .file_size = im->size, .build_id_len = im->build_id_len };
+	*plan = (struct mv_plan){ .file_size = im->size, .build_id_len = im->build_id_len, .state = im->state };
 	memcpy(plan->build_id, im->build_id, im->build_id_len);
 	for (unsigned i = 0; i < im->ntexts; i++) {
 		const struct mv_text *text = &im->texts[i];

@@ -2,9 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "rewrite/image.h"
 
+#define CLOCK_COARSE_NS 2000000000u	/* file systems with coarse clocks have two seconds */
 #define TEXT_MAX ((uint64_t)1 << 30)	/* more code than any program has; a sparse file can claim any size */
 
 static int read_into(const struct mv_image *im, uint64_t offset, void *data, uint64_t size, struct mv_error *err)
@@ -45,6 +47,21 @@ int mv_image_read(const struct mv_image *im, uint64_t offset, uint64_t size, voi
 	return r;
 }
 
+static uint64_t nanoseconds(const struct timespec *t)
+{
+	return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_nsec;
+}
+
+static void take_state(struct mv_image *im, const struct stat *st)
+{
+	struct timespec now;
+
+	/* Without the time stamp counter, which the supervisor does without. */
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (nanoseconds(&st->st_ctim) + CLOCK_COARSE_NS < nanoseconds(&now))
+		im->state = (struct mv_file_state){ st->st_dev, st->st_ino, nanoseconds(&st->st_mtim), nanoseconds(&st->st_ctim) };
+}
+
 static int read_headers(struct mv_image *im, struct mv_error *err)
 {
 	struct stat st;
@@ -54,6 +71,7 @@ static int read_headers(struct mv_image *im, struct mv_error *err)
 	if (fstat(im->fd, &st))
 		return mv_error_set(err, errno, "cannot look at an ELF file");
 	im->size = (uint64_t)st.st_size;
+	take_state(im, &st);
 	r = read_into(im, 0, &im->eh, sizeof(im->eh), err);
 	if (r)
 		return r;
@@ -154,6 +172,19 @@ static int find_text_relocations(struct mv_image *im, struct mv_error *err)
 		free(data);
 	}
 	return 0;
+}
+
+int mv_image_open_headers(int fd, struct mv_image *im, struct mv_error *err)
+{
+	int r;
+
+	*im = (struct mv_image){ .fd = fd };
+	r = read_headers(im, err);
+	if (r)
+		mv_image_close(im);
+	else
+		find_build_id(im);
+	return r;
 }
 
 int mv_image_open(int fd, struct mv_image *im, struct mv_error *err)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
+#include "rewrite/plan.h"
 
 #define MV_BUILD_ID_MAX 64
 
@@ -21,6 +22,7 @@ struct mv_text {		/* an executable segment, as far as the file fills it */
 struct mv_image {
 	int fd;			/* the caller's */
 	uint64_t size;		/* of the file */
+	struct mv_file_state state;	/* before it was read */
 	Elf64_Ehdr eh;
 	Elf64_Phdr *ph;		/* eh.e_phnum of them */
 	struct mv_text *texts;	/* low to high, not overlapping */
@@ -32,6 +34,8 @@ struct mv_image {
 
 /* Read headers, executable segments and what else is above.  0, or -errno with *err filled (-ENOEXEC: no 64-bit x86-64 ELF file). */
 int mv_image_open(int fd, struct mv_image *im, struct mv_error *err);
+/* Likewise, without the segments: ntexts is 0. */
+int mv_image_open_headers(int fd, struct mv_image *im, struct mv_error *err);
 /* Harmless after a failed mv_image_open(). */
 void mv_image_close(struct mv_image *im);
 

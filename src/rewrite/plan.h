@@ -74,6 +74,12 @@ struct mv_site {
 	uint8_t reserved;	/* 0 */
 };
 
+/*
+ * Equal states of a file mean equal contents: the kernel changes the last one with every change.  All 0: the file was changed
+ * so shortly before it was looked at that its clock could not show another change.
+ */
+struct mv_file_state { uint64_t device, inode, modified, changed; };	/* times in ns */
+
 struct mv_plan {
 	struct mv_site *sites;	/* by address; all that were decoded, NONE too */
 	unsigned n;
@@ -82,6 +88,7 @@ struct mv_plan {
 	uint64_t text_hash[2];	/* of all executable segments: where they are and what is in them */
 	unsigned build_id_len;	/* 0: the file has none */
 	uint8_t build_id[64];
+	struct mv_file_state state;	/* in which the text was read */
 };
 
 /*

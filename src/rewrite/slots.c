@@ -80,6 +80,11 @@ static int find_in_page(const struct mv_slot_page *page, const struct want *w)
 	for (unsigned unit = 0; unit < UNITS; unit++) {
 		unsigned first = unit + 1 - w->units;
 
+		if (page->used[unit / 64] == UINT64_MAX) {
+			unit |= 63;
+			run = 0;
+			continue;
+		}
 		run = unit_used(page, unit) ? 0 : run + 1;
 		if (run >= w->units && is_good(w, page->addr + first * MV_SLOT_UNIT))
 			return (int)first;

@@ -197,6 +197,46 @@ static void cache_of_another_file(void **state)
 	cache_stop(&c);
 }
 
+/* Of a file that has not changed lately the plan is loaded without reading it, but only as long as it does not change. */
+static void cache_of_unchanged_file(void **state)
+{
+	char path[] = "/tmp/mvarmor-test-XXXXXX";
+	struct mv_plan plan;
+	struct mv_error err;
+	struct cache c;
+	uint8_t *bytes;
+	size_t size;
+	bool cached;
+	int fd = mkstemp(path), memory = copy_in_memory(cases_path(), &bytes, &size);
+
+	(void)state;
+	unlink(path);
+	cache_start(&c, cases_path());
+	unlink(c.file);
+	assert_int_equal(pwrite(fd, bytes, size, 0), size);
+	assert_int_equal(mv_cache_plan(c.dir, fd, &plan, &cached, &err), 0);
+	assert_false(cached);
+	assert_int_equal(plan.state.changed, 0);	/* just now */
+	mv_plan_free(&plan);
+	sleep(3);
+	assert_int_equal(mv_cache_plan(c.dir, fd, &plan, &cached, &err), 0);
+	assert_true(cached && plan.state.changed);	/* read, and stored with its state */
+	mv_plan_free(&plan);
+	assert_int_equal(mv_cache_plan(c.dir, fd, &plan, &cached, &err), 0);
+	assert_true(cached && plan.n == c.plan.n && plan.state.changed);
+	assert_memory_equal(plan.sites, c.plan.sites, plan.n * sizeof(*plan.sites));
+	mv_plan_free(&plan);
+	bytes[c.plan.sites[c.plan.n - 1].offset + 40] ^= 1;
+	assert_int_equal(pwrite(fd, bytes, size, 0), size);
+	assert_int_equal(mv_cache_plan(c.dir, fd, &plan, &cached, &err), 0);
+	assert_false(cached);
+	mv_plan_free(&plan);
+	free(bytes);
+	close(memory);
+	close(fd);
+	cache_stop(&c);
+}
+
 static void cache_directory(void **state)
 {
 	char path[64], tiny[4];
@@ -215,6 +255,7 @@ int main(void)
 		cmocka_unit_test(cache_damaged),
 		cmocka_unit_test(cache_of_others),
 		cmocka_unit_test(cache_of_another_file),
+		cmocka_unit_test(cache_of_unchanged_file),
 		cmocka_unit_test(cache_directory),
 	};
 
