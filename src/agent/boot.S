@@ -8,7 +8,12 @@
 	.globl mv_agent_image, mv_agent_image_size, mv_agent_ops_offset
 
 	.set OP_SIZE, 64		/* struct mv_boot_op */
-	.set OP_MAY_FAIL, 56
+	.set OP_FLAGS, 56
+	.set MAY_FAIL, 1
+	.set GIVES_FD, 2
+	.set MAPS_FD, 4
+	.set CLOSES_FD, 8
+	.set ELSEWHERE, 16
 
 	.balign 16
 	.type mv_agent_image, @object
@@ -26,16 +31,26 @@ mv_agent_image:
 	mov	32(%r12), %r10
 	mov	40(%r12), %r8
 	mov	48(%r12), %r9
+	mov	OP_FLAGS(%r12), %r14
+	test	$MAPS_FD, %r14
+	cmovnz	%r15, %r8
+	test	$CLOSES_FD, %r14
+	cmovnz	%r15, %rdi
+	test	$ELSEWHERE, %r14
+	jnz	4f
 	syscall
 	cmp	$-4095, %rax
 	jb	2f
-	cmpq	$0, OP_MAY_FAIL(%r12)
-	je	3f
-2:	add	$OP_SIZE, %r12
+	test	$MAY_FAIL, %r14
+	jz	3f
+2:	test	$GIVES_FD, %r14
+	cmovnz	%rax, %r15
+	add	$OP_SIZE, %r12
 	inc	%rbx
 	jmp	1b
 3:	int3
 	jmp	3b
+4:	jmp	*%r9
 	.balign 16, 0xcc
 mv_agent_end:
 	.size mv_agent_image, . - mv_agent_image

@@ -76,13 +76,20 @@ enum mon_service {
 	MON_PSEUDO_DONE,	/* arg0 = result of the pseudo call; goes on where the program was */
 	MON_FREEZE,		/* arg0 = bytes, arg1 = how many: for the next exec; 0 = it failed */
 	MON_MAY_EXEC,		/* arg0 = struct mv_call; 0 or -errno */
-	MON_COUNTER,		/* the time stamp counter */
+	MON_COUNTER_LATER,	/* a signal comes before the program's look at the counter: it is a pseudo call to be made again */
 	MON_SPREAD,		/* the program looks at or sets where it runs: it is to be where the kernel puts it */
 	MON_OPENED,		/* arg0 = descriptor of a file in /proc: 0, -errno if it may not be open, MON_COPY = import a copy */
 	MON_CLAIM,		/* follower: arg0 = struct mv_call, sensitive, which the program asks for */
 	MON_REACHED,		/* arg0 = number of a call that was given an address of the monitor's */
 	MON_REFUSE,		/* arg0 = fatal, arg1 = si_errno, arg2 = number: SIGSYS for the program, with the frame's registers */
+	MON_TEXT,		/* arg0 = struct mon_text, to be filled, for the file that was just mapped; a descriptor to map, which is then to be closed */
 	MON_NUDGE,		/* leader: a signal was published for twins that may make no call; follower: look once more for one */
+};
+
+/* What the monitor is to map over the text of a file that the program has mapped: prot PROT_READ | PROT_EXEC. */
+struct mon_text {
+	uint64_t n;
+	struct { uint64_t at, size, flags, offset; } maps[2];
 };
 
 #define MON_COPY 1
@@ -92,6 +99,12 @@ struct mon_import {
 	uint64_t handle;
 	int32_t fd;
 	int32_t cloexec;
+};
+
+/* All registers, to go back to where no call is. */
+struct mon_regs {
+	uint64_t r15, r14, r13, r12, rbx, rbp, rdi, rsi, rdx, r10, r8, r9, rax, rcx, r11;
+	uint64_t rip, cs, flags, rsp, ss;	/* as iretq takes them */
 };
 
 struct mon_delivery {
@@ -130,6 +143,7 @@ struct mon_info {
 	uint64_t start;			/* first instruction: void (void) on the first thread's stack */
 	uint64_t entry;			/* a call: rcx = return address, rax = number, else the program's registers */
 	uint64_t pseudo;		/* void (nr, arg0, arg1) on the thread's stack */
+	uint64_t counter;		/* void (nr, value): the program looks at the time stamp counter */
 	uint64_t async;			/* void (void) on the thread's stack: take signals */
 	uint64_t kernel;		/* a system call instruction of the gate */
 	uint64_t gate, gate_end;	/* the page with all system call instructions */

@@ -78,7 +78,7 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 	struct mv_call call = step->call;
 
 	if (call.nr >= MV_PSEUDO_BASE) {
-		*r = call.nr == MV_PSEUDO_FAULT ? 0 : mon_service(MON_COUNTER, 0, 0);
+		*r = call.nr == MV_PSEUDO_FAULT ? 0 : (int64_t)m->counter;
 	} else if (mon_guard(m, &call, r)) {
 		return false;
 	} else if (call.nr == NR_RT_SIGRETURN) {
@@ -96,6 +96,8 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 		mon_lock();
 		if (opens(call.nr) && !mon_is_error(*r))
 			*r = opened(*r);
+		if (!mon_is_error(*r))
+			mon_text_mapped(&call);
 	}
 	return false;
 }
@@ -308,6 +310,41 @@ void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
 	mon_unlock();
 	mon_service(MON_PSEUDO_DONE, (uint64_t)step.result, 0);
 	__builtin_unreachable();
+}
+
+/* Without asking the supervisor: programs do this several times when they start. */
+void mon_counter(uint64_t nr, uint64_t value)
+{
+	struct mon_thread *m = mon_self();
+	struct mv_call call = { .nr = (uint32_t)nr };
+	uint8_t info[MV_SIGINFO_SIZE] __attribute__((aligned(8)));
+	struct mv_step step = { 0 };
+	int sig;
+
+	mon_lock();
+	m->counter = value;
+	/* The instruction is run again after the handler. */
+	sig = pending(m) && !mv_thread_variant(m->thread) ? mon_take(info) : 0;
+	if (sig) {
+		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
+	} else {
+		mv_enter(m->thread, &call, &step);
+		mon_wake(m->thread);
+		m->pseudo = true;
+		mon_finish(m, &step);
+		m->pseudo = false;
+	}
+	if (sig || step.action != MV_DONE) {
+		mon_service(MON_COUNTER_LATER, 0, 0);
+		m->counting = false;
+		mon_deliver(&step);
+	}
+	signal_later(m);
+	mon_unlock();
+	m->regs.rax = (uint32_t)step.result;
+	m->regs.rdx = (uint64_t)step.result >> 32;
+	m->counting = false;
+	mon_leave_to(&m->regs);
 }
 
 void mon_async(void)

@@ -73,6 +73,12 @@ FUNCTION mon_kernel_insn
 	syscall
 	ret
 
+/* long mon_kernel_call(const struct mv_call *): likewise, with six arguments */
+FUNCTION mon_kernel_call
+	LOAD_CALL
+	syscall
+	ret
+
 /* long mon_clone(const struct mv_call *): a clone whose child shares our memory.  The supervisor sets the child's %gs. */
 FUNCTION mon_clone
 	LOAD_CALL
@@ -105,6 +111,13 @@ FUNCTION mon_gate_end
 /* ---- in and out ---- */
 
 	.text
+/* The monitor's first instruction, behind the call that has unmapped the boot agent: rax = its result. */
+FUNCTION mon_start
+	mov	%rax, %rdi
+	xor	%ebp, %ebp
+	call	mon_begin
+	hlt
+
 /*
  * rcx = return address, rax = number, all else is the program's.  Its stack is not touched: there may be a red zone, or no
  * room.
@@ -171,6 +184,14 @@ FUNCTION mon_exit
 	mov	FRAME_RAX(%rsp), %rax
 	mov	FRAME_RSP(%rsp), %rsp
 	jmp	*%rcx
+
+/* void mon_leave_to(const struct mon_regs *) */
+FUNCTION mon_leave_to
+	mov	%rdi, %rsp
+	.irp reg, r15, r14, r13, r12, rbx, rbp, rdi, rsi, rdx, r10, r8, r9, rax, rcx, r11
+	pop	%\reg
+	.endr
+	iretq
 
 /*
  * size_t mon_copy(void *to, const void *from, size_t n): from or to the program's memory; how many bytes could not be copied.

@@ -112,6 +112,40 @@ size_t mon_poke(void *task, uint64_t addr, const void *src, size_t len)
 	return n - mon_copy((void *)addr, src, n);
 }
 
+/* ---- rewritten texts ---- */
+
+#define NR_CLOSE 3
+#define NR_MMAP 9
+#define PROT_TEXT 5u		/* to be read and executed */
+#define MAP_TYPE_ 0xfu
+#define MAP_PRIVATE_ 2u
+#define MAP_FIXED_ 0x10u
+#define MAP_ANONYMOUS_ 0x20u
+
+/* Other threads could run in it meanwhile, and would see the descriptor. */
+void mon_text_mapped(const struct mv_call *call)
+{
+	struct mv_call c = { .nr = NR_MMAP, .args = { [2] = PROT_TEXT } };
+	struct mon_text x = { 0 };
+	int64_t fd, r = 0;
+
+	if (call->nr != NR_MMAP || call->args[2] != PROT_TEXT || mon.shared ||
+	    (call->args[3] & (MAP_TYPE_ | MAP_FIXED_ | MAP_ANONYMOUS_)) != (MAP_PRIVATE_ | MAP_FIXED_))
+		return;
+	fd = mon_service(MON_TEXT, (uint64_t)&x, 0);
+	if (mon_is_error(fd))
+		return;
+	for (unsigned i = 0; i < x.n && !mon_is_error(r); i++) {
+		c.args[0] = x.maps[i].at;
+		c.args[1] = x.maps[i].size;
+		c.args[3] = x.maps[i].flags;
+		c.args[4] = (uint64_t)fd;
+		c.args[5] = x.maps[i].offset;
+		r = mon_kernel_call(&c);
+	}
+	mon_kernel(NR_CLOSE, (uint64_t)fd, 0, 0, 0, 0);
+}
+
 /* ---- what the compiler calls ---- */
 
 typedef uint64_t __attribute__((may_alias, aligned(1))) word;

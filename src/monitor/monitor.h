@@ -22,6 +22,9 @@ struct mon_thread {
 	struct mon_thread *child;		/* being made by a clone that shares our memory */
 	uint32_t attached;			/* child: it has its engine thread */
 	struct mv_step *parent_step;		/* child of a vfork: of the call its parent is in, which it has to end */
+	struct mon_regs regs;			/* written by the supervisor: the program's behind a look at the counter */
+	bool counting;				/* ... which is being made */
+	uint64_t counter;
 	bool reached;				/* the call at hand was given an address of ours */
 	bool nested;				/* ... not by an argument: by what one points to */
 	bool pseudo;				/* it is no call: the supervisor has put it in where the program was */
@@ -59,10 +62,12 @@ static inline bool mon_is_error(int64_t r)
 long mon_gate(const struct mv_call *call);
 long mon_gate_on_stack(const struct mv_call *call, uint64_t rsp);	/* for calls that look at the stack pointer */
 long mon_kernel(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
+long mon_kernel_call(const struct mv_call *call);
 long mon_clone(const struct mv_call *call);
 _Noreturn void mon_sigreturn(const struct mon_frame *f);
 _Noreturn void mon_exit_thread(int status);
 _Noreturn void mon_leave(struct mon_thread *m);		/* to the program, with the frame's registers */
+_Noreturn void mon_leave_to(const struct mon_regs *r);	/* ... with these */
 size_t mon_copy(void *to, const void *from, size_t n);
 
 static inline long mon_service4(enum mon_service s, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -84,6 +89,8 @@ void *mon_alloc(size_t size);		/* zeroed; NULL */
 void mon_free(void *p, size_t size);
 size_t mon_peek(void *task, uint64_t addr, void *dst, size_t len);
 size_t mon_poke(void *task, uint64_t addr, const void *src, size_t len);
+/* The program has made call, and it succeeded: if it has mapped a file's text, map what takes that text's place. */
+void mon_text_mapped(const struct mv_call *call);
 bool mon_owns(uint64_t addr, uint64_t len);	/* does the range touch the monitor's area? */
 static inline bool mon_in_area(uint64_t addr)
 {
@@ -132,6 +139,7 @@ void mon_wait_gone(const struct mv_call *call);
 /* call.c */
 void mon_call(struct mon_frame *f);
 _Noreturn void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1);
+_Noreturn void mon_counter(uint64_t nr, uint64_t value);
 _Noreturn void mon_async(void);
 /* Drive a step to the call's end: DONE, SIGNAL or INTERRUPT.  With the lock held. */
 void mon_finish(struct mon_thread *m, struct mv_step *step);

@@ -9,6 +9,7 @@ extern char mon_kernel_insn[], mon_gate_start[], mon_gate_end[], mon_gate_check[
 extern char mon_copy_bytes[], mon_copy_end[], mon_copy_fault[], mon_text[], mon_text_end[], mon_image_end[];
 void mon_entry(void);
 void mon_start(void);
+void mon_begin(int64_t unmapped);
 
 struct mon mon;
 struct mon_boot mon_boot;
@@ -18,6 +19,7 @@ __attribute__((section(".mon_info"), used)) const volatile struct mon_info mon_i
 	.start = (uint64_t)mon_start,
 	.entry = (uint64_t)mon_entry,
 	.pseudo = (uint64_t)mon_pseudo,
+	.counter = (uint64_t)mon_counter,
 	.async = (uint64_t)mon_async,
 	.kernel = (uint64_t)mon_kernel_insn,
 	.gate = (uint64_t)mon_gate_start,
@@ -118,12 +120,14 @@ void mon_over_area(long nr)
 	mon_kernel(nr, mon_boot.arena, mon_boot.high - MON_GAP - mon_boot.arena, 0, 0, 0);
 }
 
-/* The supervisor has pointed %gs to the first thread. */
-void mon_start(void)
+/* The supervisor has pointed %gs to the first thread.  From where the boot agent was, calls would not stop. */
+void mon_begin(int64_t unmapped)
 {
 	struct mon_thread *m = &first;
 
 	mon.run = (struct mv_run *)mon_boot.run;
+	if (unmapped)
+		mon_fail("the boot agent's memory stays mapped");
 	mon.spin_max = mon_boot.usable_cpus >= 2 ? MON_SPIN_MAX : 0;
 	/* From kernel 6.10 on, what is mapped for us stays as it is until the next exec. */
 	mon_over_area(NR_MSEAL);

@@ -232,6 +232,10 @@ static int place_agent(struct boot *b)
 	struct boot_part agent = { .start = BOOT_PAGE, .end = BOOT_PAGE + b->plan->agent_len, .align = BOOT_PAGE };
 	int r;
 
+	if (b->plan->extra) {
+		b->plan->agent = b->plan->extra->agent;
+		return 0;
+	}
 	if (b->layout->mode != MV_LAYOUT_DISJOINT) {
 		b->plan->agent = middle_of_hole(&b->maps);
 		return 0;
@@ -272,13 +276,17 @@ static void plan_brk(struct boot *b, uint64_t kernel_brk)
 
 /* ---- the operations ---- */
 
-static int add_op(struct boot *b, uint64_t may_fail, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
-		  uint64_t a4)
+int mv_boot_add_op(struct mv_boot_plan *plan, struct mv_boot_op op, struct mv_error *err)
 {
-	if (b->plan->nops == MV_BOOT_OPS_MAX)
-		return mv_error_set(b->err, E2BIG, "boot: %s has more than %d mappings", b->plan->program, MV_BOOT_OPS_MAX);
-	b->plan->ops[b->plan->nops++] = (struct mv_boot_op){ nr, { a0, a1, a2, a3, a4, 0 }, may_fail };
+	if (plan->nops == MV_BOOT_OPS_MAX)
+		return mv_error_set(err, E2BIG, "boot: %s has more than %d mappings", plan->program, MV_BOOT_OPS_MAX);
+	plan->ops[plan->nops++] = op;
 	return 0;
+}
+
+static int add_op(struct boot *b, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
+{
+	return mv_boot_add_op(b->plan, (struct mv_boot_op){ nr, { a0, a1, a2, a3, a4, 0 }, 0 }, b->err);
 }
 
 static int add_mapping(struct boot *b, uint64_t start, uint64_t len, uint32_t ordinal, uint32_t flags)
@@ -314,7 +322,7 @@ static int drop_mappings(struct boot *b)
 			continue;
 		while (j < b->maps.n && b->maps.maps[j].start == b->maps.maps[j - 1].end && is_dropped(b, &b->maps.maps[j]))
 			j++;
-		r = add_op(b, 0, SYS_munmap, m->start, b->maps.maps[j - 1].end - m->start, 0, 0, 0);
+		r = add_op(b, SYS_munmap, m->start, b->maps.maps[j - 1].end - m->start, 0, 0, 0);
 	}
 	return r;
 }
@@ -335,7 +343,7 @@ static int add_moves(struct boot *b, const struct boot_part *part)
 			start = part->start;
 		end = min_u64(end, part->end);
 		if (start < end)
-			r = add_op(b, 0, SYS_mremap, start, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED,
+			r = add_op(b, SYS_mremap, start, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED,
 				   start + part->delta);
 	}
 	return r;
@@ -364,6 +372,22 @@ static int list_mappings(struct boot *b)
 			r = add_mapping(b, m->start, m->end - m->start, MV_MAP_OTHER, MV_MM_FIXED_PLACE);
 	}
 	return r;
+}
+
+static void list_texts(struct boot *b)
+{
+	const struct boot_part *parts[] = { &b->program, &b->interp };
+
+	for (unsigned i = 0; i < b->maps.n; i++)
+		for (unsigned j = 0; j < 2 && b->plan->ntexts < MV_BOOT_TEXTS_MAX; j++) {
+			const struct mv_map *m = &b->maps.maps[i];
+
+			if (!strcmp(m->perms, "r-xp") && m->name[0] == '/' && boot_part_has(parts[j], m->start))
+				b->plan->texts[b->plan->ntexts++] = (struct mv_boot_text){
+					.start = m->start + parts[j]->delta, .len = m->end - m->start, .offset = m->offset,
+					.old = m->start, .name = m->name,
+				};
+		}
 }
 
 /* What the kernel tells in /proc/PID/stat about the parts of a program, by field number of proc(5). */
@@ -426,9 +450,15 @@ static int build_agent(struct boot *b, const uint64_t stat[STAT_FIELDS])
 		return mv_error_set(b->err, ENOMEM, "boot: the agent's %zu bytes", plan->agent_len);
 	r = place_agent(b);
 	if (!r)
-		r = add_op(b, 1, SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, plan->agent + map_at, sizeof(map), 0);
-	if (!r)
-		r = add_op(b, 0, SYS_munmap, plan->agent, plan->agent_len, 0, 0, 0);
+		r = add_op(b, SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, plan->agent + map_at, sizeof(map), 0);
+	if (!r) {
+		plan->ops[plan->nops - 1].flags = MV_BOOT_MAY_FAIL;
+		r = add_op(b, SYS_munmap, plan->agent, plan->agent_len, 0, 0, 0);
+	}
+	if (!r && plan->extra) {
+		plan->ops[plan->nops - 1].flags = MV_BOOT_ELSEWHERE;
+		plan->ops[plan->nops - 1].args[5] = plan->extra->last_insn;
+	}
 	if (r)
 		return r;
 	fill_mm_map(b, stat, &map);
@@ -475,17 +505,6 @@ static int find_syscall(pid_t pid, const struct mv_maps *maps, uint64_t *address
 				return 0;
 		}
 	return mv_error_set(err, ENOENT, "boot: process %d has no syscall instruction", (int)pid);
-}
-
-int mv_boot_find_syscall(pid_t pid, uint64_t *address, struct mv_error *err)
-{
-	struct mv_maps maps;
-	int r = mv_maps_read(pid, &maps, err);
-
-	if (!r)
-		r = find_syscall(pid, &maps, address, err);
-	mv_maps_free(&maps);
-	return r;
 }
 
 /* ---- all of it ---- */
@@ -542,17 +561,22 @@ static int plan_all(struct boot *b, const uint8_t *at_random, enum mv_vdso vdso)
 	if ((r = drop_mappings(b)) || (r = add_moves(b, &b->program)) || (r = add_moves(b, &b->interp)) ||
 	    (r = add_moves(b, &b->stack)) || (r = add_moves(b, &b->vdso)) || (r = list_mappings(b)))
 		return r;
+	list_texts(b);
+	if (b->plan->extra && (r = b->plan->extra->add(b->plan, b->plan->extra->ctx, b->err)))
+		return r;
 	return build_agent(b, stat);
 }
 
 int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const uint8_t *at_random,
-		 enum mv_vdso vdso, const char *preload, struct mv_boot_plan *plan, struct mv_error *err)
+		 enum mv_vdso vdso, const char *preload, const struct mv_boot_extra *extra, struct mv_boot_plan *plan,
+		 struct mv_error *err)
 {
 	struct boot b = { .pid = pid, .regs = regs, .layout = layout, .plan = plan, .preload = preload, .err = err };
 	uint64_t mask;
 	int r;
 
 	memset(plan, 0, sizeof(*plan));
+	plan->extra = extra;
 	r = plan_all(&b, at_random, vdso);
 	mv_maps_free(&b.maps);
 	if (r && ptrace(PTRACE_GETSIGMASK, pid, sizeof(mask), &mask) && errno == ESRCH)

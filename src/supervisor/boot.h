@@ -25,7 +25,15 @@
 struct mv_boot_op {
 	uint64_t nr;
 	uint64_t args[6];
-	uint64_t may_fail;	/* 0: an error (a result in -4095..-1) fails the boot */
+	uint64_t flags;		/* MV_BOOT_* */
+};
+
+enum {
+	MV_BOOT_MAY_FAIL = 1,	/* otherwise an error (a result in -4095..-1) fails the boot */
+	MV_BOOT_GIVES_FD = 2,	/* the result is a descriptor, which is ... */
+	MV_BOOT_MAPS_FD = 4,	/* ... the fifth argument of operations that follow, or ... */
+	MV_BOOT_CLOSES_FD = 8,	/* ... their first */
+	MV_BOOT_ELSEWHERE = 16,	/* the call is made by the instruction that the sixth argument is the address of; the last one only */
 };
 
 struct mv_boot_mapping {	/* what is mapped after the boot, for mv_mm_add() */
@@ -34,7 +42,28 @@ struct mv_boot_mapping {	/* what is mapped after the boot, for mv_mm_add() */
 	uint32_t flags;		/* MV_MM_* */
 };
 
+struct mv_boot_text {		/* executable memory of the program or the interpreter, mapped from a file */
+	uint64_t start, len;	/* after the moves */
+	uint64_t offset;	/* in the file */
+	uint64_t old;		/* where it is before the boot */
+	const char *name;	/* path; valid in mv_boot_extra.add() only */
+};
+
 #define MV_BOOT_OPS_MAX 96
+#define MV_BOOT_TEXTS_MAX 4
+
+struct mv_boot_plan;
+
+/* What a front-end adds to a boot. */
+struct mv_boot_extra {
+	uint64_t agent;		/* where the agent goes, in every process */
+	uint64_t last_insn;	/* the system call instruction by which the agent is unmapped */
+	/* Add operations (mv_boot_add_op()), which are made after the planner's; 0, or -errno with *err filled. */
+	int (*add)(struct mv_boot_plan *plan, void *ctx, struct mv_error *err);
+	/* Called each time the agent has been resumed: serve what it waits for.  Non-zero, with errno, if that failed. */
+	int (*meanwhile)(void *ctx);
+	void *ctx;
+};
 
 /* What the functions of the program's vDSO do (agent/vdso.S). */
 enum mv_vdso {
@@ -65,29 +94,29 @@ struct mv_boot_plan {
 	 */
 	unsigned nmappings;
 	struct mv_boot_mapping mappings[MV_BOOT_OPS_MAX];
+	unsigned ntexts;
+	struct mv_boot_text texts[MV_BOOT_TEXTS_MAX];	/* the first ones */
 	uint64_t brk_start, brk_limit;	/* for the emulated break; page aligned */
 	bool preloaded;			/* the library will be loaded: the program is dynamic, and can see the file */
 	bool program_fixed;		/* not position independent: it stays where it is in all variants */
 	char program[4096];		/* path of the program, for messages */
+	const struct mv_boot_extra *extra;	/* the caller's, or NULL */
 };
 
 /*
  * Plan the boot of pid; regs are those of the exec stop.  layout gives the areas and is advanced (its random sequence).
- * In the modes SAME and ASLR nothing moves.  at_random: 16 bytes for AT_RANDOM, or NULL to leave the kernel's.
- * The kernel's vDSO is replaced by that one.
- * preload: path of a library that ld.so is to load before all others, or NULL; see plan->preloaded.
+ * In the modes SAME and ASLR nothing moves.  at_random: 16 bytes for AT_RANDOM, or NULL to leave the kernel's.  The kernel's
+ * vDSO is replaced by that one.  preload: path of a library that ld.so is to load before all others, or NULL; see
+ * plan->preloaded.  extra may be NULL; it must live as long as the plan.
  * 0, or -errno with *err filled (err->status 126: not a program we can run; -ESRCH: pid is being killed).
  * mv_boot_plan_free() is due in any case.
  */
 int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const uint8_t *at_random,
-		 enum mv_vdso vdso, const char *preload, struct mv_boot_plan *plan, struct mv_error *err);
+		 enum mv_vdso vdso, const char *preload, const struct mv_boot_extra *extra, struct mv_boot_plan *plan,
+		 struct mv_error *err);
 void mv_boot_plan_free(struct mv_boot_plan *plan);
-
-/*
- * The address of the bytes of a "syscall" instruction that pid can execute: in the vDSO or, where there is none, in an
- * executable mapping of a file.  Whatever follows it is not meant to be executed.  0 or -errno.
- */
-int mv_boot_find_syscall(pid_t pid, uint64_t *address, struct mv_error *err);
+/* One more operation; -E2BIG with *err filled. */
+int mv_boot_add_op(struct mv_boot_plan *plan, struct mv_boot_op op, struct mv_error *err);
 
 /*
  * The agent's image: position independent, no relocations, no data of its own.  It expects at offset

@@ -61,9 +61,11 @@ struct mv_report {
 
 /*
  * Look at stopped (ptrace) thread host_tid: registers, backtrace with symbols, regions, program.  Best effort: what cannot
- * be read is left out.  The caller fills variant, tid and history.  Always returns 0.
+ * be read is left out.  rename, if not NULL, puts right what the mappings are called.  The caller fills variant, tid and history.
+ * Always returns 0.
  */
-int mv_snapshot_take(pid_t host_tid, struct mv_snapshot *out);
+struct mv_maps;
+int mv_snapshot_take(pid_t host_tid, void (*rename)(void *ctx, struct mv_maps *maps), void *ctx, struct mv_snapshot *out);
 void mv_snapshot_free(struct mv_snapshot *s);
 void mv_report_free(struct mv_report *r);	/* frees what it points to, not r */
 

@@ -29,13 +29,15 @@ struct unwind {
 
 /* ---- mappings ---- */
 
-static void read_regions(pid_t tid, struct mv_snapshot *s)
+static void read_regions(pid_t tid, void (*rename)(void *ctx, struct mv_maps *maps), void *ctx, struct mv_snapshot *s)
 {
 	struct mv_maps maps;
 	unsigned i;
 
 	/* After an error there may still be the lines before it. */
 	mv_maps_read(tid, &maps, NULL);
+	if (rename)
+		rename(ctx, &maps);
 	s->regions = calloc(maps.n + 1, sizeof(*s->regions));
 	for (i = 0; s->regions && i < maps.n; i++) {
 		const struct mv_map *m = &maps.maps[i];
@@ -302,7 +304,7 @@ out:
 
 /* ---- public ---- */
 
-int mv_snapshot_take(pid_t host_tid, struct mv_snapshot *out)
+int mv_snapshot_take(pid_t host_tid, void (*rename)(void *ctx, struct mv_maps *maps), void *ctx, struct mv_snapshot *out)
 {
 	struct unwind u = { .s = out, .tid = host_tid };
 	char path[64];
@@ -313,7 +315,7 @@ int mv_snapshot_take(pid_t host_tid, struct mv_snapshot *out)
 	snprintf(path, sizeof(path), "/proc/%d/exe", host_tid);
 	n = readlink(path, out->program, sizeof(out->program) - 1);
 	out->program[n > 0 ? n : 0] = 0;
-	read_regions(host_tid, out);
+	read_regions(host_tid, rename, ctx, out);
 	if (ptrace(PTRACE_GETREGS, host_tid, NULL, &out->regs) == 0) {
 		u.regs = out->regs;
 		unwind(&u);

@@ -768,7 +768,8 @@ def inside(argv, *options, **how):
 @case
 def change_monitor():
     """Calls from the monitor's own gate that would change its memory end the run; so does what cannot be had elsewhere."""
-    for how in ("munmap", "munmap_all", "mprotect", "pkey_mprotect", "madvise", "mremap", "mremap_onto", "mmap_over"):
+    for how in ("munmap", "munmap_all", "mprotect", "pkey_mprotect", "madvise", "mremap", "mremap_onto", "mmap_over", "mmap_gap",
+                "mremap_gap"):
         name = how.split("_")[0] if how != "pkey_mprotect" else how
         for layout in ("disjoint", "same"):
             inside([program("change_monitor"), how], "--layout", layout).must(
@@ -925,7 +926,7 @@ def monitors_of(process, name, count):
                     maps = [re.match(r"(\w+)-(\w+) (\S+) .*?(\S*)(?: \(deleted\))?$", line).groups() for line in f]
             except OSError:
                 continue
-            of_file = [i for i, m in enumerate(maps) if m[3].startswith("/memfd:mvarmor")]
+            of_file = [i for i, m in enumerate(maps) if m[3].startswith("/memfd:mvarmor-arena")]
             if named and len(of_file) == 3:
                 found[pid] = [(int(m[0], 16), int(m[1], 16), m[2]) for m in maps[of_file[0]:of_file[2] + 1]]
         return found if len(found) >= count else None

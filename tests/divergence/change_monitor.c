@@ -3,6 +3,10 @@
 #include <sys/mman.h>
 #include "monitor.h"
 
+/* In the gap behind the image, which begins with the gate. */
+#define GAP 0xb0000
+#define GAP_LEN 0x20000
+
 int main(int argc, char **argv)
 {
 	char *block = (char *)((uintptr_t)monitor_block() & ~(PAGE - 1)), *text = (char *)((uintptr_t)gate_call() & ~(PAGE - 1));
@@ -26,6 +30,10 @@ int main(int argc, char **argv)
 		r = from_gate(SYS_mremap, own, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, text);
 	else if (!strcmp(how, "mmap_over"))
 		r = from_gate(SYS_mmap, text, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (void *)-1);
+	else if (!strcmp(how, "mmap_gap"))	/* where the boot agent was, calls would not stop */
+		r = from_gate(SYS_mmap, text + GAP, GAP_LEN, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (void *)-1);
+	else if (!strcmp(how, "mremap_gap"))
+		r = from_gate(SYS_mremap, own, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, text + GAP);
 	else if (!strcmp(how, "mmap_over_by_call"))
 		r = syscall(SYS_mmap, text, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == -1 ? -1 : 0;
 	printf("%s: %ld\n", how, r);

@@ -112,7 +112,7 @@ void child_plan(struct child *c, enum mv_layout_mode mode, unsigned variant, uin
 	struct mv_error err;
 
 	mv_layout_init(&c->layout, mode, variant, VARIANTS, seeds);
-	if (mv_boot_plan(c->pid, &c->regs, &c->layout, boot_random, MV_VDSO_SYSCALL, NULL, &c->plan, &err))
+	if (mv_boot_plan(c->pid, &c->regs, &c->layout, boot_random, MV_VDSO_SYSCALL, NULL, NULL, &c->plan, &err))
 		fail_msg("plan: %s", err.text);
 }
 

@@ -55,7 +55,7 @@ static void test_killed(void **state)
 	kill(c.pid, SIGKILL);
 	usleep(10000);
 	mv_layout_init(&c.layout, MV_LAYOUT_DISJOINT, 0, VARIANTS, seed);
-	assert_int_equal(mv_boot_plan(c.pid, &c.regs, &c.layout, NULL, MV_VDSO_SYSCALL, NULL, &c.plan, &err), -ESRCH);
+	assert_int_equal(mv_boot_plan(c.pid, &c.regs, &c.layout, NULL, MV_VDSO_SYSCALL, NULL, NULL, &c.plan, &err), -ESRCH);
 	assert_int_equal(err.code, ESRCH);
 	assert_int_equal(child_kill(&c), SIGKILL);
 }
@@ -81,7 +81,7 @@ static void test_failing_op(void **state)
 	child_spawn(&c, argv, boot_environment, false);
 	child_plan(&c, MV_LAYOUT_DISJOINT, 0, 8);
 	ops = (struct mv_boot_op *)(void *)(c.plan.agent_bytes + mv_agent_ops_offset + 8);
-	assert_int_equal(ops[c.plan.nops - 2].may_fail, 1);
+	assert_int_equal(ops[c.plan.nops - 2].flags, MV_BOOT_MAY_FAIL);
 	ops[c.plan.nops - 2].args[1] = 12345;
 	child_inject(&c);
 	assert_int_equal(child_finish(&c, NULL, 0), 0);
@@ -114,7 +114,7 @@ static void test_32_bit(void **state)
 		return;
 	}
 	mv_layout_init(&c.layout, MV_LAYOUT_DISJOINT, 0, VARIANTS, seed);
-	assert_int_equal(mv_boot_plan(c.pid, &c.regs, &c.layout, NULL, MV_VDSO_SYSCALL, NULL, &c.plan, &err), -ENOEXEC);
+	assert_int_equal(mv_boot_plan(c.pid, &c.regs, &c.layout, NULL, MV_VDSO_SYSCALL, NULL, NULL, &c.plan, &err), -ENOEXEC);
 	assert_int_equal(err.status, 126);
 	assert_non_null(strstr(err.text, "is a 32-bit program"));
 	child_kill(&c);

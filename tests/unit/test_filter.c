@@ -23,12 +23,14 @@
 
 #define COOKIE 0x1122334455667788u
 #define GATE 0x22b0c2a01000u
+#define AGENT (GATE + 0x200000)
 #define LOW (GATE - 0x100000)
 #define HIGH 0x22b153b00000u
 #define FOUR_GIB ((uint64_t)1 << 32)
 #define SPACE ((uint64_t)1 << 47)
 
-static const struct in_image image = { .low = LOW, .high = HIGH, .base = GATE, .info = { .gate = GATE, .gate_end = GATE + 4096 } };
+static const struct in_image image = { .low = LOW, .high = HIGH, .base = GATE, .agent = AGENT,
+				       .info = { .gate = GATE, .gate_end = GATE + 4096 } };
 static struct mv_policy policy;
 static struct bpf bpf;
 static struct sock_fprog program;
@@ -161,6 +163,8 @@ static uint32_t wanted(const struct seccomp_data *d)
 		return SECCOMP_RET_TRACE | IN_32BIT;
 	if ((uint32_t)d->nr == PT_IMPORT_NR)
 		return d->args[5] == COOKIE ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_TRACE | IN_CALL;
+	if (d->instruction_pointer / 4096 == AGENT / 4096)
+		return SECCOMP_RET_ALLOW;
 	if (d->instruction_pointer / 4096 != GATE / 4096)
 		return SECCOMP_RET_TRACE | IN_CALL;
 	if ((uint32_t)d->nr == MON_SERVICE_NR)
@@ -229,7 +233,8 @@ static int setup(void **state)
 
 static void every_number(void **state)
 {
-	static const uint64_t places[] = { GATE, GATE + 4095, GATE - 1, GATE + 4096, GATE + FOUR_GIB, 0 };
+	static const uint64_t places[] = { GATE, GATE + 4095, GATE - 1, GATE + 4096, GATE + FOUR_GIB, 0,
+					   AGENT, AGENT + 4095, AGENT - 1, AGENT + 4096, AGENT + FOUR_GIB };
 	struct seccomp_data d = { .arch = AUDIT_ARCH_X86_64 };
 
 	(void)state;
@@ -246,6 +251,8 @@ static void every_number(void **state)
 	}
 	d.arch = AUDIT_ARCH_I386;
 	d.instruction_pointer = GATE;
+	check(&d);
+	d.instruction_pointer = AGENT;
 	check(&d);
 }
 
@@ -307,9 +314,9 @@ static void import(void **state)
 	struct seccomp_data d = { .arch = AUDIT_ARCH_X86_64, .nr = (int)PT_IMPORT_NR };
 
 	(void)state;
-	for (unsigned i = 0; i < 8; i++) {
-		d.instruction_pointer = i & 1 ? GATE : 0x1000;
-		d.args[5] = cookies[i / 2];
+	for (unsigned i = 0; i < 12; i++) {
+		d.instruction_pointer = i % 3 ? i % 3 == 1 ? GATE : AGENT : 0x1000;
+		d.args[5] = cookies[i / 3];
 		check(&d);
 	}
 }

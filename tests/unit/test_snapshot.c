@@ -88,7 +88,7 @@ static void snapshot_nested(void **state)
 	int inner, outer;
 
 	(void)state;
-	assert_int_equal(mv_snapshot_take(pid, &s), 0);
+	assert_int_equal(mv_snapshot_take(pid, NULL, NULL, &s), 0);
 	end_child(pid);
 	assert_int_equal(s.host_tid, pid);
 	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
@@ -118,7 +118,7 @@ static void snapshot_without_vdso(void **state)
 
 	(void)state;
 	pid = traced_child(snapshot_test_outer, SIGSTOP);
-	assert_int_equal(mv_snapshot_take(pid, &s), 0);
+	assert_int_equal(mv_snapshot_take(pid, NULL, NULL, &s), 0);
 	for (i = 0; i < s.nregions; i++) {
 		struct user_regs_struct regs = s.regs;
 		int status;
@@ -138,7 +138,7 @@ static void snapshot_without_vdso(void **state)
 		assert_int_equal(ptrace(PTRACE_SETREGS, pid, NULL, &s.regs), 0);
 	}
 	mv_snapshot_free(&s);
-	assert_int_equal(mv_snapshot_take(pid, &s), 0);
+	assert_int_equal(mv_snapshot_take(pid, NULL, NULL, &s), 0);
 	end_child(pid);
 	for (i = 0; i < s.nregions; i++)
 		assert_false(s.regions[i].name && !strcmp(s.regions[i].name, "[vdso]"));
@@ -153,7 +153,7 @@ static void snapshot_wild_jump(void **state)
 	struct mv_snapshot s;
 
 	(void)state;
-	assert_int_equal(mv_snapshot_take(pid, &s), 0);
+	assert_int_equal(mv_snapshot_take(pid, NULL, NULL, &s), 0);
 	end_child(pid);
 	assert_int_equal(s.frames[0].pc, 0x41414141);
 	assert_null(s.frames[0].symbol);
@@ -173,7 +173,7 @@ static void snapshot_of_nobody(void **state)
 		_exit(0);
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(mv_snapshot_take(pid, &s), 0);
+	assert_int_equal(mv_snapshot_take(pid, NULL, NULL, &s), 0);
 	assert_int_equal(s.nframes, 0);
 	assert_int_equal(s.nregions, 0);
 	assert_string_equal(s.program, "");

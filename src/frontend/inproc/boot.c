@@ -19,63 +19,59 @@
 
 struct boot {
 	struct pt_task *t;
-	const struct mv_boot_plan *plan;
-	uint64_t insn;			/* a system call instruction in the process */
-	int fd;				/* the arena's in the process, -1 until it has one */
-	struct mv_error err;
+	int files[1 + MV_BOOT_TEXTS_MAX];	/* what the agent asks for, in this order */
+	unsigned nfiles, given;
+	int fd;				/* the next one's in the process, -1 until it has it */
 };
 
-static int call(struct boot *b, const struct mv_inject_call *c, int64_t *result)
-{
-	return mv_inject_call(b->t->tid, b->plan->program, b->insn, c, result, &b->err);
-}
-
-/* The process has asked for a descriptor: the arena's. */
-static int give_arena(void *ctx)
+static int give_files(void *ctx)
 {
 	struct boot *b = ctx;
+	enum pt_import r = PT_IMPORT_SERVED;
 
-	return pt_hand_over(b->t, b->t->pt->session->arena, &b->fd, false) == PT_IMPORT_FAILED ? -1 : 0;
+	while (r == PT_IMPORT_SERVED && b->given < b->nfiles) {
+		r = pt_hand_over(b->t, b->files[b->given], &b->fd, false);
+		if (r == PT_IMPORT_SERVED) {
+			b->given++;
+			b->fd = -1;
+		}
+	}
+	return r == PT_IMPORT_FAILED ? -1 : 0;
 }
 
-static int map(struct boot *b, uint64_t at, uint64_t size, int prot, int flags, int fd, uint64_t offset)
+static int add_map(struct mv_boot_plan *plan, uint64_t at, uint64_t size, int prot, int flags, uint64_t offset, struct mv_error *err)
 {
-	struct mv_inject_call c = {
-		.nr = SYS_mmap, .args = { at, size, (uint64_t)prot, (uint64_t)(flags | MAP_FIXED_NOREPLACE), (uint64_t)fd, offset },
+	struct mv_boot_op op = {
+		SYS_mmap, { at, size, (uint64_t)prot, (uint64_t)(flags | MAP_FIXED_NOREPLACE), (uint64_t)-1, offset },
+		flags & MAP_ANONYMOUS ? 0 : MV_BOOT_MAPS_FD,
 	};
-	int64_t result;
-	int r = call(b, &c, &result);
 
-	if (!r && result != (int64_t)at)
-		r = mv_error_set(&b->err, result < 0 ? (int)-result : EEXIST, "cannot map the monitor at %#lx", at);
-	return r;
+	return mv_boot_add_op(plan, op, err);
 }
 
-static int map_monitor(struct boot *b)
+/* What the agent maps of the monitor. */
+static int add_monitor(struct mv_boot_plan *plan, void *ctx, struct mv_error *err)
 {
-	struct pt *pt = b->t->pt;
+	struct boot *b = ctx;
+	const struct pt *pt = b->t->pt;
 	const struct in_image *m = &pt->inproc->images[b->t->variant];
-	struct mv_inject_call import = { .nr = PT_IMPORT_NR, .args = { 0, 0, 0, 0, 0, pt->cookie }, .meanwhile = give_arena, .ctx = b };
-	struct mv_inject_call done = { .nr = SYS_close };
-	int64_t fd, result;
+	const struct mv_boot_op import = { PT_IMPORT_NR, { 0, 0, 0, 0, 0, pt->cookie }, MV_BOOT_GIVES_FD };
+	const struct mv_boot_op done = { SYS_close, { 0 }, MV_BOOT_CLOSES_FD };
+	const int rw = PROT_READ | PROT_WRITE, anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
 	int r;
 
-	if ((r = call(b, &import, &fd)))
+	/* The text shared: what is mapped like that and not writable cannot be written through /proc/PID/mem. */
+	if ((r = mv_boot_add_op(plan, import, err)) ||
+	    (r = add_map(plan, m->base, m->text, PROT_READ | PROT_EXEC, MAP_SHARED, m->text_file, err)) ||
+	    (r = add_map(plan, m->base + m->text, m->data, rw, MAP_PRIVATE, m->data_file, err)) ||
+	    (r = add_map(plan, m->base + m->text + m->data, m->bss, rw, anonymous, 0, err)) ||
+	    (r = add_map(plan, m->heap, MON_HEAP, rw, anonymous | MAP_NORESERVE, 0, err)) ||
+	    (r = add_map(plan, m->arena, pt->session->options->arena_size, rw, MAP_SHARED, 0, err)))
 		return r;
-	if (fd < 0)
-		return mv_error_set(&b->err, (int)-fd, "the program has no descriptor free to start with");
-	/* Shared: what is mapped like that and not writable cannot be written through /proc/PID/mem. */
-	r = map(b, m->base, m->text, PROT_READ | PROT_EXEC, MAP_SHARED, (int)fd, m->file);
-	if (!r)
-		r = map(b, m->base + m->text, m->data, PROT_READ | PROT_WRITE, MAP_PRIVATE, (int)fd, m->file + m->text);
-	if (!r)
-		r = map(b, m->base + m->text + m->data, m->bss, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (!r)
-		r = map(b, m->heap, MON_HEAP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (!r)
-		r = map(b, m->arena, pt->session->options->arena_size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0);
-	done.args[0] = (uint64_t)fd;
-	return r ? r : call(b, &done, &result);
+	if ((r = mv_boot_add_op(plan, done, err)))
+		return r;
+	b->files[b->nfiles++] = pt->session->arena;
+	return in_texts_boot(b->t, plan, &import, &done, b->files, &b->nfiles, err);
 }
 
 static void add_mapping(struct mon_boot *boot, uint64_t start, uint64_t len, uint32_t ordinal, uint32_t flags)
@@ -88,19 +84,17 @@ static void add_mapping(struct mon_boot *boot, uint64_t start, uint64_t len, uin
 	boot->mappings[i].flags = flags;
 }
 
-static int tell(struct boot *b)
+static int tell(struct pt_task *t, const struct mv_boot_plan *plan, struct mv_error *err)
 {
-	struct pt_task *t = b->t;
 	struct pt *pt = t->pt;
 	const struct mv_run_options *o = pt->session->options;
 	const struct in_image *m = &pt->inproc->images[t->variant];
-	const struct mv_boot_plan *plan = b->plan;
 	struct mon_boot *boot = calloc(1, sizeof(*boot));
 	bool good;
 
 	if (!boot || plan->nmappings + 1 > MON_MAPPINGS_MAX) {
 		free(boot);
-		return mv_error_set(&b->err, ENOMEM, "cannot start the monitor");
+		return mv_error_set(err, ENOMEM, "cannot start the monitor");
 	}
 	boot->arena = m->arena;
 	boot->arena_size = o->arena_size;
@@ -127,58 +121,53 @@ static int tell(struct boot *b)
 		boot->frozen = m->heap + MON_HEAP - ((boot->frozen_size + 4095) & ~4095ull);
 		boot->heap_size = boot->frozen - m->heap;
 	} else {
-		for (int fd = 0; fd < MON_FDS_MAX; fd++)
-			boot->fds[fd] = (uint8_t)pt_inherited_kind(fd);
+		_Static_assert(sizeof(boot->fds) == sizeof(pt->inherited), "all of them");
+		memcpy(boot->fds, pt->inherited, sizeof(boot->fds));
 	}
 	good = pt_poke(t, m->info.boot, boot, sizeof(*boot)) == sizeof(*boot) &&
 	       (!boot->frozen || pt_poke(t, boot->frozen, t->inside->frozen, boot->frozen_size) == boot->frozen_size);
 	free(boot);
 	free(t->inside->frozen);
 	t->inside->frozen = NULL;
-	return good ? 0 : mv_error_set(&b->err, errno, "cannot write the monitor's memory");
+	return good ? 0 : mv_error_set(err, errno, "cannot write the monitor's memory");
 }
 
-static int start(struct boot *b)
+/* The thread is at the agent's last call. */
+static int start(struct pt_task *t, struct mv_error *err)
 {
-	struct pt_task *t = b->t;
 	const struct mon_info *info = &t->pt->inproc->images[t->variant].info;
 
 	if (!pt_get_regs(t))
-		return mv_error_set(&b->err, ESRCH, "gone");
+		return mv_error_set(err, ESRCH, "gone");
 	t->regs.rip = info->start;
-	t->regs.rsp = info->stack - 8;
+	t->regs.rsp = info->stack;
 	t->regs.gs_base = t->inside->head = info->thread;
 	in_set_pending(t, t->held || t->inside->nudged);
-	t->regs.orig_rax = (uint64_t)-1;
-	return pt_set_regs(t) ? 0 : mv_error_set(&b->err, errno, "cannot set registers");
+	return pt_set_regs(t) ? 0 : mv_error_set(err, errno, "cannot set registers");
 }
 
 bool in_boot(struct pt_task *t)
 {
 	struct pt *pt = t->pt;
+	const struct in_image *m = &pt->inproc->images[t->variant];
 	struct boot b = { .t = t, .fd = -1 };
+	const struct mv_boot_extra extra = {
+		.agent = m->agent, .last_insn = m->info.kernel, .add = add_monitor, .meanwhile = give_files, .ctx = &b,
+	};
+	struct mv_error err = { 0 };
 	struct mv_boot_plan plan;
-	uint64_t all = ~0ull, mask;
 	bool gone;
 	int r;
 
-	if (!pt_lay_out(t, &pt->inproc->layouts[t->variant], &plan, &gone))
-		return gone;
-	b.plan = &plan;
-	t->inside->pseudo = false;
 	in_process_free(t->process);
-	ptrace(PTRACE_GETSIGMASK, t->tid, sizeof(mask), &mask);
-	ptrace(PTRACE_SETSIGMASK, t->tid, sizeof(all), &all);
-	r = mv_boot_find_syscall(t->tid, &b.insn, &b.err);
+	if (!pt_lay_out(t, &pt->inproc->layouts[t->variant], &extra, &plan, &gone))
+		return gone;
+	t->inside->pseudo = false;
+	r = tell(t, &plan, &err);
 	if (!r)
-		r = map_monitor(&b);
-	if (!r)
-		r = tell(&b);
-	if (!r)
-		r = start(&b);
-	ptrace(PTRACE_SETSIGMASK, t->tid, sizeof(mask), &mask);
+		r = start(t, &err);
 	mv_boot_plan_free(&plan);
-	if (r && b.err.code != ESRCH)
-		pt_fail(pt, 0, "cannot start the monitor in process %d of variant %u: %s", t->tid, t->variant, b.err.text);
-	return !r || b.err.code == ESRCH;
+	if (r && err.code != ESRCH)
+		pt_fail(pt, 0, "cannot start the monitor in process %d of variant %u: %s", t->tid, t->variant, err.text);
+	return !r || err.code == ESRCH;
 }

@@ -215,7 +215,7 @@ void in_filter_write(struct bpf *b, const struct in_image *image, const struct m
 {
 	struct filter all = { .b = b, .image = image, .policy = policy }, *f = &all;
 	uint64_t gate = image->info.gate;
-	bpf_place other_arch, call, outside, inside;
+	bpf_place other_arch, call, booting, outside, inside;
 
 	f->guarded = bpf_return(b, SECCOMP_RET_TRACE | IN_GUARDED);
 	f->sensitive = bpf_return(b, SECCOMP_RET_TRACE | IN_SENSITIVE);
@@ -232,7 +232,15 @@ void in_filter_write(struct bpf *b, const struct in_image *image, const struct m
 	bpf_if(b, BPF_JEQ, (uint32_t)cookie, b->n, call);
 	f->import = bpf_load(b, (unsigned)ARG(5));
 
-	bpf_if(b, BPF_JEQ, PT_IMPORT_NR, f->import, call);
+	/* From the boot agent's page.  Nothing of the program's can ever be there: it is in the monitor's area. */
+	booting = bpf_return(b, SECCOMP_RET_ALLOW);
+	bpf_if(b, BPF_JEQ, (uint32_t)(image->agent >> 32), booting, call);
+	bpf_load(b, RIP + HIGH);
+	bpf_if(b, BPF_JEQ, (uint32_t)image->agent, b->n, call);
+	bpf_op(b, BPF_ALU | BPF_AND | BPF_K, 0xfffff000);
+	booting = bpf_load(b, RIP);
+
+	bpf_if(b, BPF_JEQ, PT_IMPORT_NR, f->import, booting);
 	bpf_load(b, NUMBER);
 	bpf_if(b, BPF_JEQ, AUDIT_ARCH_X86_64, b->n, other_arch);
 	outside = bpf_load(b, ARCH);

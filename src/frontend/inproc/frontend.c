@@ -45,6 +45,7 @@ static int run(struct mv_session *session, struct mv_error *err)
 	r = in_images_load(&pt, err);
 	if (!r)
 		r = pt_run(&pt);
+	in_texts_free(&pt);
 	in_plans_free(&pt);
 	in_reader_free(in);
 	free(in);

@@ -1,6 +1,6 @@
 /*
- * The monitor's image: relocated for each variant's place and put behind the arena in its memfd, from where every process of
- * the variant maps it.
+ * The monitor's image: put behind the arena in its memfd, the data relocated for each variant's place, from where every
+ * process maps it.
  */
 #include <elf.h>
 #include <errno.h>
@@ -52,49 +52,69 @@ static bool find_parts(struct parts *p)
 	return true;
 }
 
-static bool relocate(const struct parts *p, uint8_t *image, uint64_t size, uint64_t base)
+/* data: what the file has of the image from its data on, which begins at address from. */
+static bool relocate(const struct parts *p, uint8_t *data, uint64_t from, uint64_t size, uint64_t base)
 {
 	for (size_t i = 0; i < p->nrela; i++) {
-		uint64_t value = base + (uint64_t)p->rela[i].r_addend;
+		uint64_t value = base + (uint64_t)p->rela[i].r_addend, at = p->rela[i].r_offset - from;
 
-		if (ELF64_R_TYPE(p->rela[i].r_info) != R_X86_64_RELATIVE || p->rela[i].r_offset > size - sizeof(value))
+		if (ELF64_R_TYPE(p->rela[i].r_info) != R_X86_64_RELATIVE || p->rela[i].r_offset < from || at > size - sizeof(value))
 			return false;
-		memcpy(image + p->rela[i].r_offset, &value, sizeof(value));
+		memcpy(data + at, &value, sizeof(value));
 	}
 	return true;
 }
 
-static int load(struct pt *pt, unsigned variant, const struct parts *p, struct mv_error *err)
+static int place(struct pt *pt, unsigned variant, const struct parts *p, struct mv_error *err)
 {
 	const struct mv_run_options *o = pt->session->options;
 	struct in_image *m = &pt->inproc->images[variant];
 	const struct mv_area *area = &pt->inproc->layouts[variant].monitor;
-	uint64_t data = p->data->p_vaddr, filled = page_up(data + p->data->p_filesz), size;
-	uint8_t *image = calloc(1, filled);
-	int r = 0;
+	uint64_t start = p->data->p_vaddr, filled = page_up(start + p->data->p_filesz), arena = page_up(o->arena_size);
 
-	if (!image)
-		return mv_error_set(err, ENOMEM, "cannot load the monitor");
 	m->low = area->start;
 	m->base = m->low + MON_GAP;
-	m->text = data;
-	m->data = filled - data;
-	m->bss = page_up(data + p->data->p_memsz) - filled;
+	m->text = start;
+	m->data = filled - start;
+	m->bss = page_up(start + p->data->p_memsz) - filled;
+	m->agent = m->base + filled + m->bss + MON_GAP / 2;
 	m->heap = m->base + filled + m->bss + MON_GAP;
 	m->arena = m->heap + MON_HEAP + MON_GAP;
-	size = page_up(o->arena_size);
-	m->high = m->arena + size + MON_GAP;
-	m->file = size + variant * filled;
-	memcpy(image, mv_monitor_image + p->text->p_offset, p->text->p_filesz);
-	memcpy(image + data, mv_monitor_image + p->data->p_offset, p->data->p_filesz);
+	m->high = m->arena + arena + MON_GAP;
+	m->text_file = arena;
+	m->data_file = arena + m->text + variant * m->data;
 	if (m->high > area->end)
-		r = mv_error_set(err, 0, "an arena of %zu bytes does not fit into the layout", o->arena_size);
-	else if (!relocate(p, image, filled, m->base))
+		return mv_error_set(err, 0, "an arena of %zu bytes does not fit into the layout", o->arena_size);
+	return 0;
+}
+
+static int write_at(struct pt *pt, uint64_t at, const void *bytes, uint64_t size, struct mv_error *err)
+{
+	if (pwrite(pt->session->arena, bytes, size, (off_t)at) != (ssize_t)size)
+		return mv_error_set(err, errno, "cannot write the monitor's image");
+	return 0;
+}
+
+static int load(struct pt *pt, unsigned variant, const struct parts *p, struct mv_error *err)
+{
+	struct in_image *m = &pt->inproc->images[variant];
+	uint8_t *data;
+	int r = place(pt, variant, p, err);
+
+	if (r)
+		return r;
+	data = calloc(1, m->data);
+	if (!data)
+		return mv_error_set(err, ENOMEM, "cannot load the monitor");
+	memcpy(data, mv_monitor_image + p->data->p_offset, p->data->p_filesz);
+	if (!relocate(p, data, m->text, m->data, m->base))
 		r = mv_error_set(err, 0, "the monitor's image is damaged");
-	else if (pwrite(pt->session->arena, image, filled, (off_t)m->file) != (ssize_t)filled)
-		r = mv_error_set(err, errno, "cannot write the monitor's image");
-	memcpy(&m->info, image + data, sizeof(m->info));
-	free(image);
+	if (!r && !variant)
+		r = write_at(pt, m->text_file, mv_monitor_image + p->text->p_offset, p->text->p_filesz, err);
+	if (!r)
+		r = write_at(pt, m->data_file, data, m->data, err);
+	memcpy(&m->info, data, sizeof(m->info));
+	free(data);
 	return r;
 }
 

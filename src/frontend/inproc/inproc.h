@@ -5,6 +5,7 @@
 #ifndef MV_FRONTEND_INPROC_INPROC_H
 #define MV_FRONTEND_INPROC_INPROC_H
 
+#include <stdio.h>
 #include "frontend/ptrace/pt.h"
 #include "monitor/abi.h"
 
@@ -14,16 +15,19 @@ struct in_image {
 	uint64_t base;			/* where it is mapped */
 	uint64_t text, data;		/* bytes that come from the file, multiples of the page size: at base, and behind */
 	uint64_t bss;			/* bytes behind those, zeros; multiple of the page size */
+	uint64_t agent;			/* where the boot agent goes, for as long as it runs: in the gap behind those */
 	uint64_t heap;			/* where the heap is, behind a gap that is not mapped */
 	uint64_t arena;			/* where the arena goes */
-	uint64_t file;			/* offset of the image in the arena's memfd */
+	uint64_t text_file, data_file;	/* offsets in the arena's memfd: the text is all variants' */
 	struct mon_info info;
 };
 
 struct in_plan;
 struct in_reader;
+struct in_text;
 struct inproc {
 	struct in_plan *plans;			/* of rewriting, by file */
+	struct in_text *texts;			/* rewritten, which processes share */
 	struct in_reader *reader;		/* of calls that are compared here; NULL = none yet */
 	struct in_image images[MV_VARIANTS_MAX];
 	struct mv_layout layouts[MV_VARIANTS_MAX];
@@ -60,10 +64,12 @@ struct in_task {
 	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
 	bool reached;			/* it was reported that it gives addresses of the monitor's to calls */
 	int copy;			/* of a file in /proc, to be imported instead of it; 0 = none */
+	struct { uint64_t at, size, offset; int fd; } mapped;	/* the last call that makes memory executable: of a file; size 0 = else */
+	struct in_text *offered;	/* what the monitor is to map there, NULL = nothing */
+	struct mon_text offer;
 	void *frozen;			/* the engine's state on its way over an exec */
 	size_t frozen_size;
 	bool pseudo;			/* sent into the monitor from the midst of the program; pt_task.own holds its registers */
-	bool counting;			/* ... at a look at the time stamp counter */
 	uint64_t vsyscall;		/* ... for a call of the vsyscall page, from this address; 0 = for something else */
 	uint32_t vsyscall_nr;
 	bool agreed;			/* the fault that comes next is the same in all variants */
@@ -114,6 +120,8 @@ enum in_where in_where(const struct pt_task *t);
 bool in_stopped(struct pt_task *t);
 /* Send a thread that is stopped in the program into the monitor: function(a, b, c) on its monitor stack. */
 bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint64_t c);
+/* ... at a look at the time stamp counter, behind which the monitor goes on by itself; nr: the pseudo call. */
+bool in_send_counter(struct pt_task *t, uint32_t nr);
 void in_look(struct pt_task *t, struct mv_snapshot *s);
 bool in_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void in_absent(struct pt_task *t, const char *text);
@@ -138,6 +146,26 @@ uint64_t in_trap_address(struct pt_task *t, uint64_t addr);
  * text, which is what it was before; 0 if it is nothing of that.
  */
 uint64_t in_lost_trampoline(struct pt_task *t, uint64_t addr);
+
+/* text.c */
+void in_texts_free(struct pt *pt);
+/*
+ * Add to a boot what maps texts over the plan's.  import and done: operations to be added before and behind what maps a
+ * descriptor; the descriptors go to fds, in their order, *n more.  0, or -errno with *err filled.
+ */
+struct mv_boot_plan;
+struct mv_boot_op;
+int in_texts_boot(struct pt_task *t, struct mv_boot_plan *plan, const struct mv_boot_op *import, const struct mv_boot_op *done,
+		  int *fds, unsigned *n, struct mv_error *err);
+void in_text_note(struct pt_task *t);		/* t is stopped at a call that makes memory executable, perhaps */
+/* Its monitor asks what to map over what that call has mapped: *to is a struct mon_text there.  A descriptor of ours or -errno. */
+int in_text_offer(struct pt_task *t, uint64_t to);
+bool in_text_is_offered(struct pt_task *t);	/* t is stopped at a call that maps it */
+/* A line of maps, smaps or numa_maps that tells of a text is printed as if the file itself were mapped. */
+enum in_text_line { IN_TEXT_OTHER, IN_TEXT_SHOWN, IN_TEXT_HIDDEN /* trampolines */ };
+enum in_text_line in_text_show(const struct pt_task *t, const char *line, FILE *to);
+struct mv_maps;
+void in_text_rename(void *task, struct mv_maps *maps);
 
 /* procfile.c */
 enum in_proc_file { IN_PROC_OTHER, IN_PROC_COPIED, IN_PROC_REFUSED };

@@ -18,9 +18,8 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "frontend/ptrace/inject.h"
-#include "inproc.h"
 #include "rewrite/cache.h"
-#include "rewrite/slots.h"
+#include "rewriting.h"
 #include "supervisor/procmaps.h"
 
 #define STOPS 128		/* calls of a process after which it is rewritten: what they cost is about what it costs */
@@ -29,34 +28,13 @@
 #define LOWEST 0x10000ull
 #define BATCH 512		/* sites that are compared by one call */
 
-struct in_plan {
-	UT_hash_handle hh;
-	struct key { uint64_t device, inode, size, time; } key;
-	struct mv_plan plan;		/* no sites: nothing can be done with that file */
-};
-
-struct patch {
-	uint64_t at, slot;
-	const struct mv_site *site;
-};
-
-struct in_process {
-	struct mv_slots slots;
-	struct patch *patches;
-	unsigned npatches, room;
-	unsigned stops, limit;
-	unsigned long stopped;		/* calls, since its program began */
-	bool borrowed;			/* its memory is its parent's */
-	bool grown;			/* code was mapped since it was rewritten */
-};
-
 /* ---- plans ---- */
 
-static struct in_plan *plan_of(struct pt *pt, int fd)
+struct in_plan *in_plan_of(struct pt *pt, int fd)
 {
 	struct in_plan *p;
 	struct stat st;
-	struct key key;
+	struct in_key key;
 	char dir[4096];
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
@@ -92,7 +70,7 @@ void in_plans_free(struct pt *pt)
 
 /* ---- processes ---- */
 
-static struct in_process *process_of(struct pt_task *t)
+struct in_process *in_process_of(struct pt_task *t)
 {
 	struct in_process *p = t->process->inside;
 
@@ -116,6 +94,7 @@ void in_process_free(struct pt_process *process)
 	       process->tgid, p->stopped, p->npatches);
 	mv_slots_free(&p->slots);
 	free(p->patches);
+	free(p->texts);
 	free(p);
 	process->inside = NULL;
 }
@@ -126,20 +105,24 @@ void in_process_fork(struct pt_task *parent, struct pt_task *child, bool shares_
 
 	if (child->process == parent->process || !from)
 		return;
-	p = process_of(child);
+	p = in_process_of(child);
 	if (!p)
 		return;
 	p->borrowed = shares_memory;
 	p->limit = from->limit;
 	p->grown = from->grown;
 	p->patches = malloc(from->npatches * sizeof(*p->patches));
-	if (mv_slots_copy(&p->slots, &from->slots) || (!p->patches && from->npatches)) {
+	p->texts = malloc(from->ntexts * sizeof(*p->texts));
+	if (mv_slots_copy(&p->slots, &from->slots) || (!p->patches && from->npatches) || (!p->texts && from->ntexts)) {
 		p->borrowed = true;	/* without knowing its slots nothing can be added */
 		return;
 	}
 	if (from->npatches)
 		memcpy(p->patches, from->patches, from->npatches * sizeof(*p->patches));
+	if (from->ntexts)
+		memcpy(p->texts, from->texts, from->ntexts * sizeof(*p->texts));
 	p->npatches = p->room = from->npatches;
+	p->ntexts = from->ntexts;
 }
 
 /* ---- rewriting ---- */
@@ -307,16 +290,16 @@ static void patch_some(struct rewriting *r, const struct mv_map *m, const struct
 			return;
 }
 
-static int open_mapped(pid_t tid, const struct mv_map *m)
+int in_open_mapped(pid_t tid, uint64_t start, uint64_t end, const char *name)
 {
 	char path[4200];
 	struct stat st;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", tid, m->start, m->end);
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", tid, start, end);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
-		snprintf(path, sizeof(path), "/proc/%d/root%s", tid, m->name);
+		snprintf(path, sizeof(path), "/proc/%d/root%s", tid, name);
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	}
 	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
@@ -334,8 +317,8 @@ static uint64_t site_start(const struct mv_site *s)
 static void patch_mapping(struct rewriting *r, const struct mv_map *m)
 {
 	uint64_t end = m->offset + (m->end - m->start);
-	int fd = open_mapped(r->t->tid, m);
-	const struct in_plan *p = fd < 0 ? NULL : plan_of(r->t->pt, fd);
+	int fd = in_open_mapped(r->t->tid, m->start, m->end, m->name);
+	const struct in_plan *p = fd < 0 ? NULL : in_plan_of(r->t->pt, fd);
 	unsigned first = 0, last;
 
 	if (fd >= 0)
@@ -392,7 +375,7 @@ static void rewrite(struct pt_task *t, uint64_t from, uint64_t to)
 
 void in_rewrite_at(struct pt_task *t, bool now)
 {
-	struct in_process *p = process_of(t);
+	struct in_process *p = in_process_of(t);
 
 	if (!p)
 		return;
@@ -443,13 +426,33 @@ void in_rewrite_code(struct pt_task *t, uint64_t start, uint64_t len)
 
 /* ---- what a patched program shows ---- */
 
-static const struct patch *by_slot(const struct in_process *p, uint64_t addr)
+static struct patch of_text(const struct in_loaded *l, unsigned i)
 {
-	if (p && mv_slots_has(&p->slots, addr))
-		for (unsigned i = 0; i < p->npatches; i++)
-			if (addr >= p->patches[i].slot && addr - p->patches[i].slot < mv_trampoline_size(p->patches[i].site))
-				return &p->patches[i];
-	return NULL;
+	const struct mv_shared_site *s = &l->text->shared.sites[i];
+
+	return (struct patch){ l->at + (uint64_t)s->at, l->at + (uint64_t)s->slot, s->site };
+}
+
+/* The patch whose trampoline addr is in. */
+static bool by_slot(const struct in_process *p, uint64_t addr, struct patch *out)
+{
+	for (unsigned i = 0; p && mv_slots_has(&p->slots, addr) && i < p->npatches; i++) {
+		*out = p->patches[i];
+		if (addr - out->slot < mv_trampoline_size(out->site))
+			return true;
+	}
+	for (unsigned i = 0; p && i < p->ntexts; i++) {
+		const struct mv_shared *s = &p->texts[i].text->shared;
+
+		if (addr - (p->texts[i].at + (uint64_t)s->distance) >= s->tramp_size)
+			continue;
+		for (unsigned j = 0; j < s->n; j++) {
+			*out = of_text(&p->texts[i], j);
+			if (addr - out->slot < mv_trampoline_size(out->site))
+				return true;
+		}
+	}
+	return false;
 }
 
 bool in_has_trampoline(const struct pt_task *t, uint64_t addr)
@@ -459,10 +462,23 @@ bool in_has_trampoline(const struct pt_task *t, uint64_t addr)
 
 uint64_t in_text_address(const struct pt_task *t, uint64_t addr)
 {
-	const struct patch *p = by_slot(t->process->inside, addr);
-	int to = p ? mv_trampoline_to_text(p->site, (unsigned)(addr - p->slot)) : MV_NOWHERE;
+	struct patch p;
+	int to = by_slot(t->process->inside, addr, &p) ? mv_trampoline_to_text(p.site, (unsigned)(addr - p.slot)) : MV_NOWHERE;
 
-	return to == MV_NOWHERE ? addr : p->at + (uint64_t)(int64_t)to;
+	return to == MV_NOWHERE ? addr : p.at + (uint64_t)(int64_t)to;
+}
+
+/* addr is behind the `syscall` that q has displaced: where it is in the trampoline, 0 if no instruction is there. */
+static uint64_t in_trampoline(const struct patch *q, uint64_t addr)
+{
+	int to = mv_trampoline_from_text(q->site, (unsigned)(addr - q->at));
+
+	return to == MV_NOWHERE ? 0 : q->slot + (uint64_t)(int64_t)to;
+}
+
+static bool displaces(const struct patch *q, uint64_t addr)
+{
+	return q->site->kind == MV_SITE_F && addr > q->at && addr < q->at + MV_PATCH_LEN;
 }
 
 /* Is the end of the patch's jump in memory, from addr on?  What was mapped there may be gone, or changed. */
@@ -479,15 +495,16 @@ uint64_t in_trap_address(struct pt_task *t, uint64_t addr)
 {
 	const struct in_process *p = t->process->inside;
 
-	for (unsigned i = 0; p && i < p->npatches; i++) {
-		const struct patch *q = &p->patches[i];
-		int to;
+	for (unsigned i = 0; p && i < p->npatches; i++)
+		if (displaces(&p->patches[i], addr) && is_jump(t, &p->patches[i], addr))
+			return in_trampoline(&p->patches[i], addr);
+	for (unsigned i = 0; p && i < p->ntexts; i++)
+		for (unsigned j = 0; addr - p->texts[i].at < p->texts[i].text->shared.size && j < p->texts[i].text->shared.n; j++) {
+			struct patch q = of_text(&p->texts[i], j);
 
-		if (q->site->kind != MV_SITE_F || addr <= q->at || addr >= q->at + MV_PATCH_LEN || !is_jump(t, q, addr))
-			continue;
-		to = mv_trampoline_from_text(q->site, (unsigned)(addr - q->at));
-		return to == MV_NOWHERE ? 0 : q->slot + (uint64_t)(int64_t)to;
-	}
+			if (displaces(&q, addr) && is_jump(t, &q, addr))
+				return in_trampoline(&q, addr);
+		}
 	return 0;
 }
 
@@ -513,14 +530,14 @@ static bool undo(struct pt_task *t, const struct patch *p, const struct mv_tramp
 
 uint64_t in_lost_trampoline(struct pt_task *t, uint64_t addr)
 {
-	const struct patch *p = by_slot(t->process->inside, addr);
-	int to = p ? mv_trampoline_to_text(p->site, (unsigned)(addr - p->slot)) : MV_NOWHERE;
+	struct patch p;
+	int to = by_slot(t->process->inside, addr, &p) ? mv_trampoline_to_text(p.site, (unsigned)(addr - p.slot)) : MV_NOWHERE;
 	struct mv_trampoline made;
 	uint8_t found[MV_TRAMPOLINE_MAX];
 
-	if (to == MV_NOWHERE || mv_trampoline_make(p->site, p->at, p->slot, MON_ENTRY, &made))
+	if (to == MV_NOWHERE || mv_trampoline_make(p.site, p.at, p.slot, MON_ENTRY, &made))
 		return 0;
-	if (pt_peek(t, p->slot, found, made.size) == made.size && !memcmp(found, made.code, made.size))
+	if (pt_peek(t, p.slot, found, made.size) == made.size && !memcmp(found, made.code, made.size))
 		return 0;
-	return undo(t, p, &made) ? p->at + (uint64_t)(int64_t)to : 0;
+	return undo(t, &p, &made) ? p.at + (uint64_t)(int64_t)to : 0;
 }

@@ -39,12 +39,18 @@ static void copy_without(const struct pt_task *t, FILE *from, FILE *to)
 {
 	uint64_t start, end;
 	bool shown = true;
+	enum in_text_line text;
 	char *line = NULL;
 	size_t size = 0;
 
 	while (getline(&line, &size, from) > 0) {
-		if (begins_mapping(line, &start, &end))
+		if (begins_mapping(line, &start, &end)) {
 			shown = !is_monitors(t, start);
+			text = shown ? in_text_show(t, line, to) : IN_TEXT_OTHER;
+			shown &= text != IN_TEXT_HIDDEN;
+			if (text == IN_TEXT_SHOWN)
+				continue;
+		}
 		if (shown)
 			fputs(line, to);
 	}

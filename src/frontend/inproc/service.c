@@ -114,11 +114,27 @@ static int64_t opened(struct pt_task *t, int fd)
 	}
 }
 
+static void import(struct pt_task *t, const struct mv_step *step, int file)
+{
+	uint64_t all = ~0ull;
+
+	t->regs.orig_rax = PT_IMPORT_NR;
+	t->regs.r9 = t->pt->cookie;
+	/* No signal may get it out of the wait for its file; the mask is put back at the exit. */
+	if (!pt_set_regs(t) || ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask))
+		return;
+	t->importing = true;
+	t->next = *step;
+	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all);
+	pt_resume(t, PTRACE_SYSCALL, 0);
+	if (pt_import_serve(t, step, file) == PT_IMPORT_FAILED)
+		pt_fail(t->pt, 0, "variant %u did not take the leader's file %d", t->variant, step->fd);
+}
+
 static void import_file(struct pt_task *t, uint64_t from)
 {
 	struct mv_step step = { 0 };
 	struct mon_import i;
-	uint64_t all = ~0ull;
 	int file;
 
 	if (pt_peek(t, from, &i, sizeof(i)) != sizeof(i)) {
@@ -138,17 +154,7 @@ static void import_file(struct pt_task *t, uint64_t from)
 		pt_fail(t->pt, -file, "cannot hand the leader's file %d to variant %u", step.fd, t->variant);
 		return;
 	}
-	t->regs.orig_rax = PT_IMPORT_NR;
-	t->regs.r9 = t->pt->cookie;
-	/* No signal may get it out of the wait for its file; the mask is put back at the exit. */
-	if (pt_set_regs(t) && !ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask)) {
-		t->importing = true;
-		t->next = step;
-		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all);
-		pt_resume(t, PTRACE_SYSCALL, 0);
-		if (pt_import_serve(t, &step, file) == PT_IMPORT_FAILED)
-			pt_fail(t->pt, 0, "variant %u did not take the leader's file %d", t->variant, step.fd);
-	}
+	import(t, &step, file);
 	close(file);
 }
 
@@ -165,6 +171,17 @@ static void import_over(struct pt_task *t)
 	} else {
 		pt_import_done(t, &t->next);
 	}
+}
+
+static void offer_text(struct pt_task *t, uint64_t to)
+{
+	const struct mv_step step = { .fd = -1, .cloexec = true };
+	int file = in_text_offer(t, to);
+
+	if (file < 0)
+		answer(t, file);
+	else
+		import(t, &step, file);
 }
 
 void in_on_exit(struct pt_task *t)
@@ -298,7 +315,6 @@ void in_on_exec(struct pt_task *t)
 /* Back to where the program was when it was sent into the monitor. */
 static void pseudo_done(struct pt_task *t, uint64_t result)
 {
-	uint32_t counter;
 	bool passed, fault;
 
 	if (!t->inside->pseudo) {
@@ -307,10 +323,6 @@ static void pseudo_done(struct pt_task *t, uint64_t result)
 	}
 	t->inside->pseudo = false;
 	t->regs = t->own;
-	counter = t->inside->agreed ? 0 : pt_trapped_counter(t);
-	if (t->inside->counting && counter)
-		pt_counted(&t->regs, counter, result);
-	t->inside->counting = false;
 	if (t->inside->vsyscall)
 		t->regs.rax = result;
 	fault = t->inside->vsyscall && (int64_t)result == -EFAULT;	/* natively no error, but a signal */
@@ -373,8 +385,9 @@ static void serve(struct pt_task *t)
 	case MON_MAY_EXEC:
 		answer(t, may_exec(t, a));
 		break;
-	case MON_COUNTER:
-		answer(t, (int64_t)pt_counter());
+	case MON_COUNTER_LATER:
+		t->inside->pseudo = true;	/* its registers are where in_send() left them */
+		answer(t, 0);
 		break;
 	case MON_SPREAD:
 		pt_affinity_end(t->pt);
@@ -392,6 +405,9 @@ static void serve(struct pt_task *t)
 		break;
 	case MON_REFUSE:
 		pt_refuse(t, a, (uint32_t)t->regs.r10, (int)b);
+		break;
+	case MON_TEXT:
+		offer_text(t, a);
 		break;
 	case MON_NUDGE:
 		answer(t, 0);
@@ -434,6 +450,11 @@ static void sensitive(struct pt_task *t)
 {
 	bool range = mv_table[t->regs.orig_rax].flags & MV_DESC_PROT && t->regs.orig_rax != SYS_shmat;
 
+	if (in_text_is_offered(t)) {
+		pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	in_text_note(t);
 	if (!range || guard(t))
 		in_sensitive(t);
 }

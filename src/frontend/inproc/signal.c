@@ -150,12 +150,11 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 		pt_resume(t, PTRACE_CONT, info->si_signo);
 		return;
 	}
-	t->inside->counting = nr;
 	t->inside->agreed = !nr;
 	t->inside->no_frame = without_frame(t, info);
 	t->inject = *info;
-	if (!in_send(t, info_of(t)->pseudo, nr ? nr : MV_PSEUDO_FAULT, nr ? 0 : (uint64_t)info->si_signo,
-		     nr ? 0 : (uint32_t)info->si_code))
+	if (nr ? !in_send_counter(t, nr) :
+		 !in_send(t, info_of(t)->pseudo, MV_PSEUDO_FAULT, (uint64_t)info->si_signo, (uint32_t)info->si_code))
 		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, "a thread has lost its monitor");
 }
 
@@ -321,7 +320,7 @@ void in_deliver(struct pt_task *t, uint64_t delivery)
 		t->regs.rsp -= 8;
 		i->vsyscall = 0;
 	}
-	i->pseudo = i->counting = i->agreed = false;
+	i->pseudo = i->agreed = false;
 	t->regs.rip = in_text_address(t, t->regs.rip);
 	t->regs.orig_rax = (uint64_t)-1;
 	if (!pt_set_regs(t))

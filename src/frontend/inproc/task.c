@@ -48,14 +48,9 @@ bool in_stopped(struct pt_task *t)
 	return true;
 }
 
-bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint64_t c)
+static void send_on(struct pt_task *t, uint64_t stack, uint64_t function, uint64_t a, uint64_t b, uint64_t c)
 {
-	uint64_t stack;
-
-	if (pt_peek(t, t->inside->head + MON_FRAME, &stack, sizeof(stack)) != sizeof(stack))
-		return false;
 	t->own = t->regs;
-	t->inside->pseudo = true;
 	t->regs.rip = function;
 	t->regs.rsp = stack - 8;
 	t->regs.rdi = a;
@@ -65,6 +60,37 @@ bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint6
 	t->regs.orig_rax = (uint64_t)-1;
 	if (pt_set_regs(t))
 		pt_resume(t, PTRACE_CONT, 0);
+}
+
+bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t stack;
+
+	if (pt_peek(t, t->inside->head + MON_FRAME, &stack, sizeof(stack)) != sizeof(stack))
+		return false;
+	t->inside->pseudo = true;
+	send_on(t, stack, function, a, b, c);
+	return true;
+}
+
+bool in_send_counter(struct pt_task *t, uint32_t nr)
+{
+	struct user_regs_struct r = t->regs;
+	struct { struct mon_regs regs; bool counting; } to;
+
+	_Static_assert(offsetof(struct mon_thread, counting) - offsetof(struct mon_thread, regs) == sizeof(struct mon_regs),
+		       "written together");
+	pt_counted(&r, nr, 0);
+	to.regs = (struct mon_regs){
+		r.r15, r.r14, r.r13, r.r12, r.rbx, r.rbp, r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9, r.rax, r.rcx, r.r11,
+		r.rip, r.cs, r.eflags, r.rsp, r.ss,
+	};
+	to.counting = true;
+	if (pt_poke(t, t->inside->head + offsetof(struct mon_thread, regs), &to, sizeof(to.regs) + sizeof(to.counting)) !=
+	    sizeof(to.regs) + sizeof(to.counting))
+		return false;
+	send_on(t, t->inside->head + offsetof(struct mon_thread, frame), t->pt->inproc->images[t->variant].info.counter, nr,
+		t->variant ? 0 : pt_counter(), 0);
 	return true;
 }
 
@@ -74,11 +100,13 @@ bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint6
 static void show_program(struct pt_task *t)
 {
 	struct mon_frame f;
+	bool counting = false;
 	uint64_t at;
 
 	if (in_where(t) == IN_PROGRAM)
 		return;
-	if (t->inside->pseudo) {
+	pt_peek(t, t->inside->head + offsetof(struct mon_thread, counting), &counting, sizeof(counting));
+	if (t->inside->pseudo || counting) {
 		t->regs = t->own;
 	} else if (t->regs.rip == t->pt->inproc->images[t->variant].info.entry) {
 		t->regs.rip = t->regs.rcx;	/* on its way: its frame is of an earlier call */
@@ -106,7 +134,7 @@ void in_look(struct pt_task *t, struct mv_snapshot *s)
 	bool known = in_stopped(t) && read_thread(t, &e);
 
 	show_program(t);
-	mv_snapshot_take(t->tid, s);
+	mv_snapshot_take(t->tid, in_text_rename, t, s);
 	if (known)
 		s->nhistory = mv_thread_history(&e, s->history, MV_HISTORY_MAX);
 }

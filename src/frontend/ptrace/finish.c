@@ -45,7 +45,7 @@ static bool complete_verdict(struct mv_verdict *v, const struct mv_snapshot *lea
 
 void pt_look(struct pt_task *t, struct mv_snapshot *s)
 {
-	mv_snapshot_take(t->tid, s);
+	mv_snapshot_take(t->tid, NULL, NULL, s);
 	s->nhistory = mv_thread_history(t->thread, s->history, MV_HISTORY_MAX);
 }
 

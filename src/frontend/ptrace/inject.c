@@ -149,8 +149,14 @@ static bool at_last_call(const struct injection *in, const struct user_regs_stru
 static int run_agent(struct injection *in, const struct user_regs_struct *start)
 {
 	enum __ptrace_request how = in->seccomp ? PTRACE_CONT : PTRACE_SYSCALL;
+	const struct mv_boot_extra *extra = in->plan->extra;
 	struct user_regs_struct regs = *start;
 	int stop, r;
+
+	if (extra) {
+		in->meanwhile = extra->meanwhile;
+		in->ctx = extra->ctx;
+	}
 
 	regs.rip = in->plan->agent;
 	regs.orig_rax = (uint64_t)-1;
@@ -163,6 +169,8 @@ static int run_agent(struct injection *in, const struct user_regs_struct *start)
 			return agent_failed(in, &regs);
 		if (!at_last_call(in, &regs))
 			continue;
+		if (extra)
+			return 0;
 		how = PTRACE_SYSCALL;
 		if (stop == STOP_SYSCALL && regs.rax != (uint64_t)-ENOSYS)
 			break;		/* at its exit */
@@ -194,6 +202,11 @@ static int inject(struct injection *in, struct user_regs_struct *regs, int mem)
 	regs->rip = plan->entry;
 	regs->rsp = plan->sp;
 	regs->orig_rax = (uint64_t)-1;
+	if (plan->extra) {
+		regs->orig_rax = SYS_munmap;
+		regs->rdi = plan->agent;
+		regs->rsi = plan->agent_len;
+	}
 	return set_regs(in, regs);
 }
 

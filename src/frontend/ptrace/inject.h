@@ -18,14 +18,16 @@
  * its calls or at none; it must not deny them.  Signals that arrive meanwhile stay pending.  A PTRACE_INTERRUPT
  * sent before is lost.
  *
+ * With plan->extra pid is left at the entry of its last call, which a filter must stop: it is made when pid is resumed.  The
+ * registers are then the program's but for rdi and rsi, which are the call's, and rax, its result.
+ *
  * 0, or -errno with *err filled.  -ESRCH: pid is being killed; the caller's next wait tells.  After any other error pid is
  * in no state to go on.
  */
 int mv_inject_agent(pid_t pid, const struct mv_boot_plan *plan, struct user_regs_struct *regs, struct mv_error *err);
 
 /*
- * One system call, made by a thread in the state that mv_inject_agent() leaves, or at a seccomp stop, whose call is not made
- * then.  Nothing else is waited for; signals must be blocked.
+ * One system call, made by a thread at a seccomp stop, whose call is not made then.  Nothing else is waited for; signals must be blocked.
  */
 struct mv_inject_call {
 	uint64_t nr;
@@ -35,7 +37,7 @@ struct mv_inject_call {
 };
 
 /*
- * program is for messages.  insn is the address of a system call instruction in pid (mv_boot_find_syscall()).  Registers are those of before afterwards.
+ * program is for messages.  insn is the address of a system call instruction in pid.  Registers are those of before afterwards.
  * 0 and the kernel's *result, or -errno as mv_inject_agent().
  */
 int mv_inject_call(pid_t pid, const char *program, uint64_t insn, const struct mv_inject_call *call, int64_t *result,

@@ -285,7 +285,8 @@ static void new_random(struct pt_task *t, struct mv_layout *layout, uint8_t out[
 	memcpy(out, r, sizeof(r));
 }
 
-bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, struct mv_boot_plan *plan, bool *gone)
+bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, const struct mv_boot_extra *extra, struct mv_boot_plan *plan,
+		bool *gone)
 {
 	struct pt *pt = t->pt;
 	enum mv_vdso vdso = pt->mode->engine_inside ? MV_VDSO_MONITOR : MV_VDSO_SYSCALL;
@@ -298,7 +299,7 @@ bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, struct mv_boot_plan
 	if (*gone)
 		return false;
 	new_random(t, layout, random);
-	if (mv_boot_plan(t->tid, &t->regs, layout, random, vdso, heap, plan, &err))
+	if (mv_boot_plan(t->tid, &t->regs, layout, random, vdso, heap, extra, plan, &err))
 		goto fail;
 	if (mv_inject_agent(t->tid, plan, &t->regs, &err)) {
 		mv_boot_plan_free(plan);
@@ -336,7 +337,7 @@ bool pt_boot(struct pt_task *t)
 	struct mv_boot_plan plan;
 	bool gone;
 
-	if (!pt_lay_out(t, mv_mm_layout(mm), &plan, &gone))
+	if (!pt_lay_out(t, mv_mm_layout(mm), NULL, &plan, &gone))
 		return gone;
 	for (unsigned i = 0; i < plan.nmappings; i++)
 		mv_mm_add(mm, plan.mappings[i].start, plan.mappings[i].len, plan.mappings[i].ordinal, plan.mappings[i].flags);

@@ -1,6 +1,7 @@
 /*
  * The ptrace front-end's loop: wait for a stop, handle it, let whoever waited for that go on.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -289,7 +290,7 @@ static void loop(struct pt *pt)
 	}
 }
 
-unsigned pt_inherited_kind(int fd)
+static unsigned inherited_kind(int fd)
 {
 	static const struct { mode_t mode; unsigned kind; } kinds[] = {
 		{ S_IFSOCK, MV_FDKIND_SOCKET }, { S_IFIFO, MV_FDKIND_PIPE }, { S_IFCHR, MV_FDKIND_TTY }, { S_IFREG, MV_FDKIND_FILE },
@@ -306,15 +307,29 @@ unsigned pt_inherited_kind(int fd)
 	return kind;
 }
 
+static int find_inherited(struct pt *pt)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *e;
+
+	if (!dir)
+		return mv_error_set(pt->err, errno, "cannot list the open files");
+	while ((e = readdir(dir))) {
+		int fd = e->d_name[0] == '.' ? -1 : atoi(e->d_name);
+
+		if (fd >= 0 && fd < PT_FDS_MAX)
+			pt->inherited[fd] = (uint8_t)inherited_kind(fd);
+	}
+	closedir(dir);
+	return 0;
+}
+
 static void inherited_descriptors(struct pt *pt)
 {
-	for (int fd = 0; fd < 1024; fd++) {
-		unsigned kind = pt_inherited_kind(fd);
-
-		for (struct pt_task *t = pt->tasks; kind && t; t = t->hh.next)
-			if (mv_process_fd(mv_thread_process(t->thread), fd, kind))
+	for (int fd = 0; fd < PT_FDS_MAX; fd++)
+		for (struct pt_task *t = pt->tasks; pt->inherited[fd] && t; t = t->hh.next)
+			if (mv_process_fd(mv_thread_process(t->thread), fd, pt->inherited[fd]))
 				pt_fail(pt, ENOMEM, "cannot start");
-	}
 }
 
 static int start(struct pt *pt)
@@ -344,6 +359,9 @@ int pt_run(struct pt *pt)
 	if (getrandom(&pt->cookie, sizeof(pt->cookie), 0) != sizeof(pt->cookie) ||
 	    (!o->have_seed && getrandom(pt->secret, sizeof(pt->secret), 0) != sizeof(pt->secret)))
 		return mv_error_set(pt->err, errno, "cannot get random bytes");
+	result = find_inherited(pt);
+	if (result)
+		return result;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	nsent = 0;
 	catch_signals(saved);

@@ -158,6 +158,8 @@ struct pt_variant {
 	struct pt_task *cloning;	/* holds the order of pids in the namespace */
 };
 
+#define PT_FDS_MAX 1024		/* descriptors that a program can inherit */
+
 struct pt {
 	const struct pt_mode *mode;
 	struct inproc *inproc;		/* of that front-end */
@@ -174,6 +176,7 @@ struct pt {
 	uint64_t secret[4];		/* for bytes that all variants share */
 	uint64_t cookie;		/* marks our own import calls for the filter */
 	uint32_t root_tid;
+	uint8_t inherited[PT_FDS_MAX];	/* what the program finds open: enum mv_fdkind, 0 = closed or close-on-exec */
 	bool same_time;			/* variants have our clocks */
 	bool moved;			/* something may have become possible for parked threads */
 	bool root_gone;
@@ -273,7 +276,9 @@ bool pt_answer(struct pt_task *t, const struct mv_call *call);
 int pt_launch(struct pt *pt, unsigned variant, struct mv_error *err);
 /* Lay out a process that has just executed a program; plan is to be freed.  False: it failed, or the process is gone (*gone). */
 struct mv_boot_plan;
-bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, struct mv_boot_plan *plan, bool *gone);
+struct mv_boot_extra;
+bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, const struct mv_boot_extra *extra, struct mv_boot_plan *plan,
+		bool *gone);
 bool pt_filter(struct pt *pt, unsigned variant);
 int pt_first(struct pt_task *t, struct mv_error *err);
 
@@ -366,8 +371,6 @@ void pt_kill_all(struct pt *pt);
 
 /* loop.c */
 int pt_run(struct pt *pt);	/* with mode, session, run, nvariants and err set: 0 or -errno */
-/* What the program inherits: enum mv_fdkind of descriptor fd of ours, 0 if it is closed or close-on-exec. */
-unsigned pt_inherited_kind(int fd);
 void pt_on_end(struct pt_task *t, int status);
 void pt_fail(struct pt *pt, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
