@@ -374,20 +374,18 @@ static int list_mappings(struct boot *b)
 	return r;
 }
 
+/* Not the program's: it may copy code of its own before its first call, which must be as in the file then. */
 static void list_texts(struct boot *b)
 {
-	const struct boot_part *parts[] = { &b->program, &b->interp };
+	for (unsigned i = 0; i < b->maps.n && b->plan->ntexts < MV_BOOT_TEXTS_MAX; i++) {
+		const struct mv_map *m = &b->maps.maps[i];
 
-	for (unsigned i = 0; i < b->maps.n; i++)
-		for (unsigned j = 0; j < 2 && b->plan->ntexts < MV_BOOT_TEXTS_MAX; j++) {
-			const struct mv_map *m = &b->maps.maps[i];
-
-			if (!strcmp(m->perms, "r-xp") && m->name[0] == '/' && boot_part_has(parts[j], m->start))
-				b->plan->texts[b->plan->ntexts++] = (struct mv_boot_text){
-					.start = m->start + parts[j]->delta, .len = m->end - m->start, .offset = m->offset,
-					.old = m->start, .name = m->name,
-				};
-		}
+		if (!strcmp(m->perms, "r-xp") && m->name[0] == '/' && boot_part_has(&b->interp, m->start))
+			b->plan->texts[b->plan->ntexts++] = (struct mv_boot_text){
+				.start = m->start + b->interp.delta, .len = m->end - m->start, .offset = m->offset,
+				.old = m->start, .name = m->name,
+			};
+	}
 }
 
 /* What the kernel tells in /proc/PID/stat about the parts of a program, by field number of proc(5). */

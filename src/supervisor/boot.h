@@ -42,7 +42,7 @@ struct mv_boot_mapping {	/* what is mapped after the boot, for mv_mm_add() */
 	uint32_t flags;		/* MV_MM_* */
 };
 
-struct mv_boot_text {		/* executable memory of the program or the interpreter, mapped from a file */
+struct mv_boot_text {		/* executable memory of the interpreter, mapped from its file */
 	uint64_t start, len;	/* after the moves */
 	uint64_t offset;	/* in the file */
 	uint64_t old;		/* where it is before the boot */
