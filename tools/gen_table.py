@@ -18,7 +18,8 @@ SUB_COLUMNS = "parent selector name class in out ret fdkind flags groups hook wh
 STRUCT_COLUMNS = "name size fields".split()
 
 TABLE_SIZE = 512
-PSEUDO = {0x1000: "<fault>", 0x1001: "<rdtsc>", 0x1002: "<rdtscp>", 0x1003: "<cpuid>"}
+PSEUDO = {0x1000: "<fault>", 0x1001: "<rdtsc>", 0x1002: "<rdtscp>", 0x1003: "<cpuid>", 0x1004: "<begin>",
+          0x1005: "<spin>"}
 NARGS = 6
 NONE = 0xFF
 

@@ -105,6 +105,7 @@ struct mv_config {
 	unsigned ring_records;		/* how far the leader may run ahead, in records; a power of two >= 8 */
 	size_t ring_bytes;		/* payload bytes of one stream; a power of two >= 16384 */
 	enum mv_layout_mode layout;
+	bool turns;			/* the threads of a process run one at a time, in the leader's order */
 	uint64_t seed[4];		/* secret of this run: layout, hash keys */
 	const struct mv_policy *policy;
 	enum mv_heap_mode heap;		/* whose diversifying heap (mvheap/mvheap.h) is told to fill and to guard */
@@ -179,6 +180,12 @@ struct mv_thread *mv_thread_root(struct mv_run *run, unsigned variant, uint32_t 
 struct mv_thread *mv_thread_child(struct mv_thread *parent, uint32_t tid, void *task);
 
 /*
+ * A child that mv_thread_child() has made, before its first instruction: MV_DONE, MV_PARK (call mv_retry()) or MV_STOP.  As a
+ * thread of its parent's process it waits here for its turn.
+ */
+void mv_thread_begin(struct mv_thread *t, struct mv_step *step);
+
+/*
  * The thread's execve, which it was told to run, has succeeded: old mappings and siblings are gone; the caller fills the
  * new address space (mv_process_mm()).  MV_DONE, MV_PARK (call mv_retry()) or MV_STOP.
  */
@@ -206,15 +213,34 @@ struct mv_thread *mv_thread_thaw(struct mv_run *run, const void *bytes, size_t s
 /* The name of a thread's set for the functions below, and of the child's that a clone at hand makes; 0 if there is none. */
 uint64_t mv_thread_set(const struct mv_thread *t);
 uint64_t mv_thread_child_set(const struct mv_thread *t);
-/* The thread of that set and variant is gone, killed by sig or 0: what mv_thread_gone() does, but for the thread's memory. */
-void mv_set_gone(struct mv_run *run, uint64_t set, unsigned variant, int sig);
+/*
+ * The thread of that set and variant is gone, killed by sig or 0: what mv_thread_gone() does, but for the thread's memory.
+ * Returns a word on which its siblings sleep, who may go on now (FUTEX_WAKE all), or NULL.
+ */
+uint32_t *mv_set_gone(struct mv_run *run, uint64_t set, unsigned variant, int sig);
+/*
+ * The first thread of a process has ended and its others go on, so that it stays as a zombie: it gives its turn up.  Returns what
+ * mv_set_gone() does.
+ */
+uint32_t *mv_set_ended(struct mv_run *run, uint64_t set, unsigned variant);
+/*
+ * Does the leader's thread have the turn while others of its process wait for it?  *since changes whenever the turn is taken or
+ * the thread makes a call.  One that does so for long and is seen to be in a loop that changes nothing makes the pseudo call
+ * <spin>, which lets the others go first.
+ */
+bool mv_set_hogs(const struct mv_run *run, uint64_t set, uint64_t *since);
+/* Follower: is <spin> what it has to do next?  Its operand, else 0. */
+unsigned mv_set_spins(const struct mv_run *run, uint64_t set, unsigned variant);
 /* Where a variant's things lie (engine/layout.h). */
 void mv_run_layout(const struct mv_run *run, unsigned variant, struct mv_layout *layout);
 /* Make the thread set of the run's first threads now; its name, 0 when memory is short (verdict is set). */
 uint64_t mv_run_root(struct mv_run *run, uint32_t tid);
 /* As mv_thread_absent(); call is the one that the follower is in. */
 void mv_set_absent(struct mv_run *run, uint64_t set, unsigned variant, const struct mv_call *call, const char *text);
-/* How far the leader has written and a follower read; false if that is no set. */
+/*
+ * How far the leader has written and a follower read; false if that is no set.  While the follower waits for its turn in its
+ * process there is nothing for it to read: *head is 0 then.
+ */
 bool mv_set_progress(const struct mv_run *run, uint64_t set, unsigned variant, uint64_t *head, uint64_t *tail);
 
 unsigned mv_thread_variant(const struct mv_thread *t);
@@ -235,7 +261,7 @@ uint64_t mv_thread_moves(const struct mv_thread *t);
 bool mv_go_early(struct mv_thread *t, struct mv_step *step);
 /* Leader: is the thread waiting for its twins, at a lockstep call or after one that all must have done? */
 bool mv_thread_waits(const struct mv_thread *t);
-/* Follower: is there something in its stream that it has not read? */
+/* Follower: is there something in its stream that it has not read, and that it may read now? */
 bool mv_thread_behind(const struct mv_thread *t);
 /* Where a thread stands, for a log; the strings are constant. */
 struct mv_standing {
@@ -262,6 +288,11 @@ int mv_process_fd(struct mv_process *p, int fd, unsigned kind);
 /* ---- calls ---- */
 
 void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *step);
+/*
+ * A call by which threads wait for each other (futex, sched_yield), in a process that has one or whose threads are free: the
+ * kernel may have it without mv_enter().
+ */
+bool mv_call_is_apart(const struct mv_thread *t, const struct mv_call *call);
 void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step);
 void mv_retry(struct mv_thread *t, struct mv_step *step);
 

@@ -216,6 +216,7 @@ static int run(struct mv_settings *s, const struct mv_policy *policy, char **arg
 		.frontend = s->frontend,
 		.policy = policy,
 		.layout = (enum mv_layout_mode)s->layout,
+		.turns = s->threads == MV_THREADS_TURNS,
 		.same_at_random = s->same_at_random,
 		.heap = (enum mv_heap_mode)s->heap,
 		.heap_library = s->heap_library,

@@ -15,6 +15,7 @@ static int parse_unsigned(struct mv_settings *, const struct mv_option *, const 
 static int parse_seed(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_size(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_choice(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
+static int parse_threads(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_word(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_log(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 
@@ -30,6 +31,7 @@ static const char *const heaps[] = {
 	[MV_HEAP_OFF] = "off", [MV_HEAP_FOLLOWERS] = "followers", [MV_HEAP_ALL] = "all", NULL
 };
 static const char *const off_on[] = { "off", "on", NULL };
+static const char *const threads[] = { [MV_THREADS_FREE] = "free", [MV_THREADS_TURNS] = "turns", NULL };
 static const char *const colours[] = {
 	[MV_COLOUR_AUTO] = "auto", [MV_COLOUR_ALWAYS] = "always", [MV_COLOUR_NEVER] = "never", NULL
 };
@@ -76,6 +78,11 @@ const struct mv_option mv_options[] = {
 		.name = "layout", .commands = MV_CMD_RUN, .argument = "MODE", .deflt = "disjoint", .parse = parse_choice,
 		FIELD(layout), .choices = layouts,
 		.help = "Where the variants lie in memory: same addresses, the kernel's own randomisation, or disjoint",
+	}, {
+		.name = "threads", .commands = MV_CMD_RUN, .argument = "MODE", .deflt = "turns", .parse = parse_threads,
+		FIELD(threads), .choices = threads,
+		.help = "How the threads of a process run: turns, one at a time in the leader's order; or free, all at once, for programs "
+			"whose threads do not depend on each other's speed",
 	}, {
 		.name = "same-at-random", .commands = MV_CMD_RUN, .parse = parse_flag, FIELD(same_at_random),
 		.help = "Give all variants the same AT_RANDOM bytes, for programs that take decisions from them; canaries "
@@ -276,6 +283,14 @@ static int parse_choice(struct mv_settings *s, const struct mv_option *o, const 
 		return -1;
 	*(unsigned *)field(s, o) = (unsigned)i;
 	return 0;
+}
+
+static int parse_threads(struct mv_settings *s, const struct mv_option *o, const char *value, char *why, size_t size)
+{
+	if (strcmp(value, "parallel"))
+		return parse_choice(s, o, value, why, size);
+	snprintf(why, size, "parallel needs the library libmvsync, which does not exist yet: use turns");
+	return -1;
 }
 
 static int parse_word(struct mv_settings *s, const struct mv_option *o, const char *value, char *why, size_t size)

@@ -19,6 +19,7 @@ enum {	/* which commands an option belongs to */
 	MV_CMD_POLICIES = 1 << 3,
 };
 
+enum mv_threads { MV_THREADS_FREE, MV_THREADS_TURNS };
 enum mv_colour { MV_COLOUR_AUTO, MV_COLOUR_ALWAYS, MV_COLOUR_NEVER };
 
 /* What was asked for.  Strings belong to argv, the environment or the table. */
@@ -32,6 +33,7 @@ struct mv_settings {
 	int status_fd;			/* -1: none */
 	unsigned log_domains;
 	unsigned layout;		/* enum mv_layout_mode */
+	unsigned threads;		/* enum mv_threads */
 	bool same_at_random;
 	unsigned heap;			/* enum mv_heap_mode */
 	const char *heap_library;	/* not an option: found when heap asks for it */

@@ -3,6 +3,7 @@
  * over results and outputs.
  */
 #include "internal.h"
+#include "turns.h"
 
 static const struct mv_hook no_hook;
 
@@ -205,7 +206,7 @@ bool mv_go_early(struct mv_thread *t, struct mv_step *step)
 	const void *payload;
 
 	if (t->state != MV_ST_FETCH || t->passing || !(t->desc->flags & MV_DESC_EARLY) || t->nearly == MV_EARLY ||
-	    mv_over(t->run) || mv_stream_next(t->stream, consumer(t), &payload))
+	    t->process->turns || mv_over(t->run) || mv_stream_next(t->stream, consumer(t), &payload))
 		return false;
 	t->early[t->nearly].nr = t->call.nr;
 	__builtin_memcpy(t->early[t->nearly++].norm, t->norm, sizeof(t->norm));
@@ -220,6 +221,7 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 {
 	const void *payload;
 	const struct mv_record *rec;
+	bool gives;
 
 	if (t->passing && !pass_over(t))
 		return false;
@@ -227,6 +229,25 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	rec = mv_stream_next(t->stream, consumer(t), &payload);
 	if (!rec || rec->kind == MV_REC_END)
 		return false;
+	if (rec->kind == MV_REC_SIGNAL && rec->nr == MV_TURN_SIGNAL) {
+		if (slack(t->desc) && rec->result != t->call.nr) {
+			surplus(t, step);	/* not in the midst of what this variant does besides */
+			return false;
+		}
+		consume(t);
+		mv_turn_give(t);
+		return fetch(t, step);
+	}
+	if (rec->kind == MV_REC_ENTER && rec->flags & MV_REC_TURN && !t->turn) {
+		if (!mv_turn_come(t, rec->ticket))
+			return false;
+		/* What it had read before may have been changed since. */
+		mv_turn_begin(t, rec->ticket);
+		if (!mv_operands(t)) {
+			step->action = MV_STOP;
+			return false;
+		}
+	}
 	if (t->nearly && rec->kind == MV_REC_ENTER && was_early(t, rec)) {
 		t->passing = true;
 		return fetch(t, step);
@@ -264,7 +285,10 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	mv_latest(t)->seq = mv_stream_tail(t->stream, consumer(t));
 	if (t->level == MV_LEVEL_LOCKSTEP && t->ops->claim && mv_call_is_sensitive(&t->run->policy, &t->call))
 		t->ops->claim(t->task, &t->call);
+	gives = rec->flags & MV_REC_GIVES;
 	consume_enter(t, rec);
+	if (gives)
+		mv_turn_give(t);
 	return true;
 }
 
@@ -345,8 +369,16 @@ static void done(struct mv_thread *t, struct mv_step *step)
 
 static bool my_turn(struct mv_thread *t)
 {
-	return !t->ticket ||
-	       __atomic_load_n(&t->process->procset->turns[t->variant].done, __ATOMIC_ACQUIRE) + 1 == t->ticket;
+	if (!t->ticket)
+		return true;
+	/* The leader has executed a program, and has no siblings any more. */
+	if (!(t->flags & MV_REC_TURN))
+		mv_turn_give(t);
+	if (!mv_turn_come(t, t->ticket))
+		return false;
+	if (t->flags & MV_REC_TURN)
+		mv_turn_begin(t, t->ticket);
+	return true;
 }
 
 static void end_turn(struct mv_thread *t)
@@ -355,13 +387,8 @@ static void end_turn(struct mv_thread *t)
 		mv_stream_ack(t->stream, consumer(t), t->seq);
 		t->changed |= MV_CHANGED_STREAM;
 	}
-	if (t->ticket) {
-		struct mv_turn *turn = &t->process->procset->turns[t->variant];
-
-		__atomic_store_n(&turn->done, t->ticket, __ATOMIC_RELEASE);
-		mv_word_bump(&turn->moves);
-		t->changed |= MV_CHANGED_PROCSET;
-	}
+	if (t->ticket && !(t->flags & MV_REC_TURN))
+		mv_ticket_done(t, t->ticket);
 	t->ticket = 0;
 }
 
@@ -409,7 +436,7 @@ static bool interrupted(struct mv_thread *t, struct mv_step *step)
 
 struct mv_word *mv_follow_waits(const struct mv_thread *t)
 {
-	return t->state == MV_ST_TURN ? &t->process->procset->turns[t->variant].moves : mv_stream_commit_word(t->stream);
+	return t->awaits ? &t->process->procset->turns[t->variant].moves : mv_stream_commit_word(t->stream);
 }
 
 void mv_follow(struct mv_thread *t, struct mv_step *step)
@@ -466,6 +493,8 @@ void mv_follow(struct mv_thread *t, struct mv_step *step)
 				if (!interrupted(t, step))
 					return;
 			}
+			if (mv_turn_again(t))
+				break;
 			done(t, step);
 			return;
 		default:
@@ -502,7 +531,8 @@ static const struct mv_record *signal_next(const struct mv_thread *t, const void
 	if (!t->variant || (t->state != MV_ST_IDLE && t->state != MV_ST_LOCAL))
 		return NULL;
 	rec = mv_stream_next(t->stream, consumer(t), payload);
-	if (!rec || rec->kind != MV_REC_SIGNAL)
+	/* A turn is given up at the call. */
+	if (!rec || rec->kind != MV_REC_SIGNAL || rec->nr == MV_TURN_SIGNAL)
 		return NULL;
 	return rec->extra == MV_SIGNAL_ASYNC || (rec->extra == MV_SIGNAL_BOUNDARY && t->state == MV_ST_LOCAL) ? rec : NULL;
 }

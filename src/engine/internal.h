@@ -40,9 +40,12 @@ struct mv_procset {
 	uint32_t owner;			/* tid of the leader's thread inside an exclusive call, 0 = none */
 	struct mv_word unlocks;
 	uint64_t issued;		/* tickets given out by the leader */
+	uint32_t head, tail;		/* the leader's threads that wait for their turn have places [head, tail) */
+	uint32_t barged;		/* turns since the last one that was waited for */
 	struct mv_turn {
 		uint64_t done;		/* tickets this variant has worked off */
 		struct mv_word moves;	/* of done */
+		uint32_t holder;	/* tid of the follower whose turn it is, 0 = none (turns.h) */
 	} __attribute__((aligned(64))) turns[MV_VARIANTS_MAX];
 };
 
@@ -52,7 +55,8 @@ struct mv_set {
 	uint32_t refs;
 	uint64_t procset;		/* offset */
 	uint64_t size;			/* of this block, stream included */
-	uint64_t pad[5];
+	uint8_t waits[MV_VARIANTS_MAX];	/* the follower's next record is for a turn that has not come */
+	uint64_t pad[4];
 };
 _Static_assert(sizeof(struct mv_set) == 64, "the stream behind it is 64-byte aligned");
 
@@ -69,6 +73,7 @@ struct mv_process {
 	struct mv_seccomp *filters;	/* those that one thread has put on all, NULL = none */
 	unsigned variant;
 	unsigned threads;
+	bool turns;			/* it has several threads, which run one at a time */
 	uint32_t pid;
 	uint32_t execs;			/* programs it has executed, its parents' included */
 	bool heap_told;			/* this program's heap has its settings */
@@ -106,6 +111,7 @@ enum mv_state {
 	MV_ST_IDLE,
 	MV_ST_PUBLISH, MV_ST_MEET, MV_ST_LOCK, MV_ST_LEAD, MV_ST_ORDER, MV_ST_RESULT, MV_ST_COLLECT,	/* leader */
 	MV_ST_HOLD,
+	MV_ST_WANT,								/* leader: taking the turn before a call */
 	MV_ST_SIGNAL,								/* leader: publishing a signal */
 	MV_ST_EXEC,								/* leader: publishing a successful exec */
 	MV_ST_FETCH, MV_ST_AWAIT, MV_ST_TURN, MV_ST_FOLLOW, MV_ST_REPLICATE, MV_ST_AFTER, MV_ST_TAKE,	/* follower */
@@ -134,7 +140,7 @@ struct mv_thread {
 	const struct mv_desc *desc;
 	uint8_t cls;			/* enum mv_class, after prepare */
 	uint8_t level;			/* enum mv_level */
-	bool again;			/* the hook wants another kernel call */
+	bool again;			/* the call went on as another one, once or thrice or ... (MV_AGAIN) */
 	uint8_t flags;			/* MV_REC_* of the RESULT record */
 	unsigned step;			/* kernel calls made for this call so far */
 	uint64_t norm[MV_NARGS];	/* arguments as compared */
@@ -145,6 +151,15 @@ struct mv_thread {
 	uint64_t ticket;
 	uint64_t aux[4];		/* the hook's own, zero at mv_enter() */
 	bool exclusive;			/* leader: holds procset->owner */
+	bool keeps;			/* the hook says that a call that may block does not, */
+	bool yields;			/* ... that the thread lets others go first */
+	bool gives;			/* leader: it gives its turn up for this call */
+	bool queued;			/* leader: waits for its turn, in this place */
+	uint32_t place;
+	unsigned calls;			/* leader: calls since it took the turn */
+	unsigned looks;			/* leader: calls in a row that other variants need not make */
+	uint64_t turn;			/* follower: the ticket of the turn it has, 0 = none */
+	bool awaits;			/* follower: parked until its turn comes */
 	bool passing;			/* follower: over the rest of a call of the leader's that it does not make */
 	bool follows;			/* leader: a signal will be taken at this call's return */
 	struct mv_blob *blob;
@@ -213,6 +228,8 @@ struct mv_hook {
 	void (*done)(struct mv_thread *t);
 };
 #define MV_UNSUPPORTED 1
+/* A result that no kernel has: the program's call goes on as another call to the stream. */
+#define MV_AGAIN (-((int64_t)1 << 32))
 
 /* ---- run.c ---- */
 static inline struct mv_arena *run_arena(const struct mv_run *run)
@@ -230,6 +247,10 @@ struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset);
 struct mv_set *mv_set_at(const struct mv_run *run, uint64_t offset);	/* NULL if there can be none */
 void mv_set_unref(struct mv_run *run, struct mv_set *set);
 void mv_set_drop(struct mv_run *run, struct mv_set *set);	/* one that nobody else has seen */
+
+/* ---- step.c ---- */
+/* Find what the call reads and where it may write.  False without memory (verdict is set). */
+bool mv_operands(struct mv_thread *t);
 
 /* ---- gather.c ---- */
 /* Bytes that the kernel reads of a node or CPU mask whose size argument is n: it takes one bit off. */

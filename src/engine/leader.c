@@ -2,6 +2,7 @@
  * The leader's half of a call: publish what it is, meet if the policy says so, run it, publish what came of it.
  */
 #include "internal.h"
+#include "turns.h"
 
 #define NR_RT_SIGRETURN 15
 
@@ -23,25 +24,14 @@ static bool ordered(const struct mv_thread *t)
  */
 static bool lock(struct mv_thread *t)
 {
-	struct mv_procset *ps = t->process->procset;
-	uint32_t nobody = 0;
-
-	if (!ordered(t))
-		return true;
-	if (!__atomic_compare_exchange_n(&ps->owner, &nobody, t->tid, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return false;
-	t->exclusive = true;
-	return true;
+	return t->process->turns || ordered(t) ? mv_turn_take(t) : true;
 }
 
+/* A turn lasts beyond the call. */
 static void unlock(struct mv_thread *t)
 {
-	if (!t->exclusive)
-		return;
-	t->exclusive = false;
-	__atomic_store_n(&t->process->procset->owner, 0, __ATOMIC_RELEASE);
-	mv_word_bump(&t->process->procset->unlocks);
-	t->changed |= MV_CHANGED_PROCSET;
+	if (!t->process->turns)
+		mv_turn_give(t);
 }
 
 /*
@@ -70,6 +60,7 @@ static bool publish_enter(struct mv_thread *t)
 	rec->kind = MV_REC_ENTER;
 	rec->nr = t->call.nr;
 	rec->flags = t->level == MV_LEVEL_LOCKSTEP ? MV_REC_LOCKSTEP : 0;
+	mv_turn_tell(t, rec);
 	rec->input_len = b->total;
 	rec->extra = b->faults;
 	if (t->desc->nin || hook(t)->normalise) {
@@ -91,7 +82,7 @@ static bool publish_result(struct mv_thread *t)
 	rec = mv_stream_reserve(t->stream, 0, &payload);
 	if (!rec)
 		return false;
-	if (ordered(t) && t->process->procset && !t->ticket)
+	if (!t->process->turns && ordered(t) && !t->ticket)
 		t->ticket = __atomic_add_fetch(&t->process->procset->issued, 1, __ATOMIC_ACQ_REL);
 	rec->kind = MV_REC_RESULT;
 	rec->nr = t->call.nr;
@@ -99,6 +90,8 @@ static bool publish_result(struct mv_thread *t)
 	rec->extra = t->extra;
 	rec->ticket = t->ticket;
 	rec->flags = t->flags;
+	if (t->process->turns && t->ticket)
+		rec->flags |= MV_REC_TURN;
 	if (t->follows)
 		rec->flags |= MV_REC_SIGNAL_FOLLOWS;
 	if (!t->ndests)
@@ -184,7 +177,6 @@ static void finished(struct mv_thread *t)
 		t->flags |= MV_REC_HOLD;
 	if (!is_error(t->result) && hook(t)->collect)
 		hook(t)->collect(t);
-	t->state = MV_ST_ORDER;
 }
 
 static bool publish_signal(struct mv_thread *t)
@@ -212,6 +204,10 @@ static bool publish_signal(struct mv_thread *t)
 	rec = mv_stream_reserve(t->stream, MV_SIGINFO_SIZE, &payload);
 	if (!rec)
 		return false;
+	if (t->sig == MV_TURN_SIGNAL) {
+		mv_turn_give(t);
+		rec->result = t->call.nr;	/* before which */
+	}
 	rec->kind = MV_REC_SIGNAL;
 	rec->nr = (uint32_t)t->sig;
 	rec->extra = t->sig_when;
@@ -224,6 +220,8 @@ struct mv_word *mv_lead_waits(const struct mv_thread *t)
 {
 	int consumer;
 
+	if (mv_turn_wanted(t))
+		return &t->process->procset->unlocks;
 	switch (t->state) {
 	case MV_ST_LOCK:
 	case MV_ST_ORDER:
@@ -243,6 +241,15 @@ void mv_lead(struct mv_thread *t, struct mv_step *step)
 	step->action = MV_PARK;
 	for (;; t->moves++) {
 		switch (t->state) {
+		case MV_ST_WANT:
+			if (!lock(t))
+				return;
+			if (!mv_operands(t)) {
+				step->action = MV_STOP;
+				return;
+			}
+			t->state = MV_ST_PUBLISH;
+			break;
 		case MV_ST_PUBLISH:
 			if (!publish_enter(t))
 				return;
@@ -254,16 +261,19 @@ void mv_lead(struct mv_thread *t, struct mv_step *step)
 			t->state = MV_ST_LOCK;
 			break;
 		case MV_ST_LOCK:
-			if (!(t->desc->flags & MV_DESC_BLOCKS) && !lock(t))
+			if (t->gives)
+				mv_turn_give(t);
+			else if (!(t->desc->flags & MV_DESC_BLOCKS) && !lock(t))
 				return;
 			t->state = MV_ST_LEAD;
 			if (act(t, 0, step))
 				return;
-			finished(t);
+			t->state = MV_ST_ORDER;
 			break;
 		case MV_ST_ORDER:
-			if (t->desc->flags & MV_DESC_BLOCKS && !lock(t))
+			if ((t->gives || t->desc->flags & MV_DESC_BLOCKS) && !lock(t))
 				return;
+			finished(t);
 			t->state = MV_ST_RESULT;
 			break;
 		case MV_ST_RESULT:
@@ -280,11 +290,20 @@ void mv_lead(struct mv_thread *t, struct mv_step *step)
 			/* Followers must find what the leader found: a directory, a program. */
 			if (t->flags & MV_REC_HOLD && !mv_stream_acked(t->stream, t->seq))
 				return;
+			if (mv_turn_again(t))
+				break;
 			done(t, step);
 			return;
 		case MV_ST_SIGNAL:
+			/* A handler is the program's code. */
+			if (t->sig_when == MV_SIGNAL_IN_CALL && t->process->turns && !lock(t))
+				return;
 			if (!publish_signal(t))
 				return;
+			if (t->sig == MV_TURN_SIGNAL) {
+				t->state = MV_ST_WANT;
+				break;
+			}
 			if (t->sig_when == MV_SIGNAL_IN_CALL)
 				unlock(t);
 			t->state = MV_ST_IDLE;
@@ -305,7 +324,7 @@ void mv_lead_ran(struct mv_thread *t, int64_t result, struct mv_step *step)
 	step->action = MV_PARK;
 	if (act(t, result, step))
 		return;
-	finished(t);
+	t->state = MV_ST_ORDER;
 }
 
 bool mv_signal_can_follow(const struct mv_thread *t)

@@ -2,6 +2,7 @@
  * Runs, processes and threads: how they come into being and go.
  */
 #include "internal.h"
+#include "turns.h"
 
 /* ---- verdicts ---- */
 
@@ -397,19 +398,29 @@ struct mv_set *mv_set_at(const struct mv_run *run, uint64_t offset)
 	return s && mv_arena_at(a, offset + size - 1) && s->size == size ? s : NULL;
 }
 
-void mv_set_gone(struct mv_run *run, uint64_t offset, unsigned variant, int sig)
+uint32_t *mv_set_gone(struct mv_run *run, uint64_t offset, unsigned variant, int sig)
 {
 	struct mv_set *s = mv_set_at(run, offset);
 	struct mv_procset *ps = s ? mv_arena_at(run_arena(run), s->procset) : NULL;
-	uint32_t tid;
+	struct mv_word *word;
+	bool last;
 
-	if (!ps)
-		return;
-	tid = s->tid;
-	if (!variant && __atomic_compare_exchange_n(&ps->owner, &tid, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		mv_word_bump(&ps->unlocks);
+	if (!ps || variant >= MV_VARIANTS_MAX)
+		return NULL;
+	word = mv_turn_gone(ps, variant, s->tid);
 	end_stream((struct mv_stream *)(s + 1), variant, sig);
+	last = __atomic_load_n(&ps->refs, __ATOMIC_RELAXED) == 1;
 	mv_set_unref(run, s);
+	return word && !last ? &word->value : NULL;
+}
+
+uint32_t *mv_set_ended(struct mv_run *run, uint64_t offset, unsigned variant)
+{
+	struct mv_set *s = mv_set_at(run, offset);
+	struct mv_procset *ps = s ? mv_arena_at(run_arena(run), s->procset) : NULL;
+	struct mv_word *word = ps && variant < MV_VARIANTS_MAX ? mv_turn_gone(ps, variant, s->tid) : NULL;
+
+	return word ? &word->value : NULL;
 }
 
 bool mv_set_progress(const struct mv_run *run, uint64_t offset, unsigned variant, uint64_t *head, uint64_t *tail)
@@ -418,19 +429,14 @@ bool mv_set_progress(const struct mv_run *run, uint64_t offset, unsigned variant
 
 	if (!s || !variant)
 		return false;
-	*head = mv_stream_head((struct mv_stream *)(s + 1));
+	*head = __atomic_load_n(&s->waits[variant], __ATOMIC_RELAXED) ? 0 : mv_stream_head((struct mv_stream *)(s + 1));
 	*tail = mv_stream_tail((struct mv_stream *)(s + 1), variant - 1);
 	return true;
 }
 
 void mv_thread_gone(struct mv_thread *t, int sig)
 {
-	struct mv_procset *ps = t->process->procset;
-
-	if (t->exclusive && ps->owner == t->tid) {
-		__atomic_store_n(&ps->owner, 0, __ATOMIC_RELEASE);
-		mv_word_bump(&ps->unlocks);
-	}
+	mv_turn_gone(t->process->procset, t->variant, t->tid);
 	if (t->child_set)
 		mv_set_unref(t->run, t->child_set);
 	end_stream(t->stream, t->variant, sig);
@@ -478,7 +484,7 @@ bool mv_thread_behind(const struct mv_thread *t)
 {
 	const void *payload;
 
-	return t->variant && mv_stream_next(t->stream, t->variant - 1, &payload);
+	return t->variant && !t->awaits && mv_stream_next(t->stream, t->variant - 1, &payload);
 }
 
 static void absent(struct mv_run *run, const struct mv_set *set, unsigned variant, const struct mv_call *call, uint64_t seq,

@@ -3,6 +3,7 @@
  * follower.c hold the two halves.
  */
 #include "internal.h"
+#include "turns.h"
 
 static void stop(struct mv_step *step)
 {
@@ -109,6 +110,18 @@ static bool classify(struct mv_thread *t)
 	return true;
 }
 
+bool mv_operands(struct mv_thread *t)
+{
+	t->ndests = t->dest_at = 0;
+	t->dest_off = 0;
+	if (t->cls != MV_CLASS_ALL && mv_dests_build(t)) {
+		mv_run_fail(t->run, MV_VERDICT_FAILURE, "out of memory for the engine");
+		return false;
+	}
+	mv_gather(t);
+	return true;
+}
+
 void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *step)
 {
 	step->sig = 0;
@@ -122,7 +135,7 @@ void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *s
 	t->flags = 0;
 	t->extra = 0;
 	t->ticket = 0;
-	t->follows = false;
+	t->follows = t->keeps = t->yields = t->gives = t->again = false;
 	t->own = 0;
 	t->result = 0;
 	t->refusal = MV_REFUSE_NOT;
@@ -138,16 +151,20 @@ void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *s
 			mv_ask_own(t, step);
 		return;
 	}
-	t->ndests = t->dest_at = 0;
-	t->dest_off = 0;
-	if (t->cls != MV_CLASS_ALL && mv_dests_build(t)) {
-		mv_run_fail(t->run, MV_VERDICT_FAILURE, "out of memory for the engine");
+	if (!mv_operands(t)) {
 		stop(step);
 		return;
 	}
-	mv_gather(t);
-	t->state = t->variant ? MV_ST_FETCH : MV_ST_PUBLISH;
+	t->state = t->variant ? MV_ST_FETCH : mv_turn_enter(t);
 	mv_retry(t, step);
+}
+
+void mv_thread_begin(struct mv_thread *t, struct mv_step *step)
+{
+	step->sig = 0;
+	step->action = MV_DONE;
+	if (t->process->turns)
+		mv_enter(t, &(struct mv_call){ .nr = MV_PSEUDO_BEGIN }, step);
 }
 
 static void remember_result(struct mv_thread *t, int64_t result)
@@ -160,7 +177,7 @@ static void remember_result(struct mv_thread *t, int64_t result)
 
 void mv_retry(struct mv_thread *t, struct mv_step *step)
 {
-	bool outside = t->state == MV_ST_SIGNAL && t->sig_when != MV_SIGNAL_IN_CALL;
+	bool outside = t->state == MV_ST_SIGNAL && t->sig_when != MV_SIGNAL_IN_CALL && t->sig != MV_TURN_SIGNAL;
 
 	step->sig = 0;
 	step->child_tid = 0;
@@ -260,6 +277,7 @@ void mv_thread_exec(struct mv_thread *t, struct mv_step *step)
 	p->files = files;
 	p->execs++;
 	p->heap_told = false;
+	mv_turns_end(t);
 	t->tid = p->pid;
 	t->set->tid = p->pid;
 	mv_exit(t, 0, step);

@@ -20,7 +20,7 @@ enum mv_record_kind {
 	MV_REC_ENTER,		/* the leader makes a call: operands, gathered input */
 	MV_REC_RESULT,		/* it is over: result, ticket */
 	MV_REC_DATA,		/* a piece of its outputs; the last one has MV_REC_LAST */
-	MV_REC_SIGNAL,		/* a signal: payload is the siginfo */
+	MV_REC_SIGNAL,		/* a signal: payload is the siginfo; or MV_TURN_SIGNAL, which is none */
 	MV_REC_END,		/* the leader's thread is gone; result = signal that killed it, or 0 */
 	MV_REC_BROKEN,		/* never written: mv_stream_next() returns it for a damaged record or cursor */
 };
@@ -32,6 +32,8 @@ enum {
 	MV_REC_LOCKSTEP = 1 << 3,	/* ENTER: the leader waits for all acks */
 	MV_REC_ARGS = 1 << 4,		/* args and hash are there */
 	MV_REC_HOLD = 1 << 5,		/* RESULT: the leader goes on when all have acted on it */
+	MV_REC_GIVES = 1 << 6,		/* ENTER: the thread gives its turn up (turns.h) */
+	MV_REC_TURN = 1 << 7,		/* ENTER, RESULT: it has taken the turn, which ticket numbers */
 };
 
 /* Two cache lines; most records need only the first, and then nobody touches the second. */

@@ -185,6 +185,8 @@ enum {
 	MV_PSEUDO_RDTSC,			/* rdtsc: result = counter */
 	MV_PSEUDO_RDTSCP,			/* rdtscp: result = counter; CPU number in outputs is dropped */
 	MV_PSEUDO_CPUID,			/* cpuid */
+	MV_PSEUDO_BEGIN,			/* a new thread of a process begins */
+	MV_PSEUDO_SPIN,				/* a loop without calls that waits for another thread: arg = how that was seen */
 	MV_PSEUDO_END
 };
 

@@ -99,6 +99,7 @@ void mon_child(void)
 	struct mon_thread *m = mon_self();
 	uint32_t tid = (uint32_t)mon_kernel(NR_GETTID, 0, 0, 0, 0, 0);
 	struct mv_thread *parent = m->thread;
+	struct mv_step step;
 
 	mon_lock();
 	m->thread = mv_thread_child(parent, tid, m);
@@ -113,6 +114,9 @@ void mon_child(void)
 	mon_unlock();
 	mon_set_word(&m->attached, 1);
 	mon_lock();
+	mv_thread_begin(m->thread, &step);
+	mon_wake(m->thread);
+	mon_finish(m, &step);
 	mon_signal_at_end(m);
 	mon_unlock();
 }

@@ -17,6 +17,7 @@ struct mv_run_options {
 	const char *frontend;		/* "auto", "inproc", "ptrace" */
 	const struct mv_policy *policy;
 	enum mv_layout_mode layout;
+	bool turns;			/* the threads of a process run one at a time */
 	bool same_at_random;		/* do not give each variant its own AT_RANDOM */
 	enum mv_heap_mode heap;
 	const char *heap_library;	/* absolute path of libmvheap.so; not used with MV_HEAP_OFF */

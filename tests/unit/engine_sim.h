@@ -64,6 +64,7 @@ struct sim_options {
 	int level;			/* enum mv_level of every call */
 	enum mv_layout_mode layout;
 	bool no_threads;		/* do not make the root threads */
+	bool turns;			/* several threads of a process run one at a time */
 };
 extern const struct sim_options sim_defaults;
 

@@ -61,6 +61,7 @@ static void test_defaults(void **state)
 	assert_int_equal(s.status_fd, -1);
 	assert_int_equal(s.log_domains, MV_LOG_NOTICE);
 	assert_int_equal(s.layout, MV_LAYOUT_DISJOINT);
+	assert_int_equal(s.threads, MV_THREADS_TURNS);
 	assert_false(s.have_seed);
 	assert_int_equal(s.divergence_status, 86);
 	assert_int_equal(s.ring & (s.ring - 1), 0);
@@ -194,6 +195,8 @@ static void test_bad_options(void **state)
 	bad(WORDS("-hx"), "-h takes no value, but 'x' follows it");
 	bad(WORDS("-f", "kvm"), "-f: unknown frontend 'kvm' (known: auto, inproc, ptrace)");
 	bad(WORDS("--frontend=ptrase"), "--frontend: unknown frontend 'ptrase': did you mean ptrace? (known: auto, inproc, ptrace)");
+	bad(WORDS("--threads", "parallel"), "--threads: parallel needs the library libmvsync, which does not exist yet: use turns");
+	bad(WORDS("--threads", "turn"), "--threads: unknown threads 'turn': did you mean turns? (known: free, turns)");
 	bad(WORDS("--layout", "Same"), "--layout: unknown layout 'Same': did you mean same? (known: same, aslr, disjoint)");
 	bad(WORDS("--log", "calls,foo,boot"),
 	    "--log: unknown domain 'foo' (known: notice, calls, process, signal, boot, stall, all, none)");

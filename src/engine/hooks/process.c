@@ -2,6 +2,7 @@
  * Processes: making them, replacing their program, waiting for them.
  */
 #include "engine/internal.h"
+#include "engine/turns.h"
 
 #define NR_CLONE 56
 #define NR_FORK 57
@@ -79,6 +80,8 @@ static bool clone_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 		t->own = ERR(ENOMEM);
 		return false;
 	}
+	if (t->clone_flags & CLONE_THREAD_)
+		mv_turns_start(t);
 	t->aux[0] = mv_arena_offset(a, t->child_set);	/* the child may take it before the call's end is told */
 	return clone_ask(t, step);
 }

@@ -127,6 +127,7 @@ bool in_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void in_absent(struct pt_task *t, const char *text);
 bool in_standing(struct pt_task *t, struct mv_standing *out);
 void in_on_gone(struct pt_task *t, int sig);
+void in_on_ended(struct pt_task *t);
 
 /* patch.c */
 void in_plans_free(struct pt *pt);
@@ -199,5 +200,8 @@ void in_deliver(struct pt_task *t, uint64_t delivery);
 void in_nudge(struct pt_task *t);		/* a leader's followers, or a follower itself */
 void in_tick(struct pt *pt);
 void in_set_pending(struct pt_task *t, uint32_t value);
+bool in_in_program(struct pt_task *t);
+void in_spin(struct pt_task *t, unsigned how);
+uint64_t in_set(const struct pt_task *t);
 
 #endif

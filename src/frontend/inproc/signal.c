@@ -427,7 +427,18 @@ void in_on_stop(struct pt_task *t, int sig)
 		if (t->inside->nudged)
 			out_of_call(t);
 	}
-	if (async(t))
+	if (async(t) || pt_spin_stop(t))
 		return;
 	pt_resume(t, PTRACE_CONT, 0);
+}
+
+bool in_in_program(struct pt_task *t)
+{
+	return t->inside && !t->inject_sig && !t->held && in_stopped(t) && in_where(t) == IN_PROGRAM && (int64_t)t->regs.orig_rax < 0;
+}
+
+void in_spin(struct pt_task *t, unsigned how)
+{
+	if (!in_send(t, info_of(t)->pseudo, MV_PSEUDO_SPIN, how, 0))
+		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, "a thread has lost its monitor");
 }

@@ -2,9 +2,12 @@
  * What the supervisor knows of a thread that has a monitor.
  */
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "engine/internal.h"
 #include "inproc.h"
@@ -141,6 +144,11 @@ void in_look(struct pt_task *t, struct mv_snapshot *s)
 
 /* ---- how far it is ---- */
 
+uint64_t in_set(const struct pt_task *t)
+{
+	return t->inside ? t->inside->set : 0;
+}
+
 bool in_progress(struct pt_task *t, uint64_t *moves, bool *behind)
 {
 	uint64_t head;
@@ -165,8 +173,21 @@ void in_absent(struct pt_task *t, const char *text)
 	mv_set_absent(t->pt->run, t->inside->set, t->variant, &none, text);
 }
 
+/* Siblings may have waited for the turn that it had. */
+static void wake(uint32_t *word)
+{
+	if (word)
+		syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
 void in_on_gone(struct pt_task *t, int sig)
 {
 	if (t->inside)
-		mv_set_gone(t->pt->run, t->inside->set, t->variant, sig);
+		wake(mv_set_gone(t->pt->run, t->inside->set, t->variant, sig));
+}
+
+void in_on_ended(struct pt_task *t)
+{
+	if (t->inside)
+		wake(mv_set_ended(t->pt->run, t->inside->set, t->variant));
 }

@@ -466,6 +466,10 @@ void pt_on_entry(struct pt_task *t)
 		mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
 		return;
 	}
+	if (mv_call_is_apart(t->thread, &t->now) && !t->injected) {
+		pt_resume(t, PTRACE_CONT, 0);
+		return;
+	}
 	t->at = PT_AT_ENTRY;
 	if (t->injected) {
 		t->injected = false;
@@ -523,6 +527,13 @@ void pt_on_gone(struct pt_task *t, int sig)
 {
 	if (t->thread)
 		mv_thread_gone(t->thread, sig);
+}
+
+void pt_on_ended(struct pt_task *t)
+{
+	if (t->thread)
+		mv_set_ended(t->pt->run, mv_thread_set(t->thread), t->variant);
+	t->pt->moved = true;
 }
 
 void pt_on_exit(struct pt_task *t)
@@ -597,6 +608,15 @@ void pt_on_exit(struct pt_task *t)
 	pt_apply(t, &step);
 }
 
+void pt_begin(struct pt_task *t)
+{
+	struct mv_step step = { 0 };
+
+	t->at = PT_AT_EVENT;
+	mv_thread_begin(t->thread, &step);
+	pt_apply(t, &step);
+}
+
 /* A new thread that was killed before the event of its creation has been reaped already. */
 static bool reaped(pid_t child)
 {
@@ -637,7 +657,7 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 	if (gone)
 		pt_on_end(c, SIGKILL);
 	else if (c->started)
-		pt_resume(c, PTRACE_CONT, 0);
+		pt_begin(c);
 	pt_apply(t, &step);
 }
 

@@ -93,7 +93,9 @@ bool pt_filter(struct pt *pt, unsigned variant)
 		LOAD(nr);
 	}
 	for (unsigned nr = 0; nr < MV_TABLE_SIZE && n < sizeof(code) / sizeof(*code) - 3; nr++) {
-		if (mv_table[nr].cls != MV_CLASS_LOCAL || mv_table[nr].nsubs || nr == SYS_restart_syscall)
+		/* A hook takes it into the stream in processes with several threads. */
+		if (mv_table[nr].cls != MV_CLASS_LOCAL || mv_table[nr].nsubs || nr == SYS_restart_syscall ||
+		    (mv_table[nr].hook && pt->session->options->turns))
 			continue;
 		EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1));
 		RETURN(SECCOMP_RET_ALLOW);

@@ -233,7 +233,7 @@ static void on_event(struct pt_task *t, int event, int sig)
 	}
 }
 
-static void dispatch(struct pt *pt, pid_t tid, int status)
+void pt_dispatch(struct pt *pt, pid_t tid, int status)
 {
 	struct pt_task *t = pt_task_find(pt, tid);
 
@@ -271,7 +271,7 @@ static void loop(struct pt *pt)
 
 		pt_forget_pages(pt);
 		if (tid > 0) {
-			dispatch(pt, tid, status);
+			pt_dispatch(pt, tid, status);
 			pt->moved = true;
 			pt->stops++;
 		}
@@ -383,11 +383,22 @@ int pt_run(struct pt *pt)
 	return result ? result : pt->failed ? -1 : 0;
 }
 
+static uint64_t pt_set(const struct pt_task *t)
+{
+	return t->thread ? mv_thread_set(t->thread) : 0;
+}
+
+static bool pt_in_program(struct pt_task *t)
+{
+	return t->thread && !mv_thread_in_call(t->thread) && !t->inject_sig && !t->held && !t->return_ip && pt_get_regs(t) &&
+	       (int64_t)t->regs.orig_rax < 0;
+}
+
 static const struct pt_mode engine_here = {
 	.filter = pt_filter, .first = pt_first, .on_seccomp = pt_on_entry, .on_exit = pt_on_exit, .on_clone = pt_on_clone,
-	.on_exec = pt_on_exec, .on_signal = pt_on_signal, .on_stop = pt_on_stop, .on_gone = pt_on_gone,
+	.on_exec = pt_on_exec, .on_signal = pt_on_signal, .on_stop = pt_on_stop, .on_gone = pt_on_gone, .on_ended = pt_on_ended,
 	.retry = pt_retry_parked, .tick = pt_tick, .progress = pt_progress, .absent = pt_absent,
-	.standing = pt_standing, .look = pt_look,
+	.standing = pt_standing, .look = pt_look, .set = pt_set, .in_program = pt_in_program, .spin = pt_spin,
 };
 
 static int run(struct mv_session *session, struct mv_error *err)

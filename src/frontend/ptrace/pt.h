@@ -34,6 +34,7 @@ struct pt_mode {
 	void (*on_signal)(struct pt_task *t, int sig);
 	void (*on_stop)(struct pt_task *t, int sig);	/* group stop, first stop, PTRACE_INTERRUPT */
 	void (*on_gone)(struct pt_task *t, int sig);	/* killed by sig, or 0 */
+	void (*on_ended)(struct pt_task *t);		/* it stays as a zombie until its siblings are gone */
 	void (*retry)(struct pt *pt);			/* something has moved */
 	void (*tick)(struct pt *pt);
 	/* How far has a follower come, and is there something for it to read?  False if that is unknown. */
@@ -41,6 +42,9 @@ struct pt_mode {
 	void (*absent)(struct pt_task *t, const char *text);	/* a divergence: it does not come to where the leader is */
 	bool (*standing)(struct pt_task *t, struct mv_standing *out);	/* for the log; false if it is unknown */
 	int (*proc_copy)(const struct pt *pt, const char *path);	/* /proc/PID/maps as the program is to see it; or NULL */
+	uint64_t (*set)(const struct pt_task *t);	/* its thread set, 0 if it is unknown */
+	bool (*in_program)(struct pt_task *t);	/* stopped: in the program's own code, with nothing on its way to it? */
+	void (*spin)(struct pt_task *t, unsigned how);	/* stopped there: let it make the pseudo call <spin> */
 	void (*look)(struct pt_task *t, struct mv_snapshot *s);	/* of a stopped thread: all but ids and names */
 };
 
@@ -84,6 +88,7 @@ struct pt_task {
 	unsigned variant;
 	enum pt_at at;
 	bool started;		/* its first stop was seen */
+	bool ended;		/* the first of its process, which has other threads: a zombie */
 	bool parked;
 	bool injected;		/* the next system-call entry is ours: carry out next */
 	bool replaced;		/* registers of the running call are not the program's: own has those */
@@ -116,6 +121,12 @@ struct pt_task {
 	struct timespec seen;
 	bool waiting;
 	bool waited;			/* leader: waited for a twin at the last tick too */
+	struct {			/* spin.c */
+		uint64_t since, cpu;	/* where it was, and the CPU time it had used then, in ms */
+		uint64_t limit;		/* and may use until it is looked at */
+		bool suspected;
+		unsigned how;		/* the loop that it has waited in, as <spin> has it; 0 = none yet */
+	} spin;
 	struct {			/* stall.c */
 		enum { PT_GETS_ON, PT_STANDS, PT_STANDS_TOLD } state;
 		uint64_t moves;
@@ -180,7 +191,7 @@ struct pt {
 	bool same_time;			/* variants have our clocks */
 	bool moved;			/* something may have become possible for parked threads */
 	bool root_gone;
-	bool ticking_fast;
+	unsigned tick_ms;		/* how often pt_tick() comes */
 	/* affinity.c */
 	cpu_set_t cpus;			/* what the run may use */
 	bool gathered, spread;		/* on one CPU now; never again */
@@ -292,9 +303,11 @@ bool pt_namespace_next(struct pt *pt, unsigned variant, uint32_t pid);
 /* call.c */
 void pt_on_entry(struct pt_task *t);
 void pt_on_gone(struct pt_task *t, int sig);
+void pt_on_ended(struct pt_task *t);
 void pt_on_exit(struct pt_task *t);
 void pt_on_clone(struct pt_task *t, pid_t child);
 void pt_on_exec(struct pt_task *t);
+void pt_begin(struct pt_task *t);	/* a new thread or process has stopped for the first time */
 void pt_apply(struct pt_task *t, struct mv_step *step);
 void pt_retry_parked(struct pt *pt);
 
@@ -353,6 +366,14 @@ void pt_tick(struct pt *pt);
 uint64_t pt_cpu_time(pid_t tid);	/* of a thread, in ms */
 #define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's, in CPU time */
 
+/*
+ * spin.c: threads that wait for others in loops without calls.  pt_spin_tick() suspects and interrupts them, and says in how
+ * many ms to look again, 0 = at any time; pt_spin_stop() looks at one that has stopped: true if it was suspected and runs on or has made its call.
+ */
+unsigned pt_spin_tick(struct pt *pt);
+bool pt_spin_stop(struct pt_task *t);
+void pt_spin(struct pt_task *t, unsigned how);
+
 /* stall.c: threads that have work and do not get on, for the log */
 void pt_stall_tick(struct pt *pt);
 
@@ -370,6 +391,7 @@ bool pt_halt(struct pt_task *t);	/* bring a running thread to a stop; false if i
 void pt_kill_all(struct pt *pt);
 
 /* loop.c */
+void pt_dispatch(struct pt *pt, pid_t tid, int status);	/* handle what waitpid() has told */
 int pt_run(struct pt *pt);	/* with mode, session, run, nvariants and err set: 0 or -errno */
 void pt_on_end(struct pt_task *t, int status);
 void pt_fail(struct pt *pt, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));

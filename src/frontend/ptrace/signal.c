@@ -59,6 +59,18 @@ uint32_t pt_trapped_counter(struct pt_task *t)
 	return 0;
 }
 
+void pt_spin(struct pt_task *t, unsigned how)
+{
+	struct mv_call call = { .nr = MV_PSEUDO_SPIN, .args = { how } };
+	struct mv_step step = { 0 };
+
+	t->at = PT_AT_FAULT;
+	t->inject.si_signo = 0;
+	t->next.call = call;
+	mv_enter(t->thread, &call, &step);
+	pt_apply(t, &step);
+}
+
 static void publish(struct pt_task *t, enum pt_at at, enum mv_signal_when when, int64_t result)
 {
 	struct mv_step step = { 0 };
@@ -351,7 +363,7 @@ void pt_on_stop(struct pt_task *t, int sig)
 	if (!t->started) {
 		t->started = true;
 		if (t->thread)
-			pt_resume(t, PTRACE_CONT, 0);
+			pt_begin(t);
 		return;
 	}
 	if (t->emulated) {
@@ -378,7 +390,7 @@ void pt_on_stop(struct pt_task *t, int sig)
 	} else if (!t->variant && !t->inject_sig && t->held && !mv_thread_in_call(t->thread) &&
 		   pt_publish_held(t, PT_AT_ASYNC, MV_SIGNAL_ASYNC)) {
 		nudge_followers(t);
-	} else {
+	} else if (!pt_spin_stop(t)) {
 		pt_resume(t, PTRACE_CONT, 0);
 	}
 }

@@ -26,17 +26,17 @@ static void every(unsigned ms)
 	setitimer(ITIMER_REAL, &t, NULL);
 }
 
-static void tick_slowly(struct pt *pt)
+static void tick_every(struct pt *pt, unsigned ms)
 {
-	pt->ticking_fast = false;
-	every(SLOW_MS);
+	if (pt->tick_ms != ms)
+		every(ms);
+	pt->tick_ms = ms;
 }
 
 void pt_tick_fast(struct pt *pt)
 {
-	if (!pt->ticking_fast)
-		every(PT_HOLD_MS);
-	pt->ticking_fast = true;
+	if (!pt->tick_ms || pt->tick_ms > PT_HOLD_MS)
+		tick_every(pt, PT_HOLD_MS);
 }
 
 uint64_t pt_cpu_time(pid_t tid)
@@ -149,13 +149,23 @@ static void look_for_deadlocks(struct pt *pt)
 	}
 }
 
+/* Of the end of a process's first thread the kernel tells when the last one has ended. */
+static void look_for_zombie(struct pt_task *t)
+{
+	if (t->ended || t->tid != t->process->tgid || t->process->threads < 2 || pt_state(t->tid) != 'Z')
+		return;
+	t->ended = true;
+	t->pt->mode->on_ended(t);
+}
+
 void pt_tick(struct pt *pt)
 {
-	unsigned deadline = pt->session->options->deadline_ms;
+	unsigned deadline = pt->session->options->deadline_ms, spin;
 	bool held = false;
 
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
 		held |= t->held != NULL;
+		look_for_zombie(t);
 		if (t->held)
 			look_at_held(t);
 		else if (t->return_ip)
@@ -166,6 +176,6 @@ void pt_tick(struct pt *pt)
 	look_for_deadlocks(pt);
 	pt_stall_tick(pt);
 	pt_affinity_tick(pt);
-	if (!held && pt->ticking_fast && pt_affinity_settled(pt))
-		tick_slowly(pt);
+	spin = pt_spin_tick(pt);
+	tick_every(pt, spin ? spin : held || !pt_affinity_settled(pt) ? PT_HOLD_MS : SLOW_MS);
 }

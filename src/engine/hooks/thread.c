@@ -1,0 +1,104 @@
+/*
+ * Threads: how they begin, wait for each other and let each other go first.  While a process has one thread such calls are in
+ * no stream.
+ *
+ * With turns the leader alone waits in futexes, and the twins get what it got: who is woken, and how many, is then the leader's
+ * chance, as the order of turns is, and no follower sleeps for anything but its stream and its turn.
+ */
+#include "engine/internal.h"
+#include "futex_pi.h"
+
+#define NR_FUTEX 202
+#define NR_FUTEX_WAITV 449
+#define NR_FUTEX_WAIT 455
+#define COMMAND 127		/* of a futex operation, without its flags */
+enum { WAIT = 0, WAKE_OP = 5, WAIT_BITSET = 9, WAIT_REQUEUE_PI = 11, CMP_REQUEUE_PI = 12 };
+
+static bool answer(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	(void)last;
+	(void)step;
+	t->own = 0;
+	return false;
+}
+
+const struct mv_hook mv_hook_begin = { .lead = answer };
+
+static int spin_prepare(struct mv_thread *t)
+{
+	t->yields = true;
+	return 0;
+}
+
+const struct mv_hook mv_hook_spin = { .prepare = spin_prepare, .lead = answer };
+
+static int yield_prepare(struct mv_thread *t)
+{
+	if (!t->process->turns)
+		return 0;
+	t->cls = MV_CLASS_LEADER;
+	t->yields = true;
+	return 0;
+}
+
+const struct mv_hook mv_hook_yield = { .prepare = yield_prepare };
+
+static int futex_prepare(struct mv_thread *t)
+{
+	uint32_t command = t->call.args[1] & COMMAND;
+
+	if (!t->process->turns)
+		return 0;
+	t->cls = MV_CLASS_LEADER;
+	if (t->call.nr != NR_FUTEX) {
+		t->keeps = t->call.nr != NR_FUTEX_WAIT && t->call.nr != NR_FUTEX_WAITV;
+		return 0;
+	}
+	t->keeps = command != WAIT && command != WAIT_BITSET;
+	if (command == WAKE_OP)
+		t->cls = MV_CLASS_ALLOVW;	/* each variant's kernel writes to its own memory */
+	/* Of these the kernel marks the word while another thread has the turn; the C library does not use them any more. */
+	return command == WAIT_REQUEUE_PI || command == CMP_REQUEUE_PI ? MV_UNSUPPORTED : 0;
+}
+
+static bool pi(const struct mv_thread *t)
+{
+	return t->process->turns && t->call.nr == NR_FUTEX && mv_pi_is(t);
+}
+
+static bool futex_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (pi(t))
+		return mv_pi_lead(t, last, step);
+	if (!t->step)
+		return mv_ask_own(t, step);
+	t->own = last;
+	return false;
+}
+
+static void futex_collect(struct mv_thread *t)
+{
+	if (pi(t))
+		mv_pi_collect(t);
+}
+
+static bool futex_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (pi(t)) {
+		mv_pi_follow(t);
+		return false;
+	}
+	t->own = t->step ? last : t->result;
+	return t->cls == MV_CLASS_ALLOVW && !t->step && mv_ask_own(t, step);
+}
+
+const struct mv_hook mv_hook_futex = {
+	.prepare = futex_prepare, .lead = futex_lead, .collect = futex_collect, .follow = futex_follow,
+};
+
+bool mv_call_is_apart(const struct mv_thread *t, const struct mv_call *call)
+{
+	const struct mv_desc *d = mv_lookup(call);
+
+	return d && !t->process->turns && (d->hook == &mv_hook_futex || d->hook == &mv_hook_yield);
+}

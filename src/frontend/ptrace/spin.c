@@ -1,0 +1,165 @@
+/*
+ * Threads that wait for others in loops without calls, such as while (!flag).  With turns (design.md section 11) such a thread
+ * would wait for ever: it has the turn.
+ *
+ * A thread of the leader that has the turn, has made no call for a while and keeps others waiting is stopped, and executes
+ * some instructions one by one.  If all its registers come to be as they were, again and again, its loop has changed nothing and
+ * never will, as long as no other thread runs: it lets them, by the pseudo call <spin>.  Its twins come into the same loop; where in it
+ * they are made to do the same does not matter.
+ *
+ * A loop that counts is not seen in this way.  A thread that is in the same few instructions after a long time is taken to be in
+ * one.
+ *
+ * Code lies at the same offset in its pages in all variants, which tells the loop to the twins.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include "pt.h"
+
+#define SUSPECT_MS 10		/* CPU time without a call until a thread is looked at; and then twice, four times, ... */
+#define AGAIN_MS 2		/* if it has been in such a loop before */
+#define COUNTING_MS 300		/* CPU time until a thread that is in a small loop is taken to wait */
+#define STEPS 200
+#define REPEATS 4		/* of a state, in so many steps */
+#define SMALL 256		/* bytes of code */
+
+enum { SPIN_NOT, SPIN_SAME, SPIN_SMALL };
+/* The operand of <spin>: one of those, and where the loop begins in its page. */
+#define SPIN(kind, at) ((unsigned)(kind) | (unsigned)((at) & 0xfff) << 4)
+#define KIND(how) ((how) & 15)
+
+static bool same(const struct user_regs_struct *a, const struct user_regs_struct *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+/* Execute the next instruction.  False if something else has come; the thread is then no more in our hands. */
+static bool step(struct pt_task *t)
+{
+	siginfo_t info;
+	int status;
+	pid_t tid;
+
+	if (ptrace(PTRACE_SINGLESTEP, t->tid, 0, 0))
+		return false;
+	t->at = PT_RUNNING;
+	t->have_regs = false;
+	do
+		tid = waitpid(t->tid, &status, __WALL);
+	while (tid < 0 && errno == EINTR);
+	if (tid != t->tid)
+		return false;
+	if (WIFSTOPPED(status) && status >> 8 == SIGTRAP && !ptrace(PTRACE_GETSIGINFO, tid, 0, &info) &&
+	    (info.si_code == TRAP_TRACE || info.si_code == TRAP_BRKPT))
+		return pt_get_regs(t);
+	pt_dispatch(t->pt, tid, status);
+	return false;
+}
+
+/* What loop is it in?  SPIN_NOT: none; negative: it has gone its own way. */
+static int look(struct pt_task *t)
+{
+	struct user_regs_struct first;
+	uint64_t low, high;
+	int repeats = 0;
+
+	if (!step(t))
+		return -1;
+	first = t->regs;
+	low = high = first.rip;
+	for (int i = 0; i < STEPS; i++) {
+		if (!step(t))
+			return -1;
+		if (same(&first, &t->regs) && ++repeats == REPEATS)
+			return (int)SPIN(SPIN_SAME, low);
+		low = t->regs.rip < low ? t->regs.rip : low;
+		high = t->regs.rip > high ? t->regs.rip : high;
+	}
+	return high - low < SMALL ? (int)SPIN(SPIN_SMALL, low) : SPIN_NOT;
+}
+
+/* Leader: is what was seen of it enough? */
+static bool convinced(struct pt_task *t, unsigned how)
+{
+	return KIND(how) == SPIN_SAME || (KIND(how) == SPIN_SMALL && (how == t->spin.how || pt_cpu_time(t->tid) - t->spin.cpu >= COUNTING_MS));
+}
+
+bool pt_spin_stop(struct pt_task *t)
+{
+	unsigned wanted = 0;
+	int how;
+
+	if (!t->spin.suspected)
+		return false;
+	t->spin.suspected = false;
+	if (!t->pt->mode->in_program(t))
+		return false;
+	if (t->variant)
+		wanted = mv_set_spins(t->pt->run, t->pt->mode->set(t), t->variant);
+	if (t->variant && !wanted)
+		return false;
+	how = look(t);
+	if (how < 0)
+		return true;
+	if (t->variant ? (unsigned)how != wanted : !convinced(t, (unsigned)how)) {
+		t->spin.limit *= 2;
+		return false;
+	}
+	t->spin.since = 0;
+	t->spin.how = (unsigned)how;
+	t->pt->mode->spin(t, (unsigned)how);
+	return true;
+}
+
+static void suspect(struct pt_task *t)
+{
+	t->spin.suspected = true;
+	if (t->at != PT_RUNNING || t->interrupting)
+		return;
+	t->interrupting = true;
+	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
+}
+
+/* When it has used CPU time at the same place, by what since says. */
+static void suspect_later(struct pt_task *t, uint64_t since)
+{
+	uint64_t cpu = pt_cpu_time(t->tid);
+
+	if (since != t->spin.since) {
+		t->spin.since = since;
+		t->spin.cpu = cpu;
+		t->spin.limit = t->spin.how ? AGAIN_MS : SUSPECT_MS;
+	} else if (cpu - t->spin.cpu >= t->spin.limit) {
+		suspect(t);
+	}
+}
+
+/* Does it keep others waiting, or has it to do what its leader did?  *since is where it is. */
+static bool hogs(struct pt *pt, const struct pt_task *t, uint64_t *since)
+{
+	uint64_t set = t->started ? pt->mode->set(t) : 0, head;
+
+	if (!set)
+		return false;
+	if (!t->variant)
+		return mv_set_hogs(pt->run, set, since);
+	return mv_set_spins(pt->run, set, t->variant) && mv_set_progress(pt->run, set, t->variant, &head, since);
+}
+
+unsigned pt_spin_tick(struct pt *pt)
+{
+	unsigned ms = 0;
+
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
+		uint64_t since;
+
+		if (!hogs(pt, t, &since))
+			continue;
+		suspect_later(t, since);
+		if (!ms || t->spin.how)
+			ms = t->spin.how ? AGAIN_MS : PT_HOLD_MS;
+	}
+	return ms;
+}
