@@ -229,6 +229,12 @@ uint32_t *mv_set_ended(struct mv_run *run, uint64_t set, unsigned variant);
  * <spin>, which lets the others go first.
  */
 bool mv_set_hogs(const struct mv_run *run, uint64_t set, uint64_t *since);
+/*
+ * Leader, outside of any call: it has computed for so long that the others must not wait any more.  Until its next call it runs
+ * beside them, in all variants: what they have in common may then differ.  Publishes that; as mv_signal(), and followers are to
+ * be told in the same way, which give their turn up in mv_pending_signal().
+ */
+void mv_thread_set_free(struct mv_thread *t, struct mv_step *step);
 /* Follower: is <spin> what it has to do next?  Its operand, else 0. */
 unsigned mv_set_spins(const struct mv_run *run, uint64_t set, unsigned variant);
 /* Where a variant's things lie (engine/layout.h). */

@@ -230,7 +230,7 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	if (!rec || rec->kind == MV_REC_END)
 		return false;
 	if (rec->kind == MV_REC_SIGNAL && rec->nr == MV_TURN_SIGNAL) {
-		if (slack(t->desc) && rec->result != t->call.nr) {
+		if (rec->extra == MV_SIGNAL_BOUNDARY && slack(t->desc) && rec->result != t->call.nr) {
 			surplus(t, step);	/* not in the midst of what this variant does besides */
 			return false;
 		}
@@ -531,9 +531,11 @@ static const struct mv_record *signal_next(const struct mv_thread *t, const void
 	if (!t->variant || (t->state != MV_ST_IDLE && t->state != MV_ST_LOCAL))
 		return NULL;
 	rec = mv_stream_next(t->stream, consumer(t), payload);
-	/* A turn is given up at the call. */
-	if (!rec || rec->kind != MV_REC_SIGNAL || rec->nr == MV_TURN_SIGNAL)
+	if (!rec || rec->kind != MV_REC_SIGNAL)
 		return NULL;
+	/* In a call outside of the stream the turn is kept: the program goes on behind it. */
+	if (rec->nr == MV_TURN_SIGNAL)
+		return rec->extra == MV_SIGNAL_ASYNC && t->state == MV_ST_IDLE ? rec : NULL;
 	return rec->extra == MV_SIGNAL_ASYNC || (rec->extra == MV_SIGNAL_BOUNDARY && t->state == MV_ST_LOCAL) ? rec : NULL;
 }
 
@@ -549,6 +551,11 @@ bool mv_pending_signal(struct mv_thread *t, struct mv_step *step)
 	const void *payload;
 	const struct mv_record *rec = signal_next(t, &payload);
 
+	while (rec && rec->nr == MV_TURN_SIGNAL) {
+		consume(t);
+		mv_turn_give(t);
+		rec = signal_next(t, &payload);
+	}
 	if (!rec)
 		return false;
 	t->state = MV_ST_IDLE;

@@ -300,7 +300,7 @@ void mv_lead(struct mv_thread *t, struct mv_step *step)
 				return;
 			if (!publish_signal(t))
 				return;
-			if (t->sig == MV_TURN_SIGNAL) {
+			if (t->sig == MV_TURN_SIGNAL && t->sig_when == MV_SIGNAL_BOUNDARY) {
 				t->state = MV_ST_WANT;
 				break;
 			}
@@ -354,4 +354,12 @@ void mv_signal(struct mv_thread *t, int sig, const void *siginfo, enum mv_signal
 	t->state = MV_ST_SIGNAL;
 	step->sig = 0;
 	mv_retry(t, step);
+}
+
+void mv_thread_set_free(struct mv_thread *t, struct mv_step *step)
+{
+	static const uint8_t nothing[MV_SIGINFO_SIZE];
+
+	mv_signal(t, MV_TURN_SIGNAL, nothing, MV_SIGNAL_ASYNC, 0, step);
+	step->sig = 0;
 }

@@ -9,7 +9,8 @@
  * What is in the stream: MV_REC_GIVES at an ENTER, MV_REC_TURN and the ticket at a RESULT, or at the ENTER of a thread that had
  * no turn.  A thread that has made many calls while others wait gives its turn up before the next: MV_TURN_SIGNAL, and that call's
  * ENTER has the ticket.  One that waits in a loop without calls is sent into the pseudo call <spin> by the front-end.  In a loop
- * that changes nothing one place is as good as another: followers may be anywhere in it.
+ * that changes nothing one place is as good as another: followers may be anywhere in it.  The last resort is a thread that is
+ * free: MV_TURN_SIGNAL as of an asynchronous signal, and it runs beside the others until its next call, whose ENTER has a ticket.
  *
  * Turns begin with the clone that makes the second thread and end with an exec.  Until then nothing is done.
  * A thread has the turn until it is gone, not until it calls exit: so the order in which the kernel clears its thread id and

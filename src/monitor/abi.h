@@ -144,7 +144,7 @@ struct mon_info {
 	uint64_t entry;			/* a call: rcx = return address, rax = number, else the program's registers */
 	uint64_t pseudo;		/* void (nr, arg0, arg1) on the thread's stack */
 	uint64_t counter;		/* void (nr, value): the program looks at the time stamp counter */
-	uint64_t async;			/* void (void) on the thread's stack: take signals */
+	uint64_t async;			/* void (set_free) on the thread's stack: take signals, or give the turn up */
 	uint64_t kernel;		/* a system call instruction of the gate */
 	uint64_t gate, gate_end;	/* the page with all system call instructions */
 	uint64_t check, insn, after, abort;	/* of the program's calls: look for signals, call, return; and give up */

@@ -125,9 +125,13 @@ static void publish_in_call(struct mon_thread *m, int sig, const uint8_t *info, 
  */
 static bool signal_waits(struct mon_thread *m, struct mv_step *step)
 {
+	bool waits;
+
 	if (pending(m))
 		__atomic_store_n(&m->head.pending, 0, __ATOMIC_SEQ_CST);
-	return mv_pending_signal(m->thread, step);
+	waits = mv_pending_signal(m->thread, step);
+	mon_wake(m->thread);
+	return waits;
 }
 
 /* A call of the program's is over: has a signal ended it, or come with its end?  True if the call ends as interrupted. */
@@ -347,7 +351,7 @@ void mon_counter(uint64_t nr, uint64_t value)
 	mon_leave_to(&m->regs);
 }
 
-void mon_async(void)
+void mon_async(uint64_t set_free)
 {
 	struct mon_thread *m = mon_self();
 	uint8_t info[MV_SIGINFO_SIZE] __attribute__((aligned(8)));
@@ -358,6 +362,11 @@ void mon_async(void)
 	if (mv_thread_variant(m->thread)) {
 		if (signal_waits(m, &step))
 			mon_deliver(&step);
+	} else if (set_free) {
+		mv_thread_set_free(m->thread, &step);
+		mon_wake(m->thread);
+		mon_settle(m, m->thread, &step);
+		mon_service(MON_NUDGE, 0, 0);
 	} else if (pending(m) && (sig = mon_take(info))) {
 		mon_publish(m, sig, info, MV_SIGNAL_ASYNC, 0, &step);
 		mon_service(MON_NUDGE, 0, 0);

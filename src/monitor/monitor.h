@@ -140,7 +140,7 @@ void mon_wait_gone(const struct mv_call *call);
 void mon_call(struct mon_frame *f);
 _Noreturn void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1);
 _Noreturn void mon_counter(uint64_t nr, uint64_t value);
-_Noreturn void mon_async(void);
+_Noreturn void mon_async(uint64_t set_free);	/* take signals; or compute beside other threads */
 /* Drive a step to the call's end: DONE, SIGNAL or INTERRUPT.  With the lock held. */
 void mon_finish(struct mon_thread *m, struct mv_step *step);
 /* On the way out, the frame being the program's: a follower's signal that comes before its next call is delivered. */

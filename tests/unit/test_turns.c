@@ -370,6 +370,36 @@ static void loops(void **state)
 	end(s, child);
 }
 
+/* One that computes for ever runs beside the others until its next call. */
+static void set_free(void **state)
+{
+	struct mv_thread *child[2];
+	struct sim *s = child_runs(child);
+	struct mv_step step = sim_exit(s->t[0], 9);
+
+	(void)state;
+	sim_expect(&step, MV_PARK);
+	mv_thread_set_free(child[0], &step);
+	sim_expect(&step, MV_DONE);
+	assert_int_equal(step.sig, 0);
+	expect_done(s->t[0], 9);
+	expect_park(child[0], CALL(__NR_getppid));
+	expect_waits(s->t[1]);
+	assert_true(mv_signal_waits(child[1]));
+	assert_false(mv_pending_signal(child[1], &step));
+	assert_false(mv_signal_waits(child[1]));
+	expect_done(s->t[1], 9);
+	expect_park(child[1], CALL(__NR_getppid));
+	expect_run(s->t[0], READ, __NR_read);
+	step = sim_retry(child[0]);
+	sim_expect_run(&step, __NR_getppid);
+	expect_exit(child[0], 1);
+	expect_waits(child[1]);
+	expect_park(s->t[1], READ);
+	expect_done(child[1], 1);
+	end(s, child);
+}
+
 /* The first thread has ended as a zombie. */
 static void ended(void **state)
 {
@@ -433,6 +463,7 @@ int main(void)
 		cmocka_unit_test(slices),
 		cmocka_unit_test(interrupted),
 		cmocka_unit_test(loops),
+		cmocka_unit_test(set_free),
 		cmocka_unit_test(ended),
 		cmocka_unit_test(executes),
 	};

@@ -202,6 +202,7 @@ void in_tick(struct pt *pt);
 void in_set_pending(struct pt_task *t, uint32_t value);
 bool in_in_program(struct pt_task *t);
 void in_spin(struct pt_task *t, unsigned how);
+void in_set_free(struct pt_task *t);
 uint64_t in_set(const struct pt_task *t);
 
 #endif

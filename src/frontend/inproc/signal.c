@@ -437,6 +437,12 @@ bool in_in_program(struct pt_task *t)
 	return t->inside && !t->inject_sig && !t->held && in_stopped(t) && in_where(t) == IN_PROGRAM && (int64_t)t->regs.orig_rax < 0;
 }
 
+void in_set_free(struct pt_task *t)
+{
+	if (!in_send(t, info_of(t)->async, true, 0, 0))
+		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, "a thread has lost its monitor");
+}
+
 void in_spin(struct pt_task *t, unsigned how)
 {
 	if (!in_send(t, info_of(t)->pseudo, MV_PSEUDO_SPIN, how, 0))

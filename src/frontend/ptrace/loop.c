@@ -398,7 +398,7 @@ static const struct pt_mode engine_here = {
 	.filter = pt_filter, .first = pt_first, .on_seccomp = pt_on_entry, .on_exit = pt_on_exit, .on_clone = pt_on_clone,
 	.on_exec = pt_on_exec, .on_signal = pt_on_signal, .on_stop = pt_on_stop, .on_gone = pt_on_gone, .on_ended = pt_on_ended,
 	.retry = pt_retry_parked, .tick = pt_tick, .progress = pt_progress, .absent = pt_absent,
-	.standing = pt_standing, .look = pt_look, .set = pt_set, .in_program = pt_in_program, .spin = pt_spin,
+	.standing = pt_standing, .look = pt_look, .set = pt_set, .in_program = pt_in_program, .spin = pt_spin, .set_free = pt_set_free,
 };
 
 static int run(struct mv_session *session, struct mv_error *err)

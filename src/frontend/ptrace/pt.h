@@ -45,6 +45,7 @@ struct pt_mode {
 	uint64_t (*set)(const struct pt_task *t);	/* its thread set, 0 if it is unknown */
 	bool (*in_program)(struct pt_task *t);	/* stopped: in the program's own code, with nothing on its way to it? */
 	void (*spin)(struct pt_task *t, unsigned how);	/* stopped there: let it make the pseudo call <spin> */
+	void (*set_free)(struct pt_task *t);		/* leader, stopped there: it gives its turn up until its next call */
 	void (*look)(struct pt_task *t, struct mv_snapshot *s);	/* of a stopped thread: all but ids and names */
 };
 
@@ -373,6 +374,7 @@ uint64_t pt_cpu_time(pid_t tid);	/* of a thread, in ms */
 unsigned pt_spin_tick(struct pt *pt);
 bool pt_spin_stop(struct pt_task *t);
 void pt_spin(struct pt_task *t, unsigned how);
+void pt_set_free(struct pt_task *t);
 
 /* stall.c: threads that have work and do not get on, for the log */
 void pt_stall_tick(struct pt *pt);

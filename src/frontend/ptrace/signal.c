@@ -356,6 +356,17 @@ bool pt_signal_due(struct pt_task *t)
 	return is_due(t);
 }
 
+void pt_set_free(struct pt_task *t)
+{
+	struct mv_step step = { 0 };
+
+	t->at = PT_AT_ASYNC;
+	t->inject.si_signo = 0;
+	mv_thread_set_free(t->thread, &step);
+	pt_apply(t, &step);
+	nudge_followers(t);
+}
+
 void pt_on_stop(struct pt_task *t, int sig)
 {
 	struct mv_step step = { 0 };

@@ -10,6 +10,9 @@
  * A loop that counts is not seen in this way.  A thread that is in the same few instructions after a long time is taken to be in
  * one.
  *
+ * A thread that computes without a call for very long would make programs stand still that wait for it to be told to stop: it is set
+ * free until its next call, and the order of what it does until then is nobody's.
+ *
  * Code lies at the same offset in its pages in all variants, which tells the loop to the twins.
  */
 #include <errno.h>
@@ -18,9 +21,10 @@
 #include <sys/wait.h>
 #include "pt.h"
 
-#define SUSPECT_MS 10		/* CPU time without a call until a thread is looked at; and then twice, four times, ... */
+#define SUSPECT_MS 10		/* CPU time without a call until a thread is looked at; and then ever later */
 #define AGAIN_MS 2		/* if it has been in such a loop before */
 #define COUNTING_MS 300		/* CPU time until a thread that is in a small loop is taken to wait */
+#define FREE_MS 3000		/* and until one that computes does so beside the others */
 #define STEPS 200
 #define REPEATS 4		/* of a state, in so many steps */
 #define SMALL 256		/* bytes of code */
@@ -104,8 +108,11 @@ bool pt_spin_stop(struct pt_task *t)
 	if (how < 0)
 		return true;
 	if (t->variant ? (unsigned)how != wanted : !convinced(t, (unsigned)how)) {
-		t->spin.limit *= 2;
-		return false;
+		t->spin.limit = t->spin.limit < FREE_MS / 4 ? 2 * t->spin.limit : t->spin.limit + FREE_MS / 4;
+		if (t->variant || pt_cpu_time(t->tid) - t->spin.cpu < FREE_MS)
+			return false;
+		t->pt->mode->set_free(t);
+		return true;
 	}
 	t->spin.since = 0;
 	t->spin.how = (unsigned)how;
