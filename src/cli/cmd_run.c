@@ -218,6 +218,7 @@ static int run(struct mv_settings *s, const struct mv_policy *policy, char **arg
 		.layout = (enum mv_layout_mode)s->layout,
 		.turns = s->threads == MV_THREADS_TURNS,
 		.same_at_random = s->same_at_random,
+		.own_random = s->random,
 		.heap = (enum mv_heap_mode)s->heap,
 		.heap_library = s->heap_library,
 		.slab_max = s->slab_max,

@@ -30,6 +30,7 @@ static const char *const layouts[] = {
 static const char *const heaps[] = {
 	[MV_HEAP_OFF] = "off", [MV_HEAP_FOLLOWERS] = "followers", [MV_HEAP_ALL] = "all", NULL
 };
+static const char *const randoms[] = { "kernel", "own", NULL };
 static const char *const off_on[] = { "off", "on", NULL };
 static const char *const threads[] = { [MV_THREADS_FREE] = "free", [MV_THREADS_TURNS] = "turns", NULL };
 static const char *const colours[] = {
@@ -87,6 +88,11 @@ const struct mv_option mv_options[] = {
 		.name = "same-at-random", .commands = MV_CMD_RUN, .parse = parse_flag, FIELD(same_at_random),
 		.help = "Give all variants the same AT_RANDOM bytes, for programs that take decisions from them; canaries "
 			"are then equal in all variants",
+	}, {
+		.name = "random", .commands = MV_CMD_RUN, .argument = "SOURCE", .deflt = "kernel", .parse = parse_choice, FIELD(random),
+		.choices = randoms,
+		.help = "Where OpenSSL's random numbers come from: the kernel, equal in all variants, or its own generators, which are "
+			"seeded with addresses and so differ",
 	}, {
 		.name = "heap", .commands = MV_CMD_RUN, .argument = "WHO", .deflt = "off", .parse = parse_choice, FIELD(heap),
 		.choices = heaps,

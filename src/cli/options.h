@@ -35,6 +35,7 @@ struct mv_settings {
 	unsigned layout;		/* enum mv_layout_mode */
 	unsigned threads;		/* enum mv_threads */
 	bool same_at_random;
+	unsigned random;		/* 0 = the kernel's numbers, 1 = libraries' own */
 	unsigned heap;			/* enum mv_heap_mode */
 	const char *heap_library;	/* not an option: found when heap asks for it */
 	unsigned slab_max, slab_pad;

@@ -19,6 +19,7 @@ struct mv_run_options {
 	enum mv_layout_mode layout;
 	bool turns;			/* the threads of a process run one at a time */
 	bool same_at_random;		/* do not give each variant its own AT_RANDOM */
+	bool own_random;		/* leave libraries the random generators that they have */
 	enum mv_heap_mode heap;
 	const char *heap_library;	/* absolute path of libmvheap.so; not used with MV_HEAP_OFF */
 	unsigned slab_max, slab_pad;	/* objects, bytes */

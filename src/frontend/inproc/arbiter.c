@@ -286,9 +286,15 @@ void in_sensitive(struct pt_task *t)
 /* One that has failed may be made again: a signal got it out, or what was to be mapped goes somewhere else. */
 void in_sensitive_over(struct pt_task *t)
 {
+	const struct user_regs_struct *r = &t->regs;
+	const struct mv_call c = { .nr = (uint32_t)r->orig_rax, .args = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
+
 	t->inside->sensitive = false;
-	if ((int64_t)t->regs.rax >= 0 || (int64_t)t->regs.rax < -4095)
+	if ((int64_t)r->rax >= 0 || (int64_t)r->rax < -4095) {
+		if (c.nr == SYS_mmap)
+			pt_stand_in(t, &c, r->rax);
 		return;
+	}
 	if (!t->variant)
 		all_from(t, IN_GRANTED, IN_CLAIMED);
 	else

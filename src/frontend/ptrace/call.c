@@ -580,6 +580,8 @@ void pt_on_exit(struct pt_task *t)
 	}
 	if (t->call.nr == SYS_rt_sigreturn)
 		result = 0;
+	if (t->call.nr == SYS_mmap && t->now.nr == SYS_mmap && (result >= 0 || result < -4095))
+		pt_stand_in(t, &t->call, (uint64_t)result);
 	if (PT_RESTARTS(result)) {
 		t->interrupted = result;
 		pt_resume(t, PTRACE_CONT, 0);

@@ -126,5 +126,6 @@ void pt_kill_all(struct pt *pt)
 		pt->doomed = d->next;
 		free(d);
 	}
+	pt_libraries_free(pt);
 	pt_exports_free(pt);
 }
