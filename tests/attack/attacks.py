@@ -35,9 +35,10 @@ class Attack:
     attack: object		# sends the bytes
     differs: str		# which property of a variant makes the attack miss
     call: str			# at which call that is noticed: a pattern of the report's first line
-    detected: str		# "always", "mostly" (a matter of chance), "never"
+    detected: str		# "always", "mostly" (a matter of chance), "never", "fails" (no effect, stopped or not)
     prevents: tuple		# policies under which the attack has no effect
     success: object		# of (target, output): did it work?
+    options: tuple = ()		# of mvarmor's
 
     @property
     def program(self):
@@ -55,10 +56,11 @@ def pwned(target, output):
     return b"PWNED" in output
 
 
-def attack(what, victim, differs="address", call=FAULT + r"execve\(", detected="always", prevents=POLICIES, success=pwned):
+def attack(what, victim, differs="address", call=FAULT + r"execve\(", detected="always", prevents=POLICIES, success=pwned,
+           options=()):
     def register(function):
         name = function.__name__
-        ATTACKS[name] = Attack(name, what, victim, function, differs, call, detected, prevents, success)
+        ATTACKS[name] = Attack(name, what, victim, function, differs, call, detected, prevents, success, options)
         return function
     return register
 
@@ -289,6 +291,19 @@ def over_read_key(t):
     t.lump(b"sixteen letters!")		# glibc's links of free blocks are overwritten: they would differ
 
 
+@leak("the same, with `--heap all`", "over_read", differs="heap", prevents=POLICIES, options=("--heap", "all"),
+      success=lambda t, output: b"key of the last guest" in output)
+def over_read_key_heap(t):
+    over_read_key(t)
+
+
+@attack("heap overflow into a neighbour's flag, with `--heap all`", "heap_overflow", differs="heap", call="", detected="fails",
+        options=("--heap", "all"))
+def heap_flag_heap(t):
+    """Over all that is near: what lies behind the buffer is another object, or a guard, in each variant and run."""
+    t.lump(b"A" * 80 + p64(1) * 500)
+
+
 # ---- writing to code, data only ----
 
 @attack("JIT page written at its address", "write_anywhere", call=r"read\(0, \.\.\.\): result differs", prevents=("leak",))
@@ -428,7 +443,8 @@ def armed(a, policy, *options):
     report = f"{a.name}.{policy}.json"
     if os.path.exists(report):
         os.unlink(report)
-    return Outcome(a, MVARMOR + ["-n", "2", "-p", policy, "--report", report, "-o", f"{report}.log", *options, "--"], report)
+    command = [*MVARMOR, "-n", "2", "-p", policy, "--report", report, "-o", f"{report}.log", *a.options, *options, "--"]
+    return Outcome(a, command, report)
 
 
 def told_apart(outcome):
@@ -451,6 +467,10 @@ def check(a):
         if a.detected == "never":
             if o.status == 86 or not o.worked:
                 raise Wrong(f"policy {policy}: better than is documented: {o}")
+            continue
+        if a.detected == "fails":
+            if o.worked:
+                raise Wrong(f"policy {policy}: it has its effect: {o}")
             continue
         if a.detected == "mostly" and o.status != 86:
             # Chance: some seeds must tell the variants apart.
