@@ -1,4 +1,5 @@
 /*
+ * test: timeout=180
  * A handler sets a flag that the program looks at while it computes, for moments only between its calls; it gets little of
  * the CPU, and is out of it for longer than a signal may wait.
  */

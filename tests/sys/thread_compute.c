@@ -1,4 +1,7 @@
-/* Threads that compute, without a call, until another tells them to stop: in a small loop, and all over the place. */
+/*
+ * test: timeout=180
+ * Threads that compute, without a call, until another tells them to stop: in a small loop, and all over the place.
+ */
 #include "turns.h"
 
 static atomic_bool stop;

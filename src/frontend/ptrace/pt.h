@@ -118,7 +118,7 @@ struct pt_task {
 	int inject_sig;		/* 0 = none */
 	bool refused;		/* about to get SIGSYS, refuse.c */
 	/* follower: has it got on since the last tick, and how long may it take? (watch.c) */
-	uint64_t seen_moves, last_cpu, cpu_limit;
+	uint64_t seen_moves, last_cpu, cpu_limit, siblings_cpu;
 	struct timespec seen;
 	bool waiting;
 	bool waited;			/* leader: waited for a twin at the last tick too */

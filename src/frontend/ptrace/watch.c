@@ -82,6 +82,20 @@ static void look_for_signal(struct pt_task *t)
 		stop(t);
 }
 
+/* It may wait for its turn, which a thread of its process has that computes. */
+static bool siblings_compute(struct pt_task *t)
+{
+	uint64_t cpu = 0, before = t->siblings_cpu;
+
+	if (t->process->threads < 2)
+		return false;
+	for (struct pt_task *s = t->pt->tasks; s; s = s->hh.next)
+		if (s->process == t->process && s != t)
+			cpu += pt_cpu_time(s->tid);
+	t->siblings_cpu = cpu;
+	return cpu != before;
+}
+
 static void check_follower(struct pt_task *t, unsigned deadline)
 {
 	struct pt_task *leader;
@@ -109,6 +123,10 @@ static void check_follower(struct pt_task *t, unsigned deadline)
 	cpu = pt_cpu_time(t->tid);
 	sleeps = cpu == t->last_cpu;
 	t->last_cpu = cpu;
+	if (sleeps && siblings_compute(t)) {
+		pt_now(&t->seen);
+		return;
+	}
 	if (sleeps || cpu > t->cpu_limit)
 		t->pt->mode->absent(t, sleeps ? "it sleeps" : "it has used more CPU time than the leader needed");
 }
