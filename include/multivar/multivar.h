@@ -106,6 +106,7 @@ struct mv_config {
 	size_t ring_bytes;		/* payload bytes of one stream; a power of two >= 16384 */
 	enum mv_layout_mode layout;
 	bool turns;			/* the threads of a process run one at a time, in the leader's order */
+	bool spare;			/* a follower's divergence stops that follower only: see mv_run_accused() */
 	uint64_t seed[4];		/* secret of this run: layout, hash keys */
 	const struct mv_policy *policy;
 	enum mv_heap_mode heap;		/* whose diversifying heap (mvheap/mvheap.h) is told to fill and to guard */
@@ -161,6 +162,20 @@ const struct mv_verdict *mv_run_verdict(const struct mv_run *run);	/* kind NONE 
 void mv_run_fail(struct mv_run *run, enum mv_verdict_kind kind, const char *text);
 /* The same for a variant that acts against its monitor. */
 void mv_run_breach(struct mv_run *run, unsigned variant, const char *text);
+/*
+ * Runs that go on without a follower (mv_config.spare).  A follower that diverges is accused: all its threads are told MV_STOP,
+ * and the leader goes on waiting for it.  The front-end then ends its processes and releases it, or convicts it, which ends
+ * the run.  A divergence of the leader's own (mv_run_breach() of variant 0) ends the run at once.
+ */
+uint32_t mv_run_accused(const struct mv_run *run);	/* bit v: variant v; released ones stay among them */
+/* Why; kind NONE if it is not accused. */
+const struct mv_verdict *mv_run_accusation(const struct mv_run *run, unsigned variant);
+/* Has another follower come past the call at which this one was accused?  True too if there is no such call, or it has left. */
+bool mv_run_passed(const struct mv_run *run, unsigned accused, unsigned other);
+/* Nobody waits for it any more.  Parked threads of the leader find out when they are retried. */
+void mv_run_release(struct mv_run *run, unsigned variant);
+/* Its accusation becomes the verdict on the run, if there is none yet. */
+void mv_run_convict(struct mv_run *run, unsigned variant);
 unsigned mv_run_variants(const struct mv_run *run);
 /* Bytes of the arena in use and in all. */
 void mv_run_usage(const struct mv_run *run, size_t *used, size_t *size);

@@ -24,6 +24,14 @@ int mv_cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Flush standard output; returns status, or MV_STATUS_FAILURE with a message if it could not be written. */
 int mv_cli_finish(int status);
 
+/* ---- restart.c ---- */
+
+/*
+ * mv_supervise(), again and again while a divergence ends the run, but at most max times again.  The outcome is the last run's,
+ * but for its counts, which are those of all.  Changes the options: every run has a seed and reports of its own.
+ */
+int mv_run_restarting(struct mv_run_options *options, unsigned max, struct mv_outcome *outcome, struct mv_error *err);
+
 /* ---- exit_status.c ---- */
 
 /* The exit status an outcome asks for; signals as 128 + signal. */

@@ -38,7 +38,7 @@ static void help(void)
 	       "the names of the original MvArmor work too (see mvarmor(1)).\n"
 	       "\n"
 	       "Exit status: the program's own, or death by the signal that killed it; %d (or --divergence-status) after a\n"
-	       "divergence, %d if the program needs what mvarmor does not support, %d if mvarmor itself failed, %d if the\n"
+	       "divergence that ended it, or any under --on-divergence report; %d if the program needs what mvarmor does not support, %d if mvarmor itself failed, %d if the\n"
 	       "program cannot be executed, %d if it was not found.\n",
 	       MV_STATUS_DIVERGENCE, MV_STATUS_UNSUPPORTED, MV_STATUS_FAILURE, MV_STATUS_NOT_EXECUTABLE,
 	       MV_STATUS_NOT_FOUND);
@@ -211,7 +211,7 @@ static const char *find_heap(void)
 
 static int run(struct mv_settings *s, const struct mv_policy *policy, char **argv, char **envp, FILE *log)
 {
-	const struct mv_run_options options = {
+	struct mv_run_options options = {
 		.variants = s->variants,
 		.frontend = s->frontend,
 		.policy = policy,
@@ -224,6 +224,7 @@ static int run(struct mv_settings *s, const struct mv_policy *policy, char **arg
 		.slab_max = s->slab_max,
 		.slab_pad = s->slab_pad,
 		.heap_fill = s->heap_fill,
+		.recovery = (enum mv_recovery)s->on_divergence,
 		.have_seed = s->have_seed,
 		.seed = s->seed,
 		.arena_size = s->arena,
@@ -239,7 +240,7 @@ static int run(struct mv_settings *s, const struct mv_policy *policy, char **arg
 	struct mv_outcome outcome = { .kind = MV_OUTCOME_FAILED };
 	struct mv_error err = { 0 };
 
-	if (mv_supervise(&options, &outcome, &err) < 0)
+	if (mv_run_restarting(&options, s->restart, &outcome, &err) < 0)
 		outcome.kind = MV_OUTCOME_FAILED;
 	/* Nobody may be left to read what we still have to say; our own end must say how the program ended. */
 	signal(SIGPIPE, SIG_IGN);
@@ -278,6 +279,9 @@ int mv_cmd_run(int argc, char **argv, char **envp)
 		return mv_cli_error("no program given; as in: mvarmor run -- PROGRAM ARGUMENTS");
 	if (!*argv[rest])
 		return mv_cli_error("the program's name is empty");
+	if (s.on_divergence == MV_RECOVER_VOTE && s.variants < 3)
+		return mv_cli_error("--on-divergence vote: of %u variants none is a majority against another; use -n 3 or more, or drop",
+				    s.variants);
 	if (mv_load_policy(s.policy, policy, error, sizeof(error)) < 0)
 		return mv_cli_error("%s", error);
 	if (s.heap != MV_HEAP_OFF && !(s.heap_library = find_heap()))

@@ -8,8 +8,17 @@
 #include <unistd.h>
 #include "cli/cli.h"
 
+/* The program has ended by itself, but after divergences that are to be told. */
+static bool tells(const struct mv_outcome *outcome)
+{
+	return outcome->research && outcome->divergences &&
+	       (outcome->kind == MV_OUTCOME_EXITED || outcome->kind == MV_OUTCOME_SIGNALED);
+}
+
 int mv_exit_status(const struct mv_outcome *outcome, const struct mv_error *err, int divergence_status)
 {
+	if (tells(outcome))
+		return divergence_status;
 	switch (outcome->kind) {
 	case MV_OUTCOME_EXITED:
 		return outcome->status & 0xff;
@@ -30,7 +39,7 @@ _Noreturn void mv_exit_as(const struct mv_outcome *outcome, const struct mv_erro
 	int status = mv_exit_status(outcome, err, divergence_status);
 
 	fflush(NULL);
-	if (outcome->kind == MV_OUTCOME_SIGNALED) {
+	if (outcome->kind == MV_OUTCOME_SIGNALED && !tells(outcome)) {
 		/* Never a core of our own: it could overwrite the program's. */
 		struct rlimit none = { 0, 0 };
 		sigset_t set;
@@ -84,6 +93,11 @@ int mv_exit_write_status(int fd, const struct mv_outcome *outcome, const struct 
 	make_ascii(e.text);
 
 	json_t *json = describe(&o, &e, mv_exit_status(outcome, err, divergence_status));
+	if (outcome->divergences)
+		json_object_set_new(json, "divergences", json_integer(outcome->divergences));
+	if (outcome->restarts)
+		json_object_set_new(json, "restarts", json_integer(outcome->restarts));
+
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	size_t len = text ? strlen(text) : 0, done = 0;
 	int ret = text ? 0 : -ENOMEM;

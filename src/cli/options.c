@@ -8,11 +8,13 @@
 #include "base/log.h"
 #include "cli/options.h"
 #include "policy/nearest.h"
+#include "supervisor/supervisor.h"
 
 static int parse_flag(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_string(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_unsigned(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_seed(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
+static int parse_restart(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_size(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_choice(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_threads(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
@@ -33,6 +35,9 @@ static const char *const heaps[] = {
 static const char *const randoms[] = { "kernel", "own", NULL };
 static const char *const off_on[] = { "off", "on", NULL };
 static const char *const threads[] = { [MV_THREADS_FREE] = "free", [MV_THREADS_TURNS] = "turns", NULL };
+static const char *const recoveries[] = {
+	[MV_RECOVER_KILL] = "kill", [MV_RECOVER_REPORT] = "report", [MV_RECOVER_DROP] = "drop", [MV_RECOVER_VOTE] = "vote", NULL
+};
 static const char *const colours[] = {
 	[MV_COLOUR_AUTO] = "auto", [MV_COLOUR_ALWAYS] = "always", [MV_COLOUR_NEVER] = "never", NULL
 };
@@ -133,6 +138,16 @@ const struct mv_option mv_options[] = {
 		FIELD(divergence_status), .min = 1, .max = 255, .limit = "0 would hide an attack",
 		.help = "Exit status after a divergence, 1 to 255",
 	}, {
+		.name = "on-divergence", .commands = MV_CMD_RUN, .argument = "WHAT", .deflt = "kill", .parse = parse_choice,
+		FIELD(on_divergence), .choices = recoveries,
+		.help = "What a divergence does: end the run, or drop the variant that disagrees with the leader and go on with the "
+			"others; vote does so only while a majority agrees with the leader, and report ends with the exit status of a "
+			"divergence all the same",
+	}, {
+		.name = "restart", .commands = MV_CMD_RUN, .argument = "MAX", .optional = true, .parse = parse_restart, FIELD(restart),
+		.max = INT_MAX, .limit = "0 restarts nothing",
+		.help = "Start the program again, with new layouts, when a divergence has ended it; at most MAX times, if that is given",
+	}, {
 		.name = "color", .commands = MV_CMD_RUN, .argument = "WHEN", .deflt = "auto", .parse = parse_choice,
 		FIELD(colour), .choices = colours,
 		.help = "Colour in reports; auto: if they go to a terminal and NO_COLOR is not set",
@@ -222,6 +237,12 @@ static int parse_unsigned(struct mv_settings *s, const struct mv_option *o, cons
 		return out_of_range(o, value, why, size);
 	*(unsigned *)field(s, o) = (unsigned)n;
 	return 0;
+}
+
+static int parse_restart(struct mv_settings *s, const struct mv_option *o, const char *value, char *why, size_t size)
+{
+	s->restart = UINT_MAX;
+	return value ? parse_unsigned(s, o, value, why, size) : 0;
 }
 
 static int parse_seed(struct mv_settings *s, const struct mv_option *o, const char *value, char *why, size_t size)
@@ -477,7 +498,7 @@ static int parse_option(struct mv_settings *s, unsigned command, const char *wor
 			snprintf(error, size, "-%c takes no value, but '%s' follows it", word[1], value);
 		return -1;
 	}
-	if (o->argument && !value) {
+	if (o->argument && !o->optional && !value) {
 		if (!next) {
 			snprintf(error, size, "%.*s needs a value: %s", (int)len, word, o->argument);
 			return -1;

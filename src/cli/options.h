@@ -46,6 +46,8 @@ struct mv_settings {
 	size_t arena;
 	unsigned deadline_ms;
 	unsigned divergence_status;
+	unsigned on_divergence;		/* enum mv_recovery */
+	unsigned restart;		/* times at most; 0: never */
 	unsigned colour;		/* enum mv_colour */
 	bool json;
 	bool help, version, man_options, bash_completion;
@@ -59,6 +61,7 @@ struct mv_option {
 	unsigned commands;		/* MV_CMD_* */
 	bool hidden;			/* not in help, manual and completion: for the build */
 	const char *argument;		/* what the value is called; NULL: takes none */
+	bool optional;			/* the value is given as --name=VALUE or not at all */
 	const char *deflt;		/* parsed like a value; NULL: zero, or the parser's own */
 	const char *aliases[MV_OPTION_ALIASES];	/* environment names besides MVARMOR_NAME */
 	const char *help;		/* sentences without a full stop at the end */

@@ -56,8 +56,8 @@ void mv_options_help(FILE *out, unsigned command)
 		if (!shown(o, command))
 			continue;
 		letter[1] = o->letter;
-		snprintf(head, sizeof(head), "  %3s --%s%s%s", o->letter ? letter : "", o->name, o->argument ? " " : "",
-			 o->argument ? o->argument : "");
+		snprintf(head, sizeof(head), "  %3s --%s%s%s%s", o->letter ? letter : "", o->name,
+			 o->optional ? "[=" : o->argument ? " " : "", o->argument ? o->argument : "", o->optional ? "]" : "");
 		describe(o, text, sizeof(text));
 
 		int column = fprintf(out, "%-*s", INDENT, head);
@@ -89,7 +89,9 @@ static void man_options_of(FILE *out, unsigned command)
 		if (o->letter)
 			fprintf(out, "*-%c*, ", o->letter);
 		fprintf(out, "*--%s*", o->name);
-		if (o->argument)
+		if (o->optional)
+			fprintf(out, "[=_%s_]", o->argument);
+		else if (o->argument)
 			fprintf(out, " _%s_", o->argument);
 		describe(o, text, sizeof(text));
 		fprintf(out, "\n\t");
@@ -180,7 +182,7 @@ void mv_options_bash_completion(FILE *out)
 	for (unsigned i = 0; i < mv_noptions; i++) {
 		const struct mv_option *o = &mv_options[i];
 
-		if (!shown(o, MV_CMD_RUN) || !o->argument)
+		if (!shown(o, MV_CMD_RUN) || !o->argument || o->optional)
 			continue;
 		if (o->letter)
 			fprintf(out, "%s-%c", first ? "" : "|", o->letter);
@@ -192,7 +194,7 @@ void mv_options_bash_completion(FILE *out)
 		"\t\t\tesac\n\t\tdone\n"
 		"\t\tcase $prev in\n");
 	for (unsigned i = 0; i < mv_noptions; i++)
-		if (shown(&mv_options[i], MV_CMD_RUN) && mv_options[i].argument)
+		if (shown(&mv_options[i], MV_CMD_RUN) && mv_options[i].argument && !mv_options[i].optional)
 			completion_case(out, &mv_options[i]);
 	fprintf(out, "\t\t*)\n\t\t\tif [[ $cur == -* ]]; then words='");
 	completion_words(out, MV_CMD_RUN);

@@ -3,13 +3,10 @@
 /* Fill what every verdict of this thread has in common. */
 static struct mv_verdict *begin(struct mv_thread *t, const struct mv_record *rec)
 {
-	struct mv_verdict *v = mv_verdict_begin(t->run);
+	struct mv_verdict *v = mv_divergence_begin(t->run, t->variant, t->set);
 
 	if (!v)
 		return NULL;
-	v->kind = MV_VERDICT_DIVERGENCE;
-	v->variant = t->variant;
-	v->set = t->set->tid;
 	v->variant_call = t->call;
 	v->seq = mv_latest(t)->seq;
 	if (rec) {
@@ -31,7 +28,7 @@ static bool differ_value(struct mv_thread *t, const struct mv_record *rec, enum 
 	v->arg = arg;
 	v->leader_value = leader;
 	v->variant_value = variant;
-	mv_verdict_end(t->run);
+	mv_divergence_end(t->run, v);
 	return false;
 }
 
@@ -63,7 +60,7 @@ static bool differ_bytes(struct mv_thread *t, const struct mv_record *rec, const
 	v->known = (uint32_t)n;
 	__builtin_memcpy(v->leader_bytes, leader + at, n);
 	__builtin_memcpy(v->variant_bytes, t->blob->bytes + at, n);
-	mv_verdict_end(t->run);
+	mv_divergence_end(t->run, v);
 	return false;
 }
 
@@ -124,5 +121,5 @@ void mv_diverge_result(struct mv_thread *t, int64_t own)
 	__builtin_memcpy(v->leader_call.args, t->norm, sizeof(t->norm));
 	v->leader_value = (uint64_t)t->result;
 	v->variant_value = (uint64_t)own;
-	mv_verdict_end(t->run);
+	mv_divergence_end(t->run, v);
 }

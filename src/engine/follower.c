@@ -112,7 +112,7 @@ static bool agrees(struct mv_thread *t)
 {
 	bool wrong;
 
-	if (mv_over(t->run))
+	if (mv_stopped(t))
 		return false;
 	switch (t->desc->ret) {
 	case MV_RET_FD:
@@ -206,7 +206,7 @@ bool mv_go_early(struct mv_thread *t, struct mv_step *step)
 	const void *payload;
 
 	if (t->state != MV_ST_FETCH || t->passing || !(t->desc->flags & MV_DESC_EARLY) || t->nearly == MV_EARLY ||
-	    t->process->turns || mv_over(t->run) || mv_stream_next(t->stream, consumer(t), &payload))
+	    t->process->turns || mv_stopped(t) || mv_stream_next(t->stream, consumer(t), &payload))
 		return false;
 	t->early[t->nearly].nr = t->call.nr;
 	__builtin_memcpy(t->early[t->nearly++].norm, t->norm, sizeof(t->norm));

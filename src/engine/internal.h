@@ -27,10 +27,16 @@ struct mv_run {
 	uint64_t self;			/* offset of this struct */
 	uint32_t over;			/* set with release when verdict is complete */
 	uint32_t verdict_lock;
+	uint32_t accused, released;	/* followers (bits) that have diverged, with config.spare; ... that nobody waits for */
 	uint64_t root;			/* offset of the first thread set */
 	uint64_t segments;		/* of System V shared memory (hooks/shm.c): offset, 0 = none yet */
 	struct mv_config config;	/* config.policy is meaningless here, see policy */
 	struct mv_verdict verdict;
+	struct mv_accusation {
+		uint32_t lock;
+		uint64_t set;		/* offset, 0 = none */
+		struct mv_verdict verdict;
+	} accusations[MV_VARIANTS_MAX];
 	struct mv_policy policy;
 };
 
@@ -237,9 +243,16 @@ static inline struct mv_arena *run_arena(const struct mv_run *run)
 	return (struct mv_arena *)((char *)run - run->self);
 }
 bool mv_over(const struct mv_run *run);
+/* Is there an end to this thread, by a verdict on the run or on its variant? */
+bool mv_stopped(const struct mv_thread *t);
 /* The place to fill for a verdict, or NULL if there is one already; mv_verdict_end() makes it visible. */
 struct mv_verdict *mv_verdict_begin(struct mv_run *run);
 void mv_verdict_end(struct mv_run *run);
+/* The same for a divergence, which with config.spare stops the follower and not the run.  set may be NULL. */
+struct mv_verdict *mv_divergence_begin(struct mv_run *run, unsigned variant, const struct mv_set *set);
+void mv_divergence_end(struct mv_run *run, const struct mv_verdict *v);
+/* Has mv_run_release() been called for it? */
+bool mv_released(const struct mv_run *run, unsigned variant);
 void mv_text(char *to, size_t size, const char *const *parts);	/* joins NULL-terminated parts */
 /* Leader: make descriptor fd available to followers.  False if there are none, or it failed (verdict is set). */
 bool mv_export(struct mv_thread *t, int fd, uint64_t *handle);

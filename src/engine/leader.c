@@ -216,27 +216,46 @@ static bool publish_signal(struct mv_thread *t)
 	return true;
 }
 
+/* A parked thread waits for another one of its process. */
+static bool waits_inside(const struct mv_thread *t)
+{
+	return mv_turn_wanted(t) || t->state == MV_ST_LOCK || t->state == MV_ST_ORDER;
+}
+
+/* The follower that a parked thread waits for, as a consumer of its stream; -1 = none. */
+static int awaited(const struct mv_thread *t)
+{
+	if (waits_inside(t))
+		return -1;
+	if (t->state == MV_ST_MEET || t->state == MV_ST_HOLD)
+		return mv_stream_late(t->stream, t->seq);
+	return mv_stream_blocker(t->stream);
+}
+
 struct mv_word *mv_lead_waits(const struct mv_thread *t)
 {
-	int consumer;
+	int consumer = awaited(t);
 
-	if (mv_turn_wanted(t))
+	if (waits_inside(t))
 		return &t->process->procset->unlocks;
-	switch (t->state) {
-	case MV_ST_LOCK:
-	case MV_ST_ORDER:
-		return &t->process->procset->unlocks;
-	case MV_ST_MEET:
-	case MV_ST_HOLD:
-		consumer = mv_stream_late(t->stream, t->seq);
-		break;
-	default:
-		consumer = mv_stream_blocker(t->stream);
-	}
 	return consumer < 0 ? NULL : mv_stream_consume_word(t->stream, (unsigned)consumer);
 }
 
-void mv_lead(struct mv_thread *t, struct mv_step *step)
+/*
+ * A follower that was released has left the streams of its threads by their ends.  Of those threads that it had yet to make,
+ * and where it was about to write a cursor when it was told to stop, the leader does that for it, whenever it would wait.
+ */
+static bool excuses(struct mv_thread *t)
+{
+	int consumer = awaited(t);
+
+	if (consumer < 0 || !mv_released(t->run, (unsigned)consumer + 1))
+		return false;
+	mv_stream_leave(t->stream, (unsigned)consumer);
+	return true;
+}
+
+static void lead(struct mv_thread *t, struct mv_step *step)
 {
 	step->action = MV_PARK;
 	for (;; t->moves++) {
@@ -317,6 +336,13 @@ void mv_lead(struct mv_thread *t, struct mv_step *step)
 			return;
 		}
 	}
+}
+
+void mv_lead(struct mv_thread *t, struct mv_step *step)
+{
+	do
+		lead(t, step);
+	while (step->action == MV_PARK && excuses(t));
 }
 
 void mv_lead_ran(struct mv_thread *t, int64_t result, struct mv_step *step)

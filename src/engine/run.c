@@ -4,64 +4,6 @@
 #include "internal.h"
 #include "turns.h"
 
-/* ---- verdicts ---- */
-
-bool mv_over(const struct mv_run *run)
-{
-	return __atomic_load_n(&run->over, __ATOMIC_ACQUIRE);
-}
-
-struct mv_verdict *mv_verdict_begin(struct mv_run *run)
-{
-	return __atomic_exchange_n(&run->verdict_lock, 1, __ATOMIC_ACQ_REL) ? NULL : &run->verdict;
-}
-
-void mv_verdict_end(struct mv_run *run)
-{
-	__atomic_store_n(&run->over, 1, __ATOMIC_RELEASE);
-}
-
-const struct mv_verdict *mv_run_verdict(const struct mv_run *run)
-{
-	static const struct mv_verdict none;
-
-	return mv_over(run) ? &run->verdict : &none;
-}
-
-void mv_text(char *to, size_t size, const char *const *parts)
-{
-	size_t n = 0;
-
-	for (; *parts; parts++)
-		for (const char *p = *parts; *p && n + 1 < size; p++)
-			to[n++] = *p;
-	to[n] = 0;
-}
-
-void mv_run_fail(struct mv_run *run, enum mv_verdict_kind kind, const char *text)
-{
-	struct mv_verdict *v = mv_verdict_begin(run);
-
-	if (!v)
-		return;
-	v->kind = kind;
-	mv_text(v->text, sizeof(v->text), (const char *const[]){ text, NULL });
-	mv_verdict_end(run);
-}
-
-void mv_run_breach(struct mv_run *run, unsigned variant, const char *text)
-{
-	struct mv_verdict *v = mv_verdict_begin(run);
-
-	if (!v)
-		return;
-	v->kind = MV_VERDICT_DIVERGENCE;
-	v->difference = MV_DIFF_BREACH;
-	v->variant = variant;
-	mv_text(v->text, sizeof(v->text), (const char *const[]){ text, NULL });
-	mv_verdict_end(run);
-}
-
 /* ---- runs ---- */
 
 struct mv_run *mv_run_new(void *arena, size_t size, const struct mv_config *config)
@@ -134,7 +76,19 @@ static void procset_unref(struct mv_run *run, uint64_t at)
 		mv_arena_free(run_arena(run), at, sizeof(*p));
 }
 
-/* One reference for every variant; procset's reference is taken by the caller. */
+/* One reference for every variant but those that are gone for good. */
+static void take_part(struct mv_run *run, struct mv_set *s)
+{
+	s->refs = run->config.variants;
+	for (unsigned v = 1; v < run->config.variants; v++) {
+		if (!mv_released(run, v))
+			continue;
+		mv_stream_leave((struct mv_stream *)(s + 1), v - 1);
+		s->refs--;
+	}
+}
+
+/* procset's reference is taken by the caller. */
 struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset)
 {
 	struct mv_config *c = &run->config;
@@ -156,8 +110,9 @@ struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset)
 		return NULL;
 	}
 	s = mv_arena_at(run_arena(run), at);
-	*s = (struct mv_set){ .refs = c->variants, .procset = procset, .size = size };
+	*s = (struct mv_set){ .procset = procset, .size = size };
 	mv_stream_init((struct mv_stream *)(s + 1), c->ring_records, c->ring_bytes, c->variants - 1);
+	take_part(run, s);
 	return s;
 }
 
@@ -172,7 +127,7 @@ void mv_set_unref(struct mv_run *run, struct mv_set *s)
 /* With the references of all variants. */
 void mv_set_drop(struct mv_run *run, struct mv_set *s)
 {
-	for (unsigned i = 0; i < run->config.variants; i++)
+	for (uint32_t refs = s->refs; refs; refs--)
 		mv_set_unref(run, s);
 }
 
@@ -490,16 +445,13 @@ bool mv_thread_behind(const struct mv_thread *t)
 static void absent(struct mv_run *run, const struct mv_set *set, unsigned variant, const struct mv_call *call, uint64_t seq,
 		   const char *text)
 {
-	struct mv_verdict *v = mv_verdict_begin(run);
+	struct mv_verdict *v = mv_divergence_begin(run, variant, set);
 	const struct mv_record *rec;
 	const void *payload;
 
 	if (!v)
 		return;
-	v->kind = MV_VERDICT_DIVERGENCE;
 	v->difference = MV_DIFF_ABSENT;
-	v->variant = variant;
-	v->set = set->tid;
 	v->leader_call = v->variant_call = *call;
 	v->seq = seq;
 	rec = mv_stream_next((const struct mv_stream *)(set + 1), variant - 1, &payload);
@@ -509,7 +461,7 @@ static void absent(struct mv_run *run, const struct mv_set *set, unsigned varian
 		__builtin_memcpy(v->leader_call.args, mv_record_args(rec), sizeof(rec->args));
 	}
 	mv_text(v->text, sizeof(v->text), (const char *const[]){ text, NULL });
-	mv_verdict_end(run);
+	mv_divergence_end(run, v);
 }
 
 void mv_thread_absent(struct mv_thread *t, const char *text)

@@ -126,7 +126,7 @@ void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *s
 {
 	step->sig = 0;
 	step->child_tid = 0;
-	if (mv_over(t->run)) {
+	if (mv_stopped(t)) {
 		stop(step);
 		return;
 	}
@@ -181,7 +181,7 @@ void mv_retry(struct mv_thread *t, struct mv_step *step)
 
 	step->sig = 0;
 	step->child_tid = 0;
-	if (mv_over(t->run))
+	if (mv_stopped(t))
 		stop(step);
 	else if (t->variant)
 		mv_follow(t, step);
@@ -195,7 +195,7 @@ void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step)
 {
 	step->sig = 0;
 	step->child_tid = 0;
-	if (mv_over(t->run)) {
+	if (mv_stopped(t)) {
 		stop(step);
 		return;
 	}

@@ -15,6 +15,8 @@ struct mv_session {
 	struct mv_run *run;
 	struct mv_outcome *outcome;	/* how the leader's first process ended: set by the front-end */
 	struct mv_report report;	/* when the run got a verdict: the front-end adds snapshots */
+	/* The run goes on without a follower: report is filled; tells it and empties it. */
+	void (*tell)(struct mv_session *session);
 	const char *path;		/* the program, found along PATH */
 	int arena;			/* memfd of the arena, whose first bytes the run's are; the front-end may append to it */
 	void *arena_at;			/* where it is mapped here */

@@ -53,6 +53,8 @@ struct mv_report {
 	char *command;			/* what was run, for display */
 	char policy[64];
 	unsigned variants;
+	unsigned number;		/* of this divergence in the run, from 1; 0: the run does not go on after divergences */
+	bool dropped;			/* the run goes on without the variant */
 	struct mv_verdict verdict;
 	bool leader_call_gone;		/* not among the leader's last calls: verdict.leader_call is as it was compared */
 	unsigned nsnapshots;

@@ -220,6 +220,10 @@ static json_t *report_value(struct builder *b, const struct mv_report *r)
 	set(b, o, "command", string_or_null(r->command));
 	set(b, o, "policy", string_or_null(r->policy));
 	set(b, o, "variants", json_integer(r->variants));
+	if (r->number) {
+		set(b, o, "number", json_integer(r->number));
+		set(b, o, "dropped", json_boolean(r->dropped));
+	}
 	set(b, o, "difference", v->kind == MV_VERDICT_DIVERGENCE ? difference_value(b, r) : json_null());
 	for (i = 0; i < r->nsnapshots; i++)
 		append(b, threads, thread_value(b, &r->snapshots[i]));

@@ -302,6 +302,10 @@ void mv_report_text(FILE *out, const struct mv_report *r, bool colour)
 	fprintf(out, "  variants   %u\n", r->variants);
 	if (r->policy[0])
 		fprintf(out, "  policy     %s\n", clean(r->policy, line, sizeof(line)));
+	if (r->number && r->dropped)
+		fprintf(out, "  divergence %u of this run, which goes on without variant %u\n", r->number, r->verdict.variant);
+	else if (r->number)
+		fprintf(out, "  divergence %u of this run, which ends\n", r->number);
 	if (r->verdict.kind == MV_VERDICT_DIVERGENCE && r->verdict.difference != MV_DIFF_BREACH) {
 		difference(&p);
 		calls(&p);

@@ -74,7 +74,7 @@ static int make_run(const struct mv_run_options *o, struct mv_session *s, void *
 		.variants = o->variants, .ring_records = o->ring_records, .ring_bytes = 512 * 1024,
 		.layout = o->layout, .turns = o->turns && o->variants > 1, .policy = o->policy, .heap = o->heap,
 		.slab_max = o->slab_max, .slab_pad = o->slab_pad,
-		.heap_fill = o->heap_fill,
+		.heap_fill = o->heap_fill, .spare = o->recovery != MV_RECOVER_KILL,
 	};
 	int fd = memfd_create("mvarmor-arena", MFD_CLOEXEC);
 
@@ -104,16 +104,23 @@ static int make_run(const struct mv_run_options *o, struct mv_session *s, void *
 	return 0;
 }
 
-static void write_report(const struct mv_run_options *o, const struct mv_report *r)
+/* FILE, FILE.2, FILE.3; with .json at the end FILE.json, FILE.2.json. */
+static void write_report(const struct mv_run_options *o, const struct mv_report *r, unsigned number)
 {
 	size_t n = strlen(o->report_path);
 	bool json = n > 5 && !strcmp(o->report_path + n - 5, ".json");
-	FILE *f = fopen(o->report_path, "we");
+	char *path = NULL;
+	FILE *f = NULL;
 
+	if (number > 1 && asprintf(&path, "%.*s.%u%s", (int)(json ? n - 5 : n), o->report_path, number, json ? ".json" : "") < 0)
+		path = NULL;
+	if (number == 1 || path)
+		f = fopen(path ? path : o->report_path, "we");
 	if (!f || (json ? mv_report_json(f, r) : (mv_report_text(f, r, false), 0)))
-		fprintf(o->log, "mvarmor: cannot write the report to %s: %s\n", o->report_path, strerror(errno));
+		fprintf(o->log, "mvarmor: cannot write the report to %s: %s\n", path ? path : o->report_path, strerror(errno));
 	if (f)
 		fclose(f);
+	free(path);
 }
 
 /* What the run was, one line, for the report. */
@@ -133,13 +140,40 @@ static char *command_line(char *const *argv)
 	return line;
 }
 
-static void conclude(const struct mv_run_options *o, struct mv_session *s, struct mv_error *err)
+/* Everything but verdict and snapshots is filled here; r is empty afterwards. */
+static void tell(struct mv_session *s)
+{
+	const struct mv_run_options *o = s->options;
+	struct mv_report *r = &s->report;
+
+	r->command = command_line(o->argv);
+	r->variants = o->variants;
+	r->number = o->recovery == MV_RECOVER_KILL ? 0 : s->outcome->divergences;
+	snprintf(r->policy, sizeof(r->policy), "%s", o->policy->name);
+	mv_report_text(o->log, r, o->colour);
+	fflush(o->log);
+	if (o->report_path)
+		write_report(o, r, o->reports_before + ++s->outcome->reports);
+	mv_report_free(r);
+	memset(r, 0, sizeof(*r));
+}
+
+static void tell_dropped(struct mv_session *s)
+{
+	s->report.dropped = true;
+	tell(s);
+}
+
+static void conclude(struct mv_session *s, struct mv_error *err)
 {
 	const struct mv_verdict *v = mv_run_verdict(s->run);
+	const struct mv_run_options *o = s->options;
 	struct mv_report *r = &s->report;
 
 	if (v->kind == MV_VERDICT_NONE)
 		return;
+	if (o->recovery == MV_RECOVER_KILL && v->kind == MV_VERDICT_DIVERGENCE)
+		s->outcome->divergences++;
 	if (v->kind == MV_VERDICT_FAILURE) {
 		s->outcome->kind = MV_OUTCOME_FAILED;
 		mv_error_set(err, 0, "%s", v->text);
@@ -149,25 +183,20 @@ static void conclude(const struct mv_run_options *o, struct mv_session *s, struc
 		r->verdict = *v;
 	s->outcome->kind = v->kind == MV_VERDICT_DIVERGENCE ? MV_OUTCOME_DIVERGENCE : MV_OUTCOME_UNSUPPORTED;
 	mv_verdict_line(&r->verdict, s->outcome->line, sizeof(s->outcome->line));
-	r->command = command_line(o->argv);
-	r->variants = o->variants;
-	snprintf(r->policy, sizeof(r->policy), "%s", o->policy->name);
-	mv_report_text(o->log, r, o->colour);
-	fflush(o->log);
-	if (o->report_path)
-		write_report(o, r);
+	tell(s);
 }
 
 int mv_supervise(const struct mv_run_options *o, struct mv_outcome *outcome, struct mv_error *err)
 {
 	const struct mv_frontend *frontend;
-	struct mv_session s = { .options = o, .outcome = outcome };
+	struct mv_session s = { .options = o, .outcome = outcome, .tell = tell_dropped };
 	char path[4096];
 	void *arena = NULL;
 	int result;
 
 	memset(outcome, 0, sizeof(*outcome));
 	outcome->kind = MV_OUTCOME_FAILED;
+	outcome->research = o->recovery == MV_RECOVER_REPORT;
 	if (find_program(o->argv[0], path, err))
 		return -1;
 	if (access("/proc/self/status", R_OK))
@@ -183,7 +212,7 @@ int mv_supervise(const struct mv_run_options *o, struct mv_outcome *outcome, str
 	if (result)
 		outcome->kind = MV_OUTCOME_FAILED;
 	else
-		conclude(o, &s, err);
+		conclude(&s, err);
 	mv_report_free(&s.report);
 	munmap(arena, o->arena_size);
 	close(s.arena);

@@ -11,6 +11,13 @@
 #include <multivar/policy.h>
 #include "base/error.h"
 
+enum mv_recovery {			/* what a divergence does */
+	MV_RECOVER_KILL,		/* ends the run */
+	MV_RECOVER_REPORT,		/* as DROP, and the caller is told at the end */
+	MV_RECOVER_DROP,		/* ends the follower that disagrees with the leader */
+	MV_RECOVER_VOTE,		/* the same, if the leader has a majority with it; needs three variants */
+};
+
 /* What `mvarmor run` was asked to do.  The caller owns everything it points to. */
 struct mv_run_options {
 	unsigned variants;		/* 1 .. MV_VARIANTS_MAX */
@@ -24,12 +31,14 @@ struct mv_run_options {
 	const char *heap_library;	/* absolute path of libmvheap.so; not used with MV_HEAP_OFF */
 	unsigned slab_max, slab_pad;	/* objects, bytes */
 	bool heap_fill;
+	enum mv_recovery recovery;
 	bool have_seed;
 	uint64_t seed;			/* layouts and keys derive from it */
 	size_t arena_size;		/* bytes */
 	unsigned ring_records;		/* power of two */
 	unsigned deadline_ms;		/* how long a follower may stay behind asleep, or compute longer than the leader; 0 = for ever */
-	const char *report_path;	/* NULL: none; ".json" at the end: JSON, else text */
+	const char *report_path;	/* NULL: none; ".json" at the end: JSON, else text.  From the second on the name gets a number */
+	unsigned reports_before;	/* by earlier runs to the same path */
 	FILE *log;			/* messages and reports; never NULL */
 	bool colour;
 	unsigned log_domains;		/* MV_LOG_* of base/log.h */
@@ -49,6 +58,11 @@ struct mv_outcome {
 	enum mv_outcome_kind kind;
 	int status;
 	bool core;
+	unsigned divergences;		/* the one that ended the run, if any, and those it has gone on after */
+	unsigned reports;		/* written to report_path, or tried to */
+	bool research;			/* MV_RECOVER_REPORT: the exit status is to tell of divergences */
+	unsigned restarts;		/* set by the caller */
+	bool told_to_end;		/* by SIGINT, SIGQUIT or SIGTERM, which the program got */
 	char line[512];			/* DIVERGENCE, UNSUPPORTED: the first line of the report */
 };
 

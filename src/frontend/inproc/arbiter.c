@@ -239,7 +239,7 @@ static void all_from(const struct pt_task *leader, enum in_agreed from, enum in_
 static bool leader_may(struct pt_task *t, const struct in_claim *call)
 {
 	for (unsigned v = 1; v < t->pt->nvariants; v++)
-		if (!agrees(pt_task_twin(t->pt, v, t->id), IN_CLAIMED, call))
+		if (!(t->pt->dropped >> v & 1) && !agrees(pt_task_twin(t->pt, v, t->id), IN_CLAIMED, call))
 			return false;
 	all_from(t, IN_CLAIMED, IN_GRANTED);
 	return true;

@@ -122,6 +122,7 @@ bool in_stopped(struct pt_task *t);
 bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint64_t c);
 /* ... at a look at the time stamp counter, behind which the monitor goes on by itself; nr: the pseudo call. */
 bool in_send_counter(struct pt_task *t, uint32_t nr);
+unsigned in_history(struct pt_task *t, struct mv_history *out, unsigned max);
 void in_look(struct pt_task *t, struct mv_snapshot *s);
 bool in_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void in_absent(struct pt_task *t, const char *text);

@@ -232,7 +232,7 @@ void in_retry(struct pt *pt)
 	struct pt_task *t, *next;
 
 	HASH_ITER(hh, pt->tasks, t, next) {
-		if (t->parked && t->variant && !pt->variants[t->variant].cloning)
+		if (t->parked && t->variant && !pt_is_out(pt, t->variant) && !pt->variants[t->variant].cloning)
 			before_clone(t);
 	}
 }

@@ -131,15 +131,22 @@ static bool read_thread(struct pt_task *t, struct mv_thread *copy)
 	       pt_peek(t, at, copy, sizeof(*copy)) == sizeof(*copy);
 }
 
-void in_look(struct pt_task *t, struct mv_snapshot *s)
+unsigned in_history(struct pt_task *t, struct mv_history *out, unsigned max)
 {
 	struct mv_thread e;
-	bool known = in_stopped(t) && read_thread(t, &e);
+
+	return t->inside && read_thread(t, &e) ? mv_thread_history(&e, out, max) : 0;
+}
+
+void in_look(struct pt_task *t, struct mv_snapshot *s)
+{
+	struct mv_history history[MV_HISTORY_MAX];
+	unsigned n = in_stopped(t) ? in_history(t, history, MV_HISTORY_MAX) : 0;
 
 	show_program(t);
 	mv_snapshot_take(t->tid, in_text_rename, t, s);
-	if (known)
-		s->nhistory = mv_thread_history(&e, s->history, MV_HISTORY_MAX);
+	memcpy(s->history, history, n * sizeof(*history));
+	s->nhistory = n;
 }
 
 /* ---- how far it is ---- */

@@ -432,7 +432,7 @@ void pt_retry_parked(struct pt *pt)
 		struct mv_step step = { 0 };
 		uint64_t moves;
 
-		if (!t->parked || mv_run_verdict(pt->run)->kind != MV_VERDICT_NONE)
+		if (!t->parked || pt_is_out(pt, t->variant) || mv_run_verdict(pt->run)->kind != MV_VERDICT_NONE)
 			continue;
 		if (t->child_tid && t->at == PT_AT_ENTRY && t->next.child_tid) {
 			/* Waits for the namespace's counter, not for the engine. */

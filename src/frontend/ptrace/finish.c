@@ -14,19 +14,19 @@
 bool pt_halt(struct pt_task *t)
 {
 	struct timespec nap = { 0, 1000000 };
-	int status;
 
 	if (t->at != PT_RUNNING)
 		return true;
 	if (ptrace(PTRACE_INTERRUPT, t->tid, 0, 0))
 		return false;
 	for (int i = 0; i < 500; i++) {
-		pid_t got = waitpid(t->tid, &status, __WALL | WNOHANG);
+		siginfo_t info = { 0 };
 
-		if (got == t->tid)
-			return WIFSTOPPED(status);
-		if (got < 0)
+		/* The loop is to hear of it if the run goes on. */
+		if (waitid(P_PID, (id_t)t->tid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL))
 			return false;
+		if (info.si_pid)
+			return info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED;
 		nanosleep(&nap, NULL);
 	}
 	return false;
@@ -46,24 +46,34 @@ static bool complete_verdict(struct mv_verdict *v, const struct mv_snapshot *lea
 void pt_look(struct pt_task *t, struct mv_snapshot *s)
 {
 	mv_snapshot_take(t->tid, NULL, NULL, s);
-	s->nhistory = mv_thread_history(t->thread, s->history, MV_HISTORY_MAX);
+	s->nhistory = pt_history(t, s->history, MV_HISTORY_MAX);
 }
 
-/* A running thread has to be stopped first. */
-void pt_snapshots(struct pt *pt)
+unsigned pt_history(struct pt_task *t, struct mv_history *out, unsigned max)
+{
+	return t->thread ? mv_thread_history(t->thread, out, max) : 0;
+}
+
+/* A running thread has to be stopped first; only its calls are known without. */
+static void look(struct pt *pt, const struct mv_verdict *verdict, uint32_t stop)
 {
 	struct mv_report *r = &pt->session->report;
 
-	r->verdict = *mv_run_verdict(pt->run);
+	r->verdict = *verdict;
 	r->leader_call_gone = r->verdict.kind == MV_VERDICT_DIVERGENCE;
 	r->snapshots = calloc(pt->nvariants, sizeof(*r->snapshots));
 	for (unsigned v = 0; r->snapshots && v < pt->nvariants; v++) {
 		struct pt_task *t = pt_task_twin(pt, v, r->verdict.set);
 		struct mv_snapshot *s = &r->snapshots[r->nsnapshots];
 
-		if (!t || !pt_halt(t))
+		if (!t || (pt->dropped & ~stop) >> v & 1)
 			continue;
-		pt->mode->look(t, s);
+		if (!(stop >> v & 1))
+			s->nhistory = pt->mode->history(t, s->history, MV_HISTORY_MAX);
+		else if (pt_halt(t))
+			pt->mode->look(t, s);
+		else
+			continue;
 		s->variant = v;
 		s->tid = t->id;
 		for (unsigned i = 0; i < s->nhistory; i++)
@@ -72,6 +82,17 @@ void pt_snapshots(struct pt *pt)
 			r->leader_call_gone = false;
 		r->nsnapshots++;
 	}
+}
+
+void pt_snapshots(struct pt *pt)
+{
+	look(pt, mv_run_verdict(pt->run), ~pt->dropped);
+}
+
+/* To stop a thread that goes on might end a call of it. */
+void pt_snapshots_dropped(struct pt *pt, unsigned variant)
+{
+	look(pt, mv_run_accusation(pt->run, variant), 1u << variant);
 }
 
 static void kill_tasks(struct pt *pt)

@@ -53,7 +53,12 @@ int pt_export(void *task, int fd, uint64_t *handle)
 	}
 	e->handle = *handle = ++pt->handles;
 	e->fd = presentable(file);
-	e->left = pt->nvariants - 1;
+	e->wanted = ((1u << pt->nvariants) - 2) & ~pt->dropped;
+	if (!e->wanted) {
+		close(e->fd);
+		free(e);
+		return 0;
+	}
 	HASH_ADD(hh, pt->exports, handle, sizeof(e->handle), e);
 	return 0;
 }
@@ -81,17 +86,32 @@ int pt_import_source(struct pt_task *t, const struct mv_step *step)
 	return fd < 0 ? -errno : fd;
 }
 
+static void imported(struct pt *pt, struct pt_export *e, unsigned variant)
+{
+	e->wanted &= ~(1u << variant);
+	if (e->wanted)
+		return;
+	HASH_DEL(pt->exports, e);
+	close(e->fd);
+	free(e);
+}
+
 void pt_import_done(struct pt_task *t, const struct mv_step *step)
 {
 	struct pt *pt = t->pt;
 	struct pt_export *e;
 
 	HASH_FIND(hh, pt->exports, &step->handle, sizeof(step->handle), e);
-	if (!e || --e->left)
-		return;
-	HASH_DEL(pt->exports, e);
-	close(e->fd);
-	free(e);
+	if (e)
+		imported(pt, e, t->variant);
+}
+
+void pt_exports_drop(struct pt *pt, unsigned variant)
+{
+	struct pt_export *e, *next;
+
+	HASH_ITER(hh, pt->exports, e, next)
+		imported(pt, e, variant);
 }
 
 /* Our own timer must not get between. */

@@ -21,7 +21,7 @@
 #include "pt.h"
 
 /* Signal handlers have nothing but globals to talk to. */
-static volatile sig_atomic_t ticked;
+static volatile sig_atomic_t ticked, told_to_end;
 static struct { volatile sig_atomic_t sig, from; } sent[16];
 static volatile sig_atomic_t nsent;
 
@@ -57,6 +57,8 @@ static void on_forwarded(int sig, siginfo_t *info, void *context)
 	struct itimerval soon = { .it_interval = { 0, PT_HOLD_MS * 1000 }, .it_value = { 0, 1000 } };
 
 	(void)context;
+	if (sig == SIGINT || sig == SIGQUIT || sig == SIGTERM)
+		told_to_end = 1;
 	if (info->si_code > 0 || nsent == (int)(sizeof(sent) / sizeof(*sent)))
 		return;
 	sent[nsent].sig = sig;
@@ -140,13 +142,20 @@ static void root_ended(struct pt *pt, int status)
 static void kill_twins(struct pt *pt, uint32_t tgid)
 {
 	for (unsigned v = 1; v < pt->nvariants; v++) {
-		struct pt_task *twin = pt_task_twin(pt, v, tgid);
+		struct pt_task *twin = pt_is_out(pt, v) ? NULL : pt_task_twin(pt, v, tgid);
 
+		if (pt_is_out(pt, v))
+			continue;
 		if (twin)
 			pt_process_kill(twin->process);
 		else
 			pt_doom(pt, v, tgid);	/* not made yet: its parent is behind the leader */
 	}
+}
+
+static bool recovers(const struct pt *pt)
+{
+	return pt->session->options->recovery != MV_RECOVER_KILL;
 }
 
 static void killed_from_outside(struct pt *pt, unsigned variant, pid_t tgid, int sig)
@@ -163,14 +172,18 @@ void pt_on_end(struct pt_task *t, int status)
 	bool killed = WIFSIGNALED(status), last = t->process->threads == 1, expected = t->process->expected_death;
 	unsigned variant = t->variant;
 	pid_t tgid = t->process->tgid, tid = t->tid;
-	uint32_t id = t->id;
+	bool outside;
 
 	mv_log(MV_LOG_PROCESS, "variant %u: thread %d of process %d ends, status %#x", variant, tid, tgid, status);
+	/* Any other signal than SIGKILL a follower has been given by us. */
+	outside = variant && killed && last && !expected && !pt_is_out(pt, variant) && WTERMSIG(status) == SIGKILL &&
+		  pt_task_twin(pt, 0, t->id);
+	if (outside && recovers(pt))
+		pt->mode->absent(t, "it was killed from outside");
 	pt->mode->on_gone(t, killed ? WTERMSIG(status) : 0);
 	pt_task_free(t);
 	pt->moved = true;
-	/* Any other signal than SIGKILL a follower has been given by us. */
-	if (variant && killed && last && !expected && WTERMSIG(status) == SIGKILL && pt_task_twin(pt, 0, id))
+	if (outside && !recovers(pt))
 		killed_from_outside(pt, variant, tgid, WTERMSIG(status));
 	if (variant)
 		return;
@@ -250,6 +263,10 @@ void pt_dispatch(struct pt *pt, pid_t tid, int status)
 	}
 	/* Whatever it stops for takes the place of the stop that PTRACE_INTERRUPT asked for. */
 	t->interrupting = false;
+	if (pt_is_out(pt, t->variant)) {
+		t->at = PT_AT_EVENT;	/* it goes nowhere any more */
+		return;
+	}
 	if (status >> 16)
 		on_event(t, status >> 16, WSTOPSIG(status));
 	else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
@@ -283,9 +300,11 @@ static void loop(struct pt *pt)
 			ticked = 0;
 			pt->mode->tick(pt);
 		}
+		pt_recover(pt);
 		while (pt->moved && going_on(pt)) {
 			pt->moved = false;
 			pt->mode->retry(pt);
+			pt_recover(pt);
 		}
 	}
 }
@@ -364,6 +383,7 @@ int pt_run(struct pt *pt)
 		return result;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	nsent = 0;
+	told_to_end = 0;
 	catch_signals(saved);
 	result = start(pt);
 	pt_tick_fast(pt);
@@ -376,10 +396,12 @@ int pt_run(struct pt *pt)
 		loop(pt);
 		prctl(PR_SET_TSC, PR_TSC_ENABLE);
 	}
+	pt_affinity_end(pt);
 	if (!result && !pt->failed && mv_run_verdict(pt->run)->kind != MV_VERDICT_NONE)
 		pt_snapshots(pt);
 	pt_kill_all(pt);
 	restore_signals(saved);
+	pt->session->outcome->told_to_end = told_to_end;
 	return result ? result : pt->failed ? -1 : 0;
 }
 
@@ -398,7 +420,8 @@ static const struct pt_mode engine_here = {
 	.filter = pt_filter, .first = pt_first, .on_seccomp = pt_on_entry, .on_exit = pt_on_exit, .on_clone = pt_on_clone,
 	.on_exec = pt_on_exec, .on_signal = pt_on_signal, .on_stop = pt_on_stop, .on_gone = pt_on_gone, .on_ended = pt_on_ended,
 	.retry = pt_retry_parked, .tick = pt_tick, .progress = pt_progress, .absent = pt_absent,
-	.standing = pt_standing, .look = pt_look, .set = pt_set, .in_program = pt_in_program, .spin = pt_spin, .set_free = pt_set_free,
+	.standing = pt_standing, .history = pt_history, .look = pt_look,
+	.set = pt_set, .in_program = pt_in_program, .spin = pt_spin, .set_free = pt_set_free,
 };
 
 static int run(struct mv_session *session, struct mv_error *err)

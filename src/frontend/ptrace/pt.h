@@ -46,6 +46,7 @@ struct pt_mode {
 	bool (*in_program)(struct pt_task *t);	/* stopped: in the program's own code, with nothing on its way to it? */
 	void (*spin)(struct pt_task *t, unsigned how);	/* stopped there: let it make the pseudo call <spin> */
 	void (*set_free)(struct pt_task *t);		/* leader, stopped there: it gives its turn up until its next call */
+	unsigned (*history)(struct pt_task *t, struct mv_history *out, unsigned max);	/* of a thread that may be running */
 	void (*look)(struct pt_task *t, struct mv_snapshot *s);	/* of a stopped thread: all but ids and names */
 };
 
@@ -139,7 +140,7 @@ struct pt_export {
 	UT_hash_handle hh;
 	uint64_t handle;
 	int fd;
-	unsigned left;		/* imports to come */
+	uint32_t wanted;	/* followers (bits) that have yet to import it */
 };
 
 /* A process that is to be killed as soon as it is made: the leader's is dead. */
@@ -183,6 +184,8 @@ struct pt {
 	struct pt_library *libraries;	/* standin.c: hash by file */
 	struct pt_doomed *doomed;
 	uint64_t handles;
+	uint32_t accused;		/* followers (bits) that have diverged, and the run goes on: their stops are no more answered */
+	uint32_t dropped;		/* ... that are no part of the run any more */
 	unsigned nvariants;
 	unsigned live[MV_VARIANTS_MAX];		/* tasks */
 	struct pt_variant variants[MV_VARIANTS_MAX];
@@ -271,6 +274,7 @@ enum pt_import pt_hand_over(struct pt_task *t, int file, int *fd, bool cloexec);
 enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
 /* It has got its file: the export is one import nearer to its end. */
 void pt_import_done(struct pt_task *t, const struct mv_step *step);
+void pt_exports_drop(struct pt *pt, unsigned variant);	/* it imports nothing any more */
 void pt_exports_free(struct pt *pt);
 
 /* refuse.c: SIGSYS for the call at hand */
@@ -392,8 +396,18 @@ void pt_affinity_end(struct pt *pt);	/* from now on the kernel places all */
 void pt_affinity_tick(struct pt *pt);
 void pt_affinity_call(struct pt_task *t, int64_t result);	/* a call of the leader is over */
 
+/* recover.c: followers that have diverged, where the run may go on without them */
+static inline bool pt_is_out(const struct pt *pt, unsigned variant)
+{
+	return pt->accused >> variant & 1;
+}
+void pt_recover(struct pt *pt);
+
 /* finish.c: the end of a run that got a verdict */
 void pt_snapshots(struct pt *pt);
+/* The report about a follower that is dropped: of it, and what is known of the leader without a stop. */
+void pt_snapshots_dropped(struct pt *pt, unsigned variant);
+unsigned pt_history(struct pt_task *t, struct mv_history *out, unsigned max);
 void pt_look(struct pt_task *t, struct mv_snapshot *s);
 bool pt_halt(struct pt_task *t);	/* bring a running thread to a stop; false if it is gone or does not come */
 void pt_kill_all(struct pt *pt);

@@ -188,7 +188,7 @@ void pt_tick(struct pt *pt)
 			look_at_held(t);
 		else if (t->return_ip)
 			look_for_signal(t);
-		if (t->variant && deadline)
+		if (t->variant && deadline && !pt_is_out(pt, t->variant))
 			check_follower(t, deadline);
 	}
 	look_for_deadlocks(pt);
