@@ -151,7 +151,7 @@ struct sim *sim_new(const struct sim_options *o)
 	allocated = 0;		/* what a test that failed has left does not concern the next */
 	s->config = (struct mv_config){
 		.variants = o->variants, .ring_records = o->records, .ring_bytes = o->bytes, .layout = o->layout,
-		.turns = o->turns, .seed = { 1, 2, 3, 4 }, .policy = &s->policy,
+		.turns = o->turns, .spare = o->spare, .seed = { 1, 2, 3, 4 }, .policy = &s->policy,
 	};
 	memset(s->policy.level, o->level, sizeof(s->policy.level));
 	for (unsigned i = 0; i < MV_POLICY_CALLS; i++)

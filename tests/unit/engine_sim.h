@@ -63,6 +63,7 @@ struct sim_options {
 	size_t bytes, arena;
 	int level;			/* enum mv_level of every call */
 	enum mv_layout_mode layout;
+	bool spare;
 	bool no_threads;		/* do not make the root threads */
 	bool turns;			/* several threads of a process run one at a time */
 };
