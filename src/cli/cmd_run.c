@@ -38,8 +38,8 @@ static void help(void)
 	       "the names of the original MvArmor work too (see mvarmor(1)).\n"
 	       "\n"
 	       "Exit status: the program's own, or death by the signal that killed it; %d (or --divergence-status) after a\n"
-	       "divergence that ended it, or any under --on-divergence report; %d if the program needs what mvarmor does not support, %d if mvarmor itself failed, %d if the\n"
-	       "program cannot be executed, %d if it was not found.\n",
+	       "divergence that ended it (under --on-divergence report: any), %d if the program needs what mvarmor does not\n"
+	       "support, %d if mvarmor itself failed, %d if the program cannot be executed, %d if it was not found.\n",
 	       MV_STATUS_DIVERGENCE, MV_STATUS_UNSUPPORTED, MV_STATUS_FAILURE, MV_STATUS_NOT_EXECUTABLE,
 	       MV_STATUS_NOT_FOUND);
 }
