@@ -280,8 +280,7 @@ int mv_cmd_run(int argc, char **argv, char **envp)
 	if (!*argv[rest])
 		return mv_cli_error("the program's name is empty");
 	if (s.on_divergence == MV_RECOVER_VOTE && s.variants < 3)
-		return mv_cli_error("--on-divergence vote: of %u variants none is a majority against another; use -n 3 or more, or drop",
-				    s.variants);
+		return mv_cli_error("--on-divergence vote: of %u variants none is a majority; use -n 3 or more, or drop", s.variants);
 	if (mv_load_policy(s.policy, policy, error, sizeof(error)) < 0)
 		return mv_cli_error("%s", error);
 	if (s.heap != MV_HEAP_OFF && !(s.heap_library = find_heap()))

@@ -140,13 +140,14 @@ const struct mv_option mv_options[] = {
 	}, {
 		.name = "on-divergence", .commands = MV_CMD_RUN, .argument = "WHAT", .deflt = "kill", .parse = parse_choice,
 		FIELD(on_divergence), .choices = recoveries,
-		.help = "What a divergence does: end the run, or drop the variant that disagrees with the leader and go on with the "
-			"others; vote does so only while a majority agrees with the leader, and report ends with the exit status of a "
-			"divergence all the same",
+		.help = "What a divergence does: end the run, or drop the variant that disagrees with the leader and go on with "
+			"the others; vote does so only while a majority agrees with the leader, and report ends with the exit "
+			"status of a divergence all the same",
 	}, {
-		.name = "restart", .commands = MV_CMD_RUN, .argument = "MAX", .optional = true, .parse = parse_restart, FIELD(restart),
-		.max = INT_MAX, .limit = "0 restarts nothing",
-		.help = "Start the program again, with new layouts, when a divergence has ended it; at most MAX times, if that is given",
+		.name = "restart", .commands = MV_CMD_RUN, .argument = "MAX", .optional = true, .parse = parse_restart,
+		FIELD(restart), .max = INT_MAX, .limit = "0 restarts nothing",
+		.help = "Start the program again, with new layouts, when a divergence has ended it; at most MAX times, if that "
+			"is given",
 	}, {
 		.name = "color", .commands = MV_CMD_RUN, .argument = "WHEN", .deflt = "auto", .parse = parse_choice,
 		FIELD(colour), .choices = colours,

@@ -37,7 +37,7 @@ struct mv_run_options {
 	size_t arena_size;		/* bytes */
 	unsigned ring_records;		/* power of two */
 	unsigned deadline_ms;		/* how long a follower may stay behind asleep, or compute longer than the leader; 0 = for ever */
-	const char *report_path;	/* NULL: none; ".json" at the end: JSON, else text.  From the second on the name gets a number */
+	const char *report_path;	/* NULL: none; ".json" at the end: JSON, else text.  Later ones get a number */
 	unsigned reports_before;	/* by earlier runs to the same path */
 	FILE *log;			/* messages and reports; never NULL */
 	bool colour;

@@ -184,7 +184,7 @@ struct pt {
 	struct pt_library *libraries;	/* standin.c: hash by file */
 	struct pt_doomed *doomed;
 	uint64_t handles;
-	uint32_t accused;		/* followers (bits) that have diverged, and the run goes on: their stops are no more answered */
+	uint32_t accused;		/* followers (bits) that have diverged: their stops are no more answered */
 	uint32_t dropped;		/* ... that are no part of the run any more */
 	unsigned nvariants;
 	unsigned live[MV_VARIANTS_MAX];		/* tasks */
