@@ -9,7 +9,7 @@ MESON_OPTIONS ?=
 MESON = meson
 SETUP = $(MESON) setup -Dwerror=$(WERROR) -Dprefix=$(PREFIX) $(MESON_OPTIONS)
 
-.PHONY: all setup run check check-kernels install clang lint asan tsan sanitize model bench clean help
+.PHONY: all setup run check check-kernels check-builds install clang lint asan tsan sanitize model bench clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja
@@ -26,6 +26,7 @@ help:
 	@echo "make run       demonstrate; make run CMD='nginx -g \"daemon off;\"' runs that under two variants"
 	@echo "make check     build and run all tests"
 	@echo "make check-kernels  some of the tests on Linux 5.10, 6.1 and 6.12 under emulation"
+	@echo "make check-builds   nginx built by gcc against nginx built by clang, from Debian's source package"
 	@echo "make install   DESTDIR= PREFIX=$(PREFIX)"
 	@echo "make lint      build with clang, run clang-tidy"
 	@echo "make sanitize  unit tests under ASan and UBSan, the threads of ring and waiting under TSan"
@@ -48,6 +49,10 @@ check: all
 check-kernels: all
 	@tools/setup check kernels
 	@tests/kernels/check $(BUILD)
+
+check-builds: all
+	@tools/setup check lint
+	@python3 tests/builds/nginx.py $(BUILD)/mvarmor
 
 install: all
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)

@@ -25,7 +25,7 @@ SKIP = 77
 PR_SET_CHILD_SUBREAPER = 36
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PYTHON = "/usr/bin/python3"
-GROUPS = ["sys", "programs", "divergence", "attack", "servers", "chaos"]
+GROUPS = ["sys", "programs", "divergence", "builds", "attack", "servers", "chaos"]
 
 
 class Test:
@@ -75,7 +75,7 @@ def discover(build):
             test = Test(group, source.rsplit(".", 1)[0], argv, path, group != "chaos")
             test.wrapped = group == "programs"
             tests.append(test)
-    for group, script in (("divergence", "cases.py"), ("divergence", "recovery.py"), ("attack", "attacks.py")):
+    for group, script in (("divergence", "cases.py"), ("divergence", "recovery.py"), ("builds", "builds.py"), ("attack", "attacks.py")):
         cases = os.path.join(HERE, group, script)
         listed = subprocess.run([PYTHON, "-B", cases, "--list"], stdout=subprocess.PIPE, check=True, text=True).stdout.split()
         for name in listed:

@@ -99,6 +99,7 @@ enum mv_layout_mode { MV_LAYOUT_SAME, MV_LAYOUT_ASLR, MV_LAYOUT_DISJOINT };
 enum mv_heap_mode { MV_HEAP_OFF, MV_HEAP_FOLLOWERS, MV_HEAP_ALL };
 
 struct mv_policy;	/* see multivar/policy.h */
+struct mv_rules;	/* see multivar/rules.h */
 
 struct mv_config {
 	unsigned variants;		/* 1 .. MV_VARIANTS_MAX */
@@ -112,6 +113,7 @@ struct mv_config {
 	enum mv_heap_mode heap;		/* whose diversifying heap (mvheap/mvheap.h) is told to fill and to guard */
 	unsigned slab_max, slab_pad;	/* its settings */
 	bool heap_fill;
+	const struct mv_rules *rules[MV_VARIANTS_MAX];	/* of followers that are another build (multivar/rules.h); NULL: none */
 };
 
 /* Why a run is over. */
@@ -132,6 +134,7 @@ enum mv_difference {
 	MV_DIFF_ABSENT,			/* the variant did not arrive, or ended */
 	MV_DIFF_SIGNAL,			/* a fault in one only */
 	MV_DIFF_BREACH,			/* the variant acts against its monitor; text says how */
+	MV_DIFF_REPORT,			/* the variant has written a report that its rules take for one; text is its first line */
 };
 
 /* Filled once, by the first to notice. */
@@ -176,7 +179,13 @@ bool mv_run_passed(const struct mv_run *run, unsigned accused, unsigned other);
 void mv_run_release(struct mv_run *run, unsigned variant);
 /* Its accusation becomes the verdict on the run, if there is none yet. */
 void mv_run_convict(struct mv_run *run, unsigned variant);
+/* The environment of some variants has this setting ("NAME=VALUE", the name below 64 bytes), others' does not. */
+void mv_run_own_setting(struct mv_run *run, const char *setting);
 unsigned mv_run_variants(const struct mv_run *run);
+/* MV_DIFF_REPORT: what the variant wrote, len bytes as it wrote them, at most 16 KiB. */
+const char *mv_run_report(const struct mv_run *run, size_t *len);
+/* The rules of a variant with what the engine has counted. */
+const struct mv_rules *mv_run_rules(const struct mv_run *run, unsigned variant);
 /* Bytes of the arena in use and in all. */
 void mv_run_usage(const struct mv_run *run, size_t *used, size_t *size);
 

@@ -12,6 +12,7 @@ static const struct {
 } names[] = {
 	{ "notice", MV_LOG_NOTICE }, { "calls", MV_LOG_CALLS }, { "process", MV_LOG_PROCESS },
 	{ "signal", MV_LOG_SIGNAL }, { "boot", MV_LOG_BOOT }, { "stall", MV_LOG_STALL },
+	{ "rules", MV_LOG_RULES },
 	{ "all", MV_LOG_ALL },
 };
 

@@ -240,6 +240,7 @@ static int run(struct mv_settings *s, const struct mv_policy *policy, char **arg
 	struct mv_outcome outcome = { .kind = MV_OUTCOME_FAILED };
 	struct mv_error err = { 0 };
 
+	memcpy(options.builds, s->builds, sizeof(options.builds));
 	if (mv_run_restarting(&options, s->restart, &outcome, &err) < 0)
 		outcome.kind = MV_OUTCOME_FAILED;
 	/* Nobody may be left to read what we still have to say; our own end must say how the program ended. */
@@ -281,6 +282,8 @@ int mv_cmd_run(int argc, char **argv, char **envp)
 		return mv_cli_error("the program's name is empty");
 	if (s.on_divergence == MV_RECOVER_VOTE && s.variants < 3)
 		return mv_cli_error("--on-divergence vote: of %u variants none is a majority; use -n 3 or more, or drop", s.variants);
+	if (mv_check_variants(&s, error, sizeof(error)) < 0)
+		return mv_cli_error("%s", error);
 	if (mv_load_policy(s.policy, policy, error, sizeof(error)) < 0)
 		return mv_cli_error("%s", error);
 	if (s.heap != MV_HEAP_OFF && !(s.heap_library = find_heap()))

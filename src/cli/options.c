@@ -79,7 +79,7 @@ const struct mv_option mv_options[] = {
 		.name = "log", .commands = MV_CMD_RUN, .argument = "DOMAINS", .deflt = "notice", .parse = parse_log,
 		FIELD(log_domains),
 		.help = "Tell more: a list of notice, calls, process, signal, boot, stall (where every thread stands, when one has had work "
-			"for three seconds and made no step), all; none silences what comes before it",
+			"for three seconds and made no step), rules (how often each rule of --variant was used), all; none silences what comes before it",
 	}, {
 		.name = "layout", .commands = MV_CMD_RUN, .argument = "MODE", .deflt = "disjoint", .parse = parse_choice,
 		FIELD(layout), .choices = layouts,
@@ -117,6 +117,11 @@ const struct mv_option mv_options[] = {
 		.name = "heap-fill", .commands = MV_CMD_RUN, .argument = "WHETHER", .deflt = "on", .parse = parse_choice,
 		FIELD(heap_fill), .choices = off_on,
 		.help = "Fill fresh and freed memory of the diversifying heap with bytes that differ between variants",
+	}, {
+		.name = "variant", .commands = MV_CMD_RUN, .argument = "K=PATH", .parse = mv_parse_variant,
+		.help = "Variant K (0 is the leader) runs PATH, another build of the program; ,env=NAME=VALUE and ,arg=ARG add to its "
+			"environment and arguments, ,rules=RULES says which differences are expected of a follower: build (which is the "
+			"default), allocator, asan, ubsan or a file; may be given once for each variant",
 	}, {
 		.name = "seed", .commands = MV_CMD_RUN, .argument = "N", .parse = parse_seed, FIELD(seed),
 		.help = "Derive layouts and keys from N instead of fresh randomness, to repeat a run; not for production",
@@ -337,7 +342,7 @@ static int parse_log(struct mv_settings *s, const struct mv_option *o, const cha
 
 	if (mv_log_parse(value, field(s, o), &bad) == 0)
 		return 0;
-	snprintf(why, size, "unknown domain '%.*s' (known: notice, calls, process, signal, boot, stall, all, none)",
+	snprintf(why, size, "unknown domain '%.*s' (known: notice, calls, process, signal, boot, stall, rules, all, none)",
 		 (int)strcspn(bad, ","), bad);
 	return -1;
 }

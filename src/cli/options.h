@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <multivar/multivar.h>
+#include "supervisor/supervisor.h"
 
 enum {	/* which commands an option belongs to */
 	MV_CMD_MAIN = 1 << 0,		/* mvarmor without a command */
@@ -40,6 +41,7 @@ struct mv_settings {
 	const char *heap_library;	/* not an option: found when heap asks for it */
 	unsigned slab_max, slab_pad;
 	unsigned heap_fill;		/* 0 or 1 */
+	struct mv_build builds[MV_VARIANTS_MAX];
 	bool have_seed;
 	uint64_t seed;
 	unsigned ring;
@@ -98,6 +100,10 @@ int mv_options_parse(struct mv_settings *s, unsigned command, int argc, char *co
 
 /* The environment name that derives from an option's name: MVARMOR_STATUS_FD.  Returns buf; size >= 64. */
 char *mv_option_variable(const struct mv_option *o, char *buf, size_t size);
+
+/* variant.c: the parser of --variant, and whether what was given fits the number of variants (0, or -1 with error filled). */
+int mv_parse_variant(struct mv_settings *s, const struct mv_option *o, const char *value, char *why, size_t size);
+int mv_check_variants(const struct mv_settings *s, char *error, size_t size);
 
 /* options_text.c: the table as text. */
 void mv_options_help(FILE *out, unsigned command);

@@ -169,6 +169,44 @@ static void surplus(struct mv_thread *t, struct mv_step *step)
 	mv_ask_own(t, step);
 }
 
+static bool my_turn(struct mv_thread *t)
+{
+	if (!t->ticket)
+		return true;
+	/* The leader has executed a program, and has no siblings any more. */
+	if (!(t->flags & MV_REC_TURN))
+		mv_turn_give(t);
+	if (!mv_turn_come(t, t->ticket))
+		return false;
+	if (t->flags & MV_REC_TURN)
+		mv_turn_begin(t, t->ticket);
+	return true;
+}
+
+static void end_turn(struct mv_thread *t)
+{
+	if (t->flags & MV_REC_HOLD) {
+		mv_stream_ack(t->stream, consumer(t), t->seq);
+		t->changed |= MV_CHANGED_STREAM;
+	}
+	if (t->ticket && !(t->flags & MV_REC_TURN))
+		mv_ticket_done(t, t->ticket);
+	t->ticket = 0;
+}
+
+/* A call that has a place in the order of its process leaves that to the next. */
+static bool pass_turn(struct mv_thread *t, const struct mv_record *rec)
+{
+	t->ticket = rec->ticket;
+	t->flags = rec->flags;
+	t->seq = mv_stream_tail(t->stream, consumer(t));
+	if (!my_turn(t))
+		return false;
+	end_turn(t);
+	t->flags = 0;
+	return true;
+}
+
 /* Pass over the rest of a call that the leader makes and this variant does not.  True when it is behind us. */
 static bool pass_over(struct mv_thread *t)
 {
@@ -179,6 +217,8 @@ static bool pass_over(struct mv_thread *t)
 		bool last = rec->kind != MV_REC_ENTER && rec->flags & MV_REC_LAST;
 
 		if (rec->kind != MV_REC_ENTER && rec->kind != MV_REC_RESULT && rec->kind != MV_REC_DATA)
+			return false;
+		if (rec->kind == MV_REC_RESULT && !pass_turn(t, rec))
 			return false;
 		if (rec->kind == MV_REC_ENTER)
 			consume_enter(t, rec);
@@ -251,6 +291,23 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	if (t->nearly && rec->kind == MV_REC_ENTER && was_early(t, rec)) {
 		t->passing = true;
 		return fetch(t, step);
+	}
+	if (rec->kind == MV_REC_ENTER) {
+		switch (mv_expected(t, rec, payload)) {
+		case MV_EXPECT_MINE:
+			mv_alone(t, step);
+			return false;
+		case MV_EXPECT_REPORT:
+			t->state = MV_ST_IDLE;
+			step->action = MV_DONE;
+			step->result = t->own;
+			return false;
+		case MV_EXPECT_LEADERS:
+			t->passing = true;
+			return fetch(t, step);
+		case MV_EXPECT_NOTHING:
+			break;
+		}
 	}
 	if (rec->kind == MV_REC_ENTER && !same_call(t, rec)) {
 		unsigned mine = slack(t->desc), leaders = record_slack(rec);
@@ -365,31 +422,6 @@ static void done(struct mv_thread *t, struct mv_step *step)
 	t->state = MV_ST_IDLE;
 	mv_end(t, step);
 	step->result = own && !is_error(t->result) ? t->own : t->result;
-}
-
-static bool my_turn(struct mv_thread *t)
-{
-	if (!t->ticket)
-		return true;
-	/* The leader has executed a program, and has no siblings any more. */
-	if (!(t->flags & MV_REC_TURN))
-		mv_turn_give(t);
-	if (!mv_turn_come(t, t->ticket))
-		return false;
-	if (t->flags & MV_REC_TURN)
-		mv_turn_begin(t, t->ticket);
-	return true;
-}
-
-static void end_turn(struct mv_thread *t)
-{
-	if (t->flags & MV_REC_HOLD) {
-		mv_stream_ack(t->stream, consumer(t), t->seq);
-		t->changed |= MV_CHANGED_STREAM;
-	}
-	if (t->ticket && !(t->flags & MV_REC_TURN))
-		mv_ticket_done(t, t->ticket);
-	t->ticket = 0;
 }
 
 static enum mv_state after_act(const struct mv_thread *t)

@@ -6,6 +6,7 @@
 #include <linux/socket.h>
 #include "internal.h"
 
+#define NR_EXECVEAT 322u
 #define RW_MAX 0x7ffff000ull	/* the kernel moves no more in one call */
 #define IOV_MAX_COUNT 1024
 #define STRING_MAX (128 * 1024)
@@ -150,6 +151,18 @@ int64_t mv_peek_str(struct mv_thread *t, uint64_t addr, char *dst, size_t size)
 	return ERR(ENAMETOOLONG);
 }
 
+/* A setting that only some variants have been given (--variant), in the environment of an exec. */
+static bool is_own_setting(struct mv_thread *t, unsigned arg, uint64_t addr)
+{
+	char start[MV_OWN_ENV_NAME + 1];
+
+	if (!t->run->own_env[0][0] || !(t->desc->flags & MV_DESC_EXEC) ||
+	    arg != (t->call.nr == NR_EXECVEAT ? 3 : 2))
+		return false;
+	start[mv_peek(t, addr, start, sizeof(start) - 1)] = 0;
+	return mv_is_own_setting(t->run, start);
+}
+
 static void put_strv(struct mv_thread *t, unsigned arg, uint64_t addr)
 {
 	for (;; addr += 8) {
@@ -159,6 +172,8 @@ static void put_strv(struct mv_thread *t, unsigned arg, uint64_t addr)
 			fault(t, arg);
 			return;
 		}
+		if (p && is_own_setting(t, arg, p))
+			continue;
 		put(t, p ? "+" : "-", 1);
 		if (!p || !put_str(t, arg, p, STRING_MAX))
 			return;

@@ -7,6 +7,7 @@
 #include <linux/errno.h>
 #include <multivar/multivar.h>
 #include <multivar/policy.h>
+#include <multivar/rules.h>
 #include "arena.h"
 #include "fds.h"
 #include "hash.h"
@@ -23,6 +24,9 @@ static inline bool is_error(int64_t result)
 
 /* ---- in the arena ---- */
 
+#define MV_OWN_ENV 32
+#define MV_OWN_ENV_NAME 64
+
 struct mv_run {
 	uint64_t self;			/* offset of this struct */
 	uint32_t over;			/* set with release when verdict is complete */
@@ -38,6 +42,14 @@ struct mv_run {
 		struct mv_verdict verdict;
 	} accusations[MV_VARIANTS_MAX];
 	struct mv_policy policy;
+	char own_env[MV_OWN_ENV][MV_OWN_ENV_NAME];	/* names of settings that single variants have been given */
+	struct mv_rules rules[MV_VARIANTS_MAX];	/* of followers that are another build; else empty */
+	struct mv_report_text {		/* of the follower that was first to write one */
+		uint32_t owner;		/* tid, 0 = none has */
+		uint32_t variant;
+		uint32_t len;
+		char text[16384];
+	} report;
 };
 
 /* What the twin processes share: the order of calls whose effects depend on each other.  A line for each who writes. */
@@ -68,6 +80,7 @@ _Static_assert(sizeof(struct mv_set) == 64, "the stream behind it is 64-byte ali
 
 /* ---- private to one process of the monitor ---- */
 
+#define MV_LOCAL_FDS 16
 #define MV_CLOCKS 8		/* the coarse clocks are numbers 5 and 6 */
 
 struct mv_process {
@@ -84,6 +97,7 @@ struct mv_process {
 	uint32_t execs;			/* programs it has executed, its parents' included */
 	bool heap_told;			/* this program's heap has its settings */
 	uint64_t clocks[MV_CLOCKS][2];	/* the time that each clock has last shown, 0 = never */
+	uint32_t local_fds[MV_LOCAL_FDS];	/* descriptors that only this variant has, 0 = none */
 };
 
 #define MV_INLINE_MAX 4096	/* input bytes that are compared one by one; more are compared by hash */
@@ -122,6 +136,7 @@ enum mv_state {
 	MV_ST_EXEC,								/* leader: publishing a successful exec */
 	MV_ST_FETCH, MV_ST_AWAIT, MV_ST_TURN, MV_ST_FOLLOW, MV_ST_REPLICATE, MV_ST_AFTER, MV_ST_TAKE,	/* follower */
 	MV_ST_LOCAL,								/* a call outside the stream is running */
+	MV_ST_ALONE,								/* follower: a call that rules let it make alone */
 };
 
 /* Words that this thread has bumped: of its stream (commits or consumes), of its procset (unlocks or its variant's turns). */
@@ -167,6 +182,9 @@ struct mv_thread {
 	uint64_t turn;			/* follower: the ticket of the turn it has, 0 = none */
 	bool awaits;			/* follower: parked until its turn comes */
 	bool passing;			/* follower: over the rest of a call of the leader's that it does not make */
+	bool alone;			/* follower: the call at hand is its own alone */
+	bool reporting;			/* follower: it writes its report, and does not come back to the stream */
+	unsigned reported;		/* calls it has made since */
 	bool follows;			/* leader: a signal will be taken at this call's return */
 	struct mv_blob *blob;
 
@@ -321,6 +339,18 @@ static inline void mv_end(struct mv_thread *t, struct mv_step *step)
 /* ---- hooks/heap.c ---- */
 /* Is it the diversifying heap that asks? */
 bool mv_is_heap_call(const struct mv_call *call);
+
+/* ---- expected.c ---- */
+enum mv_expect { MV_EXPECT_NOTHING, MV_EXPECT_MINE, MV_EXPECT_REPORT, MV_EXPECT_LEADERS };
+/* Follower, at a call that is not the leader's record: whose is it that the rules let one make alone?  Counts the rule. */
+enum mv_expect mv_expected(struct mv_thread *t, const struct mv_record *rec, const void *payload);
+/* Follower, at the beginning of a call: true if it is none for the stream; step says what to do. */
+bool mv_goes_alone(struct mv_thread *t, struct mv_step *step);
+/* Is this string of a program's environment one that only some variants have been given?  It is not compared at an exec. */
+bool mv_is_own_setting(const struct mv_run *run, const char *entry);
+/* Make the call at hand alone; what comes after each kernel call. */
+void mv_alone(struct mv_thread *t, struct mv_step *step);
+void mv_alone_ran(struct mv_thread *t, int64_t result, struct mv_step *step);
 
 /* ---- tempname.c ---- */
 /* Follower: if the path behind argument arg differs from the leader's in a temporary file's random letters, take those. */

@@ -2,7 +2,7 @@
  * Where things go in a variant's address space (design.md section 9).
  *
  * The 47-bit space has 16 slices of 2^43 bytes.  Each variant owns one, dealt at random per run, never one in which
- * the kernel itself places things (0, 10, 15) or where AddressSanitizer has its shadow (1, 2).  Inside the slice a
+ * the kernel itself places things (0, 10, 15) or where AddressSanitizer has its shadow (1, 2) and heap (12).  Inside the slice a
  * variant only uses addresses whose offset modulo 2^40 lies in its own window (2^40 / W bytes, W = the smallest power
  * of two >= variants, at least 2), so that two variants differ in every address even when compared modulo 2^40: a
  * pointer with its low five bytes overwritten fits at most one. A slice has 8 such stripes (bits 40..42); the first,

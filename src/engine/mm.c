@@ -10,12 +10,14 @@
 #define GUARD_GAP MIB
 #define FILE_GAP_PAGES 512	/* random distance between file mappings: fewer pages than this */
 #define SPACE_END ((uint64_t)1 << 47)
+#define MV_MAP_ALONE 0x80000000u	/* in ordinals: only this variant has it */
 #define FIRST_CAPACITY 128	/* a page of mappings */
 
 struct mv_mm {
 	const struct mv_ops *ops;
 	uint32_t refs;
 	uint32_t next_ordinal;
+	uint32_t next_alone;
 	struct mv_mapping *maps;	/* sorted, disjoint */
 	size_t count, capacity;
 	struct mv_brk brk;
@@ -83,6 +85,7 @@ static struct mv_mm *new_with_capacity(const struct mv_ops *ops, const struct mv
 	mm->ops = ops;
 	mm->refs = 1;
 	mm->next_ordinal = MV_MAP_FIRST;
+	mm->next_alone = 0;
 	mm->count = 0;
 	mm->capacity = capacity;
 	mm->brk = (struct mv_brk){ 0 };
@@ -110,6 +113,7 @@ struct mv_mm *mv_mm_copy(const struct mv_mm *mm)
 	__builtin_memcpy(copy->maps, mm->maps, mm->count * sizeof(*mm->maps));
 	copy->count = mm->count;
 	copy->next_ordinal = mm->next_ordinal;
+	copy->next_alone = mm->next_alone;
 	copy->brk = mm->brk;
 	return copy;
 }
@@ -261,6 +265,11 @@ uint32_t mv_mm_ordinal(struct mv_mm *mm)
 	if (mm->next_ordinal < MV_MAP_FIRST)	/* wrapped */
 		mm->next_ordinal = MV_MAP_FIRST;
 	return mm->next_ordinal++;
+}
+
+uint32_t mv_mm_ordinal_alone(struct mv_mm *mm)
+{
+	return MV_MAP_ALONE | (mm->next_alone++ & ~MV_MAP_ALONE);
 }
 
 static bool own_window(const struct mv_layout *l, uint64_t addr)

@@ -66,6 +66,8 @@ void mv_mm_each(const struct mv_mm *mm, void (*fn)(void *ctx, const struct mv_ma
 bool mv_mm_own_by_heap(struct mv_mm *mm, uint64_t start, uint64_t len);
 /* A fresh ordinal. */
 uint32_t mv_mm_ordinal(struct mv_mm *mm);
+/* The same for a mapping that no other variant has made: none of those that mv_mm_ordinal() gives out before 2^31 mappings. */
+uint32_t mv_mm_ordinal_alone(struct mv_mm *mm);
 
 /*
  * What an address means in every variant.  Returns ordinal and offset.  Addresses in no mapping are (0, offset in

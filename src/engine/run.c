@@ -19,6 +19,10 @@ struct mv_run *mv_run_new(void *arena, size_t size, const struct mv_config *conf
 	run->config = *config;
 	run->policy = *config->policy;
 	run->config.policy = NULL;
+	for (unsigned v = 1; v < config->variants; v++)
+		if (config->rules[v])
+			run->rules[v] = *config->rules[v];
+	__builtin_memset(run->config.rules, 0, sizeof(run->config.rules));
 	return run;
 }
 
@@ -270,6 +274,7 @@ static struct mv_process *child_process(struct mv_thread *parent, uint32_t tid)
 	p->procset = mv_arena_at(run_arena(parent->run), parent->child_set->procset);
 	p->execs = pp->execs;
 	p->heap_told = pp->heap_told;
+	__builtin_memcpy(p->local_fds, pp->local_fds, sizeof(p->local_fds));
 	if (!p->mm || !p->files) {
 		process_drop(p);
 		return NULL;

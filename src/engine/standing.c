@@ -13,6 +13,7 @@ static const char *const states[] = {
 	[MV_ST_FOLLOW] = "act on the call", [MV_ST_REPLICATE] = "fetch the outputs", [MV_ST_AFTER] = "act on the outputs",
 	[MV_ST_TAKE] = "fetch a signal",
 	[MV_ST_LOCAL] = "run a call outside of the stream",
+	[MV_ST_ALONE] = "run a call that it makes alone",
 };
 
 static const char *const kinds[] = {
@@ -46,7 +47,7 @@ static uint64_t consumed(const struct mv_thread *t, uint64_t written)
 
 static bool parked(enum mv_state s)
 {
-	return s != MV_ST_IDLE && s != MV_ST_LEAD && s != MV_ST_FOLLOW && s != MV_ST_AFTER && s != MV_ST_LOCAL;
+	return s != MV_ST_IDLE && s != MV_ST_LEAD && s != MV_ST_FOLLOW && s != MV_ST_AFTER && s != MV_ST_LOCAL && s != MV_ST_ALONE;
 }
 
 static void tell(const struct mv_thread *t, const struct mv_procset *ps, struct mv_standing *out)

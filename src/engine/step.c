@@ -44,6 +44,14 @@ static void remember(struct mv_thread *t)
 	h->seq = 0;
 }
 
+static void remember_result(struct mv_thread *t, int64_t result)
+{
+	struct mv_history *h = mv_latest(t);
+
+	h->result = result;
+	h->done = true;
+}
+
 /* What the policy says about this call. */
 static uint8_t level(const struct mv_thread *t)
 {
@@ -145,6 +153,11 @@ void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *s
 		stop(step);
 		return;
 	}
+	if (mv_goes_alone(t, step)) {
+		if (step->action == MV_DONE)
+			remember_result(t, step->result);
+		return;
+	}
 	if (t->cls == MV_CLASS_LOCAL) {
 		t->state = MV_ST_LOCAL;
 		if (!t->desc->hook || !t->desc->hook->lead || !t->desc->hook->lead(t, 0, step))
@@ -165,14 +178,6 @@ void mv_thread_begin(struct mv_thread *t, struct mv_step *step)
 	step->action = MV_DONE;
 	if (t->process->turns)
 		mv_enter(t, &(struct mv_call){ .nr = MV_PSEUDO_BEGIN }, step);
-}
-
-static void remember_result(struct mv_thread *t, int64_t result)
-{
-	struct mv_history *h = mv_latest(t);
-
-	h->result = result;
-	h->done = true;
 }
 
 void mv_retry(struct mv_thread *t, struct mv_step *step)
@@ -207,6 +212,12 @@ void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step)
 		return;
 	}
 	t->step++;
+	if (t->state == MV_ST_ALONE) {
+		mv_alone_ran(t, result, step);
+		if (step->action == MV_DONE)
+			remember_result(t, step->result);
+		return;
+	}
 	if (t->variant)
 		mv_follow_ran(t, result, step);
 	else
@@ -276,6 +287,7 @@ void mv_thread_exec(struct mv_thread *t, struct mv_step *step)
 	p->mm = mm;
 	p->files = files;
 	p->execs++;
+	__builtin_memset(p->local_fds, 0, sizeof(p->local_fds));	/* they were close-on-exec */
 	p->heap_told = false;
 	mv_turns_end(t);
 	t->tid = p->pid;

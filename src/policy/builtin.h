@@ -11,5 +11,7 @@ struct mv_policy_builtin {
 
 extern const struct mv_policy_builtin mv_policy_builtins[];
 extern const unsigned mv_policy_nbuiltins;
+extern const struct mv_policy_builtin mv_rules_builtins[];	/* of rule sets */
+extern const unsigned mv_rules_nbuiltins;
 
 #endif

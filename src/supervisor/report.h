@@ -56,6 +56,8 @@ struct mv_report {
 	unsigned number;		/* of this divergence in the run, from 1; 0: the run does not go on after divergences */
 	bool dropped;			/* the run goes on without the variant */
 	struct mv_verdict verdict;
+	char *words;			/* MV_DIFF_REPORT: what the variant wrote, malloc()ed; else NULL */
+	char *rules;			/* lines about the rules of other builds and how often each was used, malloc()ed; NULL: none */
 	bool leader_call_gone;		/* not among the leader's last calls: verdict.leader_call is as it was compared */
 	unsigned nsnapshots;
 	struct mv_snapshot *snapshots;	/* malloc()ed; the leader's first */

@@ -218,6 +218,8 @@ static json_t *report_value(struct builder *b, const struct mv_report *r)
 	set(b, o, "line", string_value(mv_verdict_line(v, line, sizeof(line))));
 	set(b, o, "text", string_or_null(v->text));
 	set(b, o, "command", string_or_null(r->command));
+	set(b, o, "report", string_or_null(r->words));
+	set(b, o, "rules", string_or_null(r->rules));
 	set(b, o, "policy", string_or_null(r->policy));
 	set(b, o, "variants", json_integer(r->variants));
 	if (r->number) {

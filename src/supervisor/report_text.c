@@ -287,6 +287,24 @@ static void regions(const struct page *p, const struct mv_snapshot *s)
 	}
 }
 
+/* ---- other builds ---- */
+
+static void lines(const struct page *p, const char *title, const char *text)
+{
+	char line[1024], shown[4096];
+
+	if (!text)
+		return;
+	heading(p, title);
+	for (; *text; text += *text == '\n') {
+		size_t n = strcspn(text, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)(n < sizeof(line) ? n : sizeof(line) - 1), text);
+		fprintf(p->out, "  %s\n", clean(line, shown, sizeof(shown)));
+		text += n;
+	}
+}
+
 /* ---- public ---- */
 
 void mv_report_text(FILE *out, const struct mv_report *r, bool colour)
@@ -306,7 +324,10 @@ void mv_report_text(FILE *out, const struct mv_report *r, bool colour)
 		fprintf(out, "  divergence %u of this run, which goes on without variant %u\n", r->number, r->verdict.variant);
 	else if (r->number)
 		fprintf(out, "  divergence %u of this run, which ends\n", r->number);
-	if (r->verdict.kind == MV_VERDICT_DIVERGENCE && r->verdict.difference != MV_DIFF_BREACH) {
+	lines(&p, "what the variant reports", r->words);
+	lines(&p, "rules for other builds", r->rules);
+	if (r->verdict.kind == MV_VERDICT_DIVERGENCE && r->verdict.difference != MV_DIFF_BREACH &&
+	    r->verdict.difference != MV_DIFF_REPORT) {
 		difference(&p);
 		calls(&p);
 	}

@@ -346,7 +346,9 @@ void mv_report_free(struct mv_report *r)
 		mv_snapshot_free(&r->snapshots[i]);
 	free(r->snapshots);
 	free(r->command);
+	free(r->words);
+	free(r->rules);
 	r->snapshots = NULL;
 	r->nsnapshots = 0;
-	r->command = NULL;
+	r->command = r->words = r->rules = NULL;
 }

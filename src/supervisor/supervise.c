@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "frontend/frontend.h"
+#include "builds.h"
 #include "report.h"
 #include "supervisor.h"
 #include "verdict.h"
@@ -78,6 +79,8 @@ static int make_run(const struct mv_run_options *o, struct mv_session *s, void *
 	};
 	int fd = memfd_create("mvarmor-arena", MFD_CLOEXEC);
 
+	for (unsigned v = 1; v < o->variants; v++)
+		c.rules[v] = o->builds[v].path ? o->builds[v].rules : NULL;
 	if (o->have_seed)
 		c.seed[0] = o->seed;
 	else if (getrandom(c.seed, sizeof(c.seed), 0) != sizeof(c.seed))
@@ -97,6 +100,9 @@ static int make_run(const struct mv_run_options *o, struct mv_session *s, void *
 	if (*arena == MAP_FAILED)
 		return mv_error_set(err, errno, "cannot map an arena of %zu bytes", o->arena_size);
 	s->run = mv_run_new(*arena, o->arena_size, &c);
+	for (unsigned v = 0; s->run && v < o->variants; v++)
+		for (unsigned i = 0; i < o->builds[v].nenv; i++)
+			mv_run_own_setting(s->run, o->builds[v].env[i]);
 	if (!s->run) {
 		munmap(*arena, o->arena_size);
 		return mv_error_set(err, 0, "an arena of %zu bytes is too small (raise --arena)", o->arena_size);
@@ -140,6 +146,14 @@ static char *command_line(char *const *argv)
 	return line;
 }
 
+static char *words(const struct mv_run *run)
+{
+	size_t len;
+	const char *text = mv_run_report(run, &len);
+
+	return strndup(text, len);
+}
+
 /* Everything but verdict and snapshots is filled here; r is empty afterwards. */
 static void tell(struct mv_session *s)
 {
@@ -149,6 +163,8 @@ static void tell(struct mv_session *s)
 	r->command = command_line(o->argv);
 	r->variants = o->variants;
 	r->number = o->recovery == MV_RECOVER_KILL ? 0 : s->outcome->divergences;
+	r->words = r->verdict.difference == MV_DIFF_REPORT ? words(s->run) : NULL;
+	r->rules = mv_rules_used(s->run);
 	snprintf(r->policy, sizeof(r->policy), "%s", o->policy->name);
 	mv_report_text(o->log, r, o->colour);
 	fflush(o->log);
@@ -162,6 +178,16 @@ static void tell_dropped(struct mv_session *s)
 {
 	s->report.dropped = true;
 	tell(s);
+}
+
+/* How often each rule was used: what is told at the end of every run that has rules. */
+static void log_rules(const struct mv_run *run)
+{
+	char *all = mv_rules_used(run), *save = NULL;
+
+	for (char *line = all ? strtok_r(all, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
+		mv_log(MV_LOG_RULES, "%s", line);
+	free(all);
 }
 
 static void conclude(struct mv_session *s, struct mv_error *err)
@@ -197,7 +223,7 @@ int mv_supervise(const struct mv_run_options *o, struct mv_outcome *outcome, str
 	memset(outcome, 0, sizeof(*outcome));
 	outcome->kind = MV_OUTCOME_FAILED;
 	outcome->research = o->recovery == MV_RECOVER_REPORT;
-	if (find_program(o->argv[0], path, err))
+	if (find_program(o->argv[0], path, err) || mv_builds_check(o, err))
 		return -1;
 	if (access("/proc/self/status", R_OK))
 		return mv_error_set(err, errno, "/proc is not mounted (mount -t proc proc /proc)");
@@ -213,6 +239,7 @@ int mv_supervise(const struct mv_run_options *o, struct mv_outcome *outcome, str
 		outcome->kind = MV_OUTCOME_FAILED;
 	else
 		conclude(&s, err);
+	log_rules(s.run);
 	mv_report_free(&s.report);
 	munmap(arena, o->arena_size);
 	close(s.arena);

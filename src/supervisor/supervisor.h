@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <multivar/multivar.h>
 #include <multivar/policy.h>
+#include <multivar/rules.h>
 #include "base/error.h"
 
 enum mv_recovery {			/* what a divergence does */
@@ -16,6 +17,16 @@ enum mv_recovery {			/* what a divergence does */
 	MV_RECOVER_REPORT,		/* as DROP, and the caller is told at the end */
 	MV_RECOVER_DROP,		/* ends the follower that disagrees with the leader */
 	MV_RECOVER_VOTE,		/* the same, if the leader has a majority with it; needs three variants */
+};
+
+#define MV_BUILD_WORDS 16
+
+/* A variant that is another build of the program; path is NULL where it is none. */
+struct mv_build {
+	char *path;
+	char *args[MV_BUILD_WORDS], *env[MV_BUILD_WORDS];	/* before the program's own arguments; NAME=VALUE */
+	unsigned nargs, nenv;
+	struct mv_rules *rules;		/* of a follower */
 };
 
 /* What `mvarmor run` was asked to do.  The caller owns everything it points to. */
@@ -32,6 +43,7 @@ struct mv_run_options {
 	unsigned slab_max, slab_pad;	/* objects, bytes */
 	bool heap_fill;
 	enum mv_recovery recovery;
+	struct mv_build builds[MV_VARIANTS_MAX];
 	bool have_seed;
 	uint64_t seed;			/* layouts and keys derive from it */
 	size_t arena_size;		/* bytes */

@@ -13,7 +13,7 @@ expect 125 "mvarmor: unknown option '--varsion': did you mean --version?" "$mvar
 expect 125 "mvarmor: no program given; as in: mvarmor run -- PROGRAM ARGUMENTS" "$mvarmor" run
 expect 125 "mvarmor: no program given; as in: mvarmor run -- PROGRAM ARGUMENTS" "$mvarmor" run -n 2 --
 expect 125 "mvarmor: the program's name is empty" "$mvarmor" run -- ""
-expect 125 "mvarmor: unknown option '--variant': did you mean --variants?" "$mvarmor" run --variant 2 touch ran
+expect 125 "mvarmor: unknown option '--varaints': did you mean --variants?" "$mvarmor" run --varaints 2 touch ran
 expect 125 "mvarmor: unknown option '-x' $none" "$mvarmor" run -x touch ran
 expect 125 "mvarmor: -n: '0' $limit" "$mvarmor" run -n 0 touch ran
 expect 125 "mvarmor: -n: '64' $limit" "$mvarmor" run -n 64 touch ran

@@ -23,7 +23,7 @@ check() {
 touch my-policy
 check "run" ru
 check "check" ch
-check "--variants" run --var
+check "--variant --variants" run --var
 check "aslr disjoint same" run --layout ""
 check "ptrace" run -n 2 -f pt
 check "my-policy" run -p my

@@ -45,9 +45,9 @@ touch plain
 [ $? = 126 ] || fail "--detach of a program that is not executable"
 
 # -o takes our messages, and nothing of the program.
-MVARMOR_VARIANT=4 "$mvarmor" run -o messages -- sh -c 'echo out; echo err >&2' >out 2>err || fail "-o: status $?"
+MVARMOR_VARAINTS=4 "$mvarmor" run -o messages -- sh -c 'echo out; echo err >&2' >out 2>err || fail "-o: status $?"
 [ "$(cat out)" = out ] && [ "$(cat err)" = err ] || fail "-o changes what the program writes"
-expect_in "mvarmor: MVARMOR_VARIANT in the environment is not known and has no effect" messages
+expect_in "mvarmor: MVARMOR_VARAINTS in the environment is not known and has no effect" messages
 
 # The program's environment is the caller's without our variables.
 env -i PATH="$PATH" A=1 MV_NUM_PROC=2 MVARMOR_DEADLINE=20000 RINGBUFFER_SIZE=128 "$mvarmor" run -- env >out

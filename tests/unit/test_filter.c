@@ -137,7 +137,7 @@ static bool needs_all(const struct seccomp_data *d)
 {
 	struct mv_call c = { .nr = (uint32_t)d->nr, .args = { d->args[0], d->args[1], d->args[2], d->args[3], d->args[4], d->args[5] } };
 
-	return mv_call_is_sensitive(&policy, &c) || (mv_table[d->nr].flags & MV_DESC_PROT && d->args[2] & mv_exec_bit((uint32_t)d->nr));
+	return mv_call_is_sensitive(&policy, &c) || mv_table[d->nr].flags & MV_DESC_EXEC || (mv_table[d->nr].flags & MV_DESC_PROT && d->args[2] & mv_exec_bit((uint32_t)d->nr));
 }
 
 static bool opens_to_write(const struct seccomp_data *d)

@@ -199,7 +199,7 @@ static void test_bad_options(void **state)
 	bad(WORDS("--threads", "turn"), "--threads: unknown threads 'turn': did you mean turns? (known: free, turns)");
 	bad(WORDS("--layout", "Same"), "--layout: unknown layout 'Same': did you mean same? (known: same, aslr, disjoint)");
 	bad(WORDS("--log", "calls,foo,boot"),
-	    "--log: unknown domain 'foo' (known: notice, calls, process, signal, boot, stall, all, none)");
+	    "--log: unknown domain 'foo' (known: notice, calls, process, signal, boot, stall, rules, all, none)");
 }
 
 static void test_log_domains(void **state)
@@ -257,9 +257,9 @@ static void test_bad_environment(void **state)
 static void test_environment_notices(void **state)
 {
 	(void)state;
-	assert_int_equal(environment(WORDS("MV_SLAB_PAD=16", "MVARMOR_VARIANT=3", "MV_PROGRAMS_OWN=1", "MVARMOR_HELP=1")), 0);
+	assert_int_equal(environment(WORDS("MV_SLAB_PAD=16", "MVARMOR_VARIENTS=3", "MV_PROGRAMS_OWN=1", "MVARMOR_HELP=1")), 0);
 	assert_int_equal(s.slab_pad, 16);
-	assert_non_null(strstr(notices, "MVARMOR_VARIANT in the environment is not known and has no effect: did you mean "
+	assert_non_null(strstr(notices, "MVARMOR_VARIENTS in the environment is not known and has no effect: did you mean "
 			       "MVARMOR_VARIANTS?"));
 	assert_non_null(strstr(notices, "MVARMOR_HELP in the environment is not known"));
 	assert_null(strstr(notices, "MV_PROGRAMS_OWN"));

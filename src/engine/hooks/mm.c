@@ -24,6 +24,12 @@ static uint64_t page_up(uint64_t v)
 	return (v + PAGE - 1) & ~(PAGE - 1);
 }
 
+/* What one variant maps alone is counted apart. */
+static uint32_t ordinal(struct mv_thread *t)
+{
+	return t->alone ? mv_mm_ordinal_alone(t->process->mm) : mv_mm_ordinal(t->process->mm);
+}
+
 /* ---- mmap: args addr, len, prot, flags, fd, offset ---- */
 
 enum { AUX_IMPORTED, AUX_PLACED, AUX_TRIES };
@@ -62,7 +68,7 @@ static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
 	t->aux[AUX_PLACED] = 0;
 	if (flags & (MAP_FIXED_ | MAP_FIXED_NOREPLACE_ | MAP_32BIT_) || !args[1])
 		return true;
-	t->aux[AUX_PLACED] = mv_mm_place(t->process->mm, page_up(args[1]), is_file(t), flags & MAP_GROWSDOWN_);
+	t->aux[AUX_PLACED] = mv_mm_place(t->process->mm, page_up(args[1]), is_file(t) || t->alone, flags & MAP_GROWSDOWN_);
 	if (t->aux[AUX_PLACED]) {
 		args[0] = t->aux[AUX_PLACED];
 		args[3] |= MAP_FIXED_NOREPLACE_;
@@ -127,7 +133,7 @@ static void map_done(struct mv_thread *t)
 		flags |= MV_MM_FILE;
 	if (t->call.args[3] & MAP_SHARED_)
 		flags |= MV_MM_SHARED;
-	mv_mm_add(t->process->mm, (uint64_t)t->own, page_up(t->call.args[1]), mv_mm_ordinal(t->process->mm), flags);
+	mv_mm_add(t->process->mm, (uint64_t)t->own, page_up(t->call.args[1]), ordinal(t), flags);
 }
 
 const struct mv_hook mv_hook_mmap = { .lead = map, .collect = map_collect, .follow = map_follow, .done = map_done };
@@ -169,7 +175,7 @@ static bool remap(struct mv_thread *t, int64_t last, struct mv_step *step)
 		return false;
 	}
 	t->aux[AUX_PLACED] = 0;
-	to = mv_mm_place(t->process->mm, new_len, false, false);
+	to = mv_mm_place(t->process->mm, new_len, t->alone, false);
 	if (!to) {
 		t->own = ERR(ENOMEM);
 		return false;
@@ -192,7 +198,7 @@ static void remap_done(struct mv_thread *t)
 	flags = m ? m->flags : 0;
 	if (!(t->call.args[3] & MREMAP_DONTUNMAP_) && old_len)
 		mv_mm_remove(t->process->mm, old, old_len);
-	mv_mm_add(t->process->mm, (uint64_t)t->own, new_len, mv_mm_ordinal(t->process->mm), flags);
+	mv_mm_add(t->process->mm, (uint64_t)t->own, new_len, ordinal(t), flags);
 }
 
 const struct mv_hook mv_hook_mremap = { .lead = remap, .follow = remap, .done = remap_done };

@@ -55,7 +55,16 @@ static bool hash_string(struct pt_task *t, struct mv_hash *h, uint64_t addr)
 	}
 }
 
-static bool hash_strings(struct pt_task *t, struct mv_hash *h, uint64_t addr)
+/* In an environment: what only some variants have been given is not compared. */
+static bool own_setting(struct pt_task *t, uint64_t addr)
+{
+	char start[MV_OWN_ENV_NAME + 1];
+
+	start[peek(t, addr, start, sizeof(start) - 1)] = 0;
+	return mv_is_own_setting(t->pt->run, start);
+}
+
+static bool hash_strings(struct pt_task *t, struct mv_hash *h, uint64_t addr, bool environment)
 {
 	uint64_t p;
 
@@ -64,7 +73,7 @@ static bool hash_strings(struct pt_task *t, struct mv_hash *h, uint64_t addr)
 			return false;
 		if (!p)
 			return true;
-		if (!hash_string(t, h, p))
+		if (!(environment && own_setting(t, p)) && !hash_string(t, h, p))
 			return false;
 	}
 	return !addr;
@@ -81,7 +90,8 @@ static void claim_exec(struct pt_task *t, const struct mv_call *c, struct in_cla
 		claim->words[1] = (uint32_t)c->args[4];
 	}
 	mv_hash_init(&h, t->pt->secret);
-	if (hash_string(t, &h, c->args[at]) && hash_strings(t, &h, c->args[at + 1]) && hash_strings(t, &h, c->args[at + 2]))
+	if (hash_string(t, &h, c->args[at]) && hash_strings(t, &h, c->args[at + 1], false) &&
+	    hash_strings(t, &h, c->args[at + 2], true))
 		mv_hash_final(&h, claim->hash);
 }
 
@@ -272,10 +282,14 @@ void in_sensitive(struct pt_task *t)
 	const struct user_regs_struct *r = &t->regs;
 	struct mv_call c = { .nr = (uint32_t)r->orig_rax, .args = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
 	char text[160];
+	uint64_t path;
 
 	if (may(t, &c)) {
 		t->inside->sensitive = true;
 		t->inside->mapping = in_maps_code(t, &c) ? c.args[1] : 0;
+		path = pt_own_build(t, &c, r->rsp);
+		if (path && !pt_set_reg(t, offsetof(struct user_regs_struct, rdi), path))
+			return;
 		pt_resume(t, PTRACE_SYSCALL, 0);
 		return;
 	}

@@ -113,6 +113,8 @@ static bpf_place allowed_call(struct filter *f, unsigned nr)
 		bpf_if(f->b, BPF_JEQ, 0, at, f->sensitive);
 		at = bpf_load(f->b, ARG(0));
 	}
+	if (mv_table[nr].flags & MV_DESC_EXEC)	/* by every policy: a variant may be another build */
+		return f->sensitive;
 	if (mv_table[nr].flags & MV_DESC_PROT)	/* by every policy: new code is rewritten */
 		at = if_flag(f, 2, mv_exec_bit(nr), f->sensitive, at);
 	return at;

@@ -87,7 +87,7 @@ static bool end_call(struct pt_task *t, int64_t result)
 /* ---- carrying out a step ---- */
 
 /* Make the kernel call of a step; the thread is at a call's entry. */
-static void run_here(struct pt_task *t, const struct mv_step *step)
+static void run_here(struct pt_task *t, struct mv_step *step)
 {
 	struct pt *pt = t->pt;
 
@@ -114,6 +114,12 @@ static void run_here(struct pt_task *t, const struct mv_step *step)
 		mv_exit(t->thread, 0, &next);
 		pt_apply(t, &next);
 		return;
+	}
+	if (step->call.nr == SYS_execve && need_regs(t)) {
+		uint64_t path = pt_own_build(t, &step->call, t->regs.rsp);
+
+		if (path)
+			step->call.args[0] = path;
 	}
 	if (!same_call(&t->now, &step->call)) {
 		/* A restarted call keeps its own number: the kernel knows how much of it is left. */

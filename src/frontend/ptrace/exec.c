@@ -1,4 +1,9 @@
 /*
+ * What is to be done about a program before it is executed.
+ *
+ * A variant that is another build of the program executes its own build again, whatever name the program knows itself by: the
+ * path is replaced when the call has been compared and is about to be made.
+ *
  * Programs for another architecture than ours: the kernel would start a 32-bit program, but nothing could follow it.  The
  * caller gets what a kernel without 32-bit support answers.
  */
@@ -11,6 +16,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "pt.h"
+#include "supervisor/builds.h"
 
 /* The file as the supervisor can open it, or -1. */
 static int open_program(const struct pt_task *t, const struct mv_call *call, const char *path)
@@ -46,4 +52,31 @@ int pt_may_exec(void *task, const struct mv_call *call)
 		return 0;
 	mv_log(MV_LOG_NOTICE, "%s is not an x86-64 program: it cannot run here", path);
 	return -ENOEXEC;
+}
+
+#define RED_ZONE 128
+
+uint64_t pt_own_build(struct pt_task *t, const struct mv_call *call, uint64_t stack)
+{
+	const struct mv_run_options *o = t->pt->session->options;
+	char path[4096] = "";
+	const char *instead;
+	struct stat st;
+	size_t len;
+	int fd;
+
+	if (call->nr != SYS_execve || !o->builds[t->variant].path)
+		return 0;
+	pt_peek_str(t, call->args[0], path, sizeof(path));
+	fd = open_program(t, call, path);
+	if (fd < 0)
+		return 0;
+	instead = fstat(fd, &st) ? NULL : mv_build_instead(o, t->pt->session->path, t->variant, &st);
+	close(fd);
+	if (!instead)
+		return 0;
+	/* Nobody has anything there: if the call fails the program goes on above it. */
+	len = strlen(instead) + 1;
+	stack -= RED_ZONE + len;
+	return pt_poke(t, stack, instead, len) == len ? stack : 0;
 }

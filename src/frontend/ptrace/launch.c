@@ -23,6 +23,7 @@
 #include "engine/table.h"
 #include "inject.h"
 #include "supervisor/boot.h"
+#include "supervisor/builds.h"
 
 /* Exit codes of a child that could not be prepared; the supervisor turns them into messages. */
 enum { CHILD_NO_SUPERVISOR = 110, CHILD_NO_PLACEHOLDER, CHILD_NO_FILTER, CHILD_NO_TSC, CHILD_NO_PERSONALITY };
@@ -112,7 +113,7 @@ bool pt_filter(struct pt *pt, unsigned variant)
 _Noreturn void pt_launch_child(struct pt *pt, unsigned variant, int sock)
 {
 	const struct mv_run_options *o = pt->session->options;
-	char go = 'h';
+	char go = 'h', **argv, **envp;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (write(sock, &go, 1) != 1 || read(sock, &go, 1) != 1 || go != 'g')
@@ -132,7 +133,10 @@ _Noreturn void pt_launch_child(struct pt *pt, unsigned variant, int sock)
 		close(pt->variants[v].listener);
 	if (!pt->mode->filter(pt, variant))
 		_exit(CHILD_NO_FILTER);
-	execve(pt->session->path, o->argv, o->envp);
+	argv = mv_build_argv(o, variant);
+	envp = mv_build_envp(o, variant);
+	if (argv && envp)
+		execve(mv_build_path(o, pt->session->path, variant), argv, envp);
 	_exit(127);
 }
 
@@ -214,9 +218,9 @@ static int ended(unsigned variant, int status, struct mv_error *err)
 	return mv_error_set(err, 0, "variant %u was killed by signal %d while it was starting", variant, WTERMSIG(status));
 }
 
-static int exec_failed(struct pt *pt, int e, struct mv_error *err)
+static int exec_failed(struct pt *pt, unsigned variant, int e, struct mv_error *err)
 {
-	mv_error_set(err, e, "cannot run %s", pt->session->path);
+	mv_error_set(err, e, "cannot run %s", mv_build_path(pt->session->options, pt->session->path, variant));
 	if (err)
 		err->status = e == ENOENT || e == ENOTDIR ? 127 : 126;
 	return -e;
@@ -250,7 +254,7 @@ static int into_program(struct pt *pt, unsigned variant, pid_t pid, struct mv_er
 			if (ptrace(PTRACE_GETREGS, pid, 0, &regs))
 				return mv_error_set(err, errno, "cannot read registers of variant %u", variant);
 			if ((int64_t)regs.orig_rax == SYS_execve && (int64_t)regs.rax < 0)
-				return exec_failed(pt, (int)-(int64_t)regs.rax, err);
+				return exec_failed(pt, variant, (int)-(int64_t)regs.rax, err);
 			request = PTRACE_SYSCALL;
 		} else if (status >> 16 != PTRACE_EVENT_STOP) {
 			sig = WSTOPSIG(status);

@@ -306,6 +306,11 @@ int pt_first(struct pt_task *t, struct mv_error *err);
 
 /* exec.c: can a program that the leader is about to execute run here? */
 int pt_may_exec(void *task, const struct mv_call *call);
+/*
+ * The thread is about to make this call: if it executes the program of the run and its variant is another build of that, the
+ * address of that build's path, written below stack; else 0.
+ */
+uint64_t pt_own_build(struct pt_task *t, const struct mv_call *call, uint64_t stack);
 
 /* pidns.c */
 int pt_namespace_start(struct pt *pt, unsigned variant, struct mv_error *err);

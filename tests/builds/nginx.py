@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+"""nginx as gcc makes it against nginx as clang makes it, and a leader and a follower the other way round: files, a reload, an end.
+
+nginx.py MVARMOR: builds Debian's source package twice, in a directory of its own that is removed again.  Exit status 0, 1, or 77
+where the source cannot be had.
+"""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+FRONTENDS = ("ptrace", "inproc")
+BUILDS = {"gcc": "-O2", "clang": "-O1 -Wno-error"}
+OPTIONS = ["--without-http_rewrite_module", "--without-http_gzip_module", "--without-pcre"]     # no libraries needed
+HEAD = "daemon off; worker_processes 2; pid {0}/pid; error_log {0}/error.log;"
+
+
+class Wrong(Exception):
+    pass
+
+
+def skip(why):
+    print(f"SKIP: {why}")
+    sys.exit(77)
+
+
+def fetch_source():
+    """Debian's package lists may lack sources: ask with lists of our own."""
+    suite = "stable"
+    with open("/etc/os-release") as f:
+        for line in f:
+            if line.startswith("VERSION_CODENAME="):
+                suite = line.split("=")[1].strip()
+    with open("sources", "w") as f:
+        f.write(f"deb-src http://deb.debian.org/debian {suite} main\n")
+    os.mkdir("lists")
+    here = os.getcwd()
+    apt = ["apt-get", "-q", "-o", f"Dir::Etc::sourcelist={here}/sources", "-o", "Dir::Etc::sourceparts=-",
+           "-o", f"Dir::State::lists={here}/lists", "-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=1"]
+    for command in (["update"], ["source", "--download-only", "nginx"]):
+        try:
+            r = subprocess.run(apt + command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180)
+        except (subprocess.TimeoutExpired, FileNotFoundError) as e:
+            skip(f"no source of nginx: {e}")
+        if r.returncode:
+            skip(f"no source of nginx: {r.stdout.strip().splitlines()[-1:]}")
+    archives = [name for name in os.listdir(".") if ".orig.tar" in name]
+    if not archives:
+        skip("no source of nginx: apt-get has fetched no archive")
+    return os.path.abspath(archives[0])
+
+
+def build(archive, compiler):
+    if not shutil.which(compiler):
+        skip(f"no {compiler}")
+    os.mkdir(compiler)
+    subprocess.run(["tar", "-xf", archive, "-C", compiler, "--strip-components=1"], check=True)
+    with open(f"{compiler}.log", "w") as log:
+        for command in (["./configure", f"--prefix={os.getcwd()}/prefix", f"--with-cc={compiler}",
+                         f"--with-cc-opt={BUILDS[compiler]}", *OPTIONS], ["make", "-j2"]):
+            if subprocess.run(command, cwd=compiler, stdout=log, stderr=subprocess.STDOUT).returncode:
+                raise Wrong(f"{compiler}: {open(log.name).read()[-2000:]}")
+    return os.path.abspath(f"{compiler}/objs/nginx")
+
+
+def configure(version, port):
+    user = "user www-data;" if os.getuid() == 0 else ""
+    with open("nginx.conf", "w") as f:
+        f.write(f"""{HEAD.format(os.getcwd())} {user}
+events {{ worker_connections 64; }}
+http {{
+    access_log {os.getcwd()}/access.log;
+    server {{ listen 127.0.0.1:{port}; root {os.getcwd()}/www; add_header Version {version}; }}
+}}
+""")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def get(port, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as r:
+            return r.read(), r.headers["Version"]
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None, None
+
+
+def wait_for(what, condition):
+    end = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > end:
+            raise Wrong(f"never: {what}")
+        time.sleep(0.1)
+
+
+def serve(mvarmor, frontend, leader, follower, content):
+    port = free_port()
+    configure("1", port)
+    command = [mvarmor, "run", "-f", frontend, "-p", "leak", "-o", "log", f"--variant=1={follower}", "--",
+               leader, "-c", os.path.abspath("nginx.conf")]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
+        try:
+            wait_for("an answer", lambda: process.poll() is not None or get(port, "/file")[1] == "1")
+            for _ in range(20):
+                if get(port, "/file") != (content, "1"):
+                    raise Wrong("another answer than the file")
+            configure("2", port)
+            with open("pid") as f:
+                os.kill(int(f.read()), signal.SIGHUP)
+            wait_for("the new configuration", lambda: process.poll() is not None or get(port, "/file") == (content, "2"))
+            process.send_signal(signal.SIGQUIT)
+            status = process.wait(60)
+        except (Wrong, subprocess.TimeoutExpired, OSError) as e:
+            process.kill()
+            raise Wrong(f"{frontend}: {e}\n{open('log').read()[:3000]}") from None
+    if status:
+        raise Wrong(f"{frontend}: status {status}\n{open('log').read()[:3000]}")
+
+
+def main():
+    mvarmor = os.path.abspath(sys.argv[1])
+    content = bytes(range(256)) * 1000
+    with tempfile.TemporaryDirectory() as here:
+        os.chmod(here, 0o755)
+        os.chdir(here)
+        for name in ("prefix/logs", "www"):
+            os.makedirs(name)
+        with open("www/file", "wb") as f:
+            f.write(content)
+        archive = fetch_source()
+        nginx = {compiler: build(archive, compiler) for compiler in BUILDS}
+        try:
+            for frontend in FRONTENDS:
+                for leader, follower in (("gcc", "clang"), ("clang", "gcc")):
+                    serve(mvarmor, frontend, nginx[leader], nginx[follower], content)
+                    print(f"PASS {frontend}: {leader} leads {follower}", flush=True)
+        except Wrong as e:
+            print(f"FAIL {e}")
+            return 1
+        finally:
+            os.chdir("/")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
