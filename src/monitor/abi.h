@@ -10,10 +10,11 @@
 /* Offsets into struct mon_thread, which %gs points to. */
 #define MON_SELF 0
 #define MON_ENTRY 8		/* where trampolines jump to */
-#define MON_FRAME 16		/* the thread's frame, at the top of its monitor stack */
-#define MON_SAVED_RSP 24
-#define MON_PENDING 32		/* set by the supervisor: it holds a signal for this thread */
-#define MON_INUSE 36
+#define MON_LOOK 16		/* ... those of rdtsc: MV_ENTRY_SIZE behind */
+#define MON_FRAME 24		/* the thread's frame, at the top of its monitor stack */
+#define MON_SAVED_RSP 32
+#define MON_PENDING 40		/* set by the supervisor: it holds a signal for this thread */
+#define MON_INUSE 44
 
 /* Offsets into struct mon_frame. */
 #define FRAME_R15 0
@@ -57,7 +58,7 @@ _Static_assert(sizeof(struct mon_frame) == FRAME_SIZE, "the assembly knows it");
 /* The part of a thread's state that others than the monitor's own C code use. */
 struct mon_thread_head {
 	void *self;
-	void *entry;
+	void *entry, *look;
 	struct mon_frame *frame;
 	uint64_t saved_rsp;
 	uint32_t pending;
@@ -70,19 +71,21 @@ enum mon_service {
 	MON_STOP,		/* the run has a verdict; does not return */
 	MON_EXPORT,		/* arg0 = descriptor; its handle */
 	MON_IMPORT,		/* arg0 = struct mon_import; the descriptor */
-	MON_CLONE,		/* arg0 = number the child must get or 0, arg1 = its thread set, arg2 = its mon_thread_head, arg3 = flags; before a clone */
+	/* Before a clone: arg0 = number the child must get or 0, arg1 = its thread set, arg2 = its mon_thread_head, arg3 = flags */
+	MON_CLONE,
 	MON_TAKE,		/* arg0 = where a siginfo goes; the signal's number, 0 = none.  To be delivered then */
 	MON_DELIVER,		/* arg0 = struct mon_delivery; goes on with the frame's registers */
 	MON_PSEUDO_DONE,	/* arg0 = result of the pseudo call; goes on where the program was */
 	MON_FREEZE,		/* arg0 = bytes, arg1 = how many: for the next exec; 0 = it failed */
 	MON_MAY_EXEC,		/* arg0 = struct mv_call; 0 or -errno */
-	MON_COUNTER_LATER,	/* a signal comes before the program's look at the counter: it is a pseudo call to be made again */
+	MON_COUNTER_LATER,	/* arg0 = struct mon_regs: a signal comes before the look at the counter that they make again */
 	MON_SPREAD,		/* the program looks at or sets where it runs: it is to be where the kernel puts it */
 	MON_OPENED,		/* arg0 = descriptor of a file in /proc: 0, -errno if it may not be open, MON_COPY = import a copy */
 	MON_CLAIM,		/* follower: arg0 = struct mv_call, sensitive, which the program asks for */
 	MON_REACHED,		/* arg0 = number of a call that was given an address of the monitor's */
 	MON_REFUSE,		/* arg0 = fatal, arg1 = si_errno, arg2 = number: SIGSYS for the program, with the frame's registers */
-	MON_TEXT,		/* arg0 = struct mon_text, to be filled, for the file that was just mapped; a descriptor to map, which is then to be closed */
+	/* arg0 = struct mon_text, to be filled, for the file that was just mapped; a descriptor to map, which is then to be closed */
+	MON_TEXT,
 	MON_NUDGE,		/* leader: a signal was published for twins that may make no call; follower: look once more for one */
 };
 
@@ -119,6 +122,12 @@ struct mon_delivery {
 #define MON_MAPPINGS_MAX 96
 #define MON_FDS_MAX 1024
 
+/*
+ * What rdtsc gives: ticks + (CLOCK_MONOTONIC_RAW in ns - ns) * rate / 2^32.  The monitor may not read the counter itself, and to
+ * be let takes two calls of 5 us on a virtual machine.  One for the run.
+ */
+struct mon_ticks { int64_t ns, ticks, rate; };
+
 /* Written by the supervisor before the monitor's first instruction. */
 struct mon_boot {
 	uint64_t arena, arena_size;
@@ -130,6 +139,7 @@ struct mon_boot {
 	uint32_t tid;
 	uint32_t usable_cpus;
 	uint32_t nmappings;
+	struct mon_ticks ticks;
 	uint64_t entry, sp;		/* the program's */
 	uint64_t frozen, frozen_size;	/* after an exec; 0 at the start of a variant */
 	struct mv_layout layout;
@@ -143,7 +153,8 @@ struct mon_info {
 	uint64_t start;			/* first instruction: void (void) on the first thread's stack */
 	uint64_t entry;			/* a call: rcx = return address, rax = number, else the program's registers */
 	uint64_t pseudo;		/* void (nr, arg0, arg1) on the thread's stack */
-	uint64_t counter;		/* void (nr, value): the program looks at the time stamp counter */
+	uint64_t look;			/* rdtsc: rax = address behind it, else the program's registers */
+	uint64_t counter;		/* void (nr) on the thread's stack: the same where it stopped, mon_thread.regs are written */
 	uint64_t async;			/* void (set_free) on the thread's stack: take signals, or give the turn up */
 	uint64_t kernel;		/* a system call instruction of the gate */
 	uint64_t gate, gate_end;	/* the page with all system call instructions */

@@ -13,9 +13,12 @@
 #define NR_ARCH_PRCTL 158
 #define NR_SCHED_SETAFFINITY 203
 #define NR_SCHED_GETAFFINITY 204
+#define NR_CLOCK_GETTIME 228
 #define NR_OPENAT 257
 #define NR_OPENAT2 437
 #define F_GETFD_ 1
+#define CLOCK_MONOTONIC_RAW_ 4
+#define RDTSCP_LEN 3
 #define PROC_SUPER_MAGIC 0x9fa0
 #define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 
@@ -42,6 +45,16 @@ static int64_t import(const struct mv_step *step)
 	struct mon_import i = { .handle = step->handle, .fd = step->fd, .cloexec = step->cloexec };
 
 	return mon_service(MON_IMPORT, (uint64_t)&i, 0);
+}
+
+/* By the clock that no program can set; unlike the counter itself it does not trap. */
+static int64_t counter(void)
+{
+	const struct mon_ticks *t = &mon_boot.ticks;
+	int64_t now[2] = { 0, 0 };
+
+	mon_kernel(NR_CLOCK_GETTIME, CLOCK_MONOTONIC_RAW_, (uint64_t)now, 0, 0, 0);
+	return t->ticks + (int64_t)((__int128)(now[0] * 1000000000 + now[1] - t->ns) * t->rate >> 32);
 }
 
 static bool opens(uint32_t nr)
@@ -78,7 +91,7 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 	struct mv_call call = step->call;
 
 	if (call.nr >= MV_PSEUDO_BASE) {
-		*r = call.nr == MV_PSEUDO_FAULT ? 0 : (int64_t)m->counter;
+		*r = call.nr == MV_PSEUDO_FAULT ? 0 : counter();
 	} else if (mon_guard(m, &call, r)) {
 		return false;
 	} else if (call.nr == NR_RT_SIGRETURN) {
@@ -317,7 +330,7 @@ void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
 }
 
 /* Without asking the supervisor: programs do this several times when they start. */
-void mon_counter(uint64_t nr, uint64_t value)
+void mon_counter(uint64_t nr)
 {
 	struct mon_thread *m = mon_self();
 	struct mv_call call = { .nr = (uint32_t)nr };
@@ -326,7 +339,6 @@ void mon_counter(uint64_t nr, uint64_t value)
 	int sig;
 
 	mon_lock();
-	m->counter = value;
 	/* The instruction is run again after the handler. */
 	sig = pending(m) && !mv_thread_variant(m->thread) ? mon_take(info) : 0;
 	if (sig) {
@@ -339,7 +351,8 @@ void mon_counter(uint64_t nr, uint64_t value)
 		m->pseudo = false;
 	}
 	if (sig || step.action != MV_DONE) {
-		mon_service(MON_COUNTER_LATER, 0, 0);
+		m->regs.rip = nr == MV_PSEUDO_RDTSCP ? m->regs.rip - RDTSCP_LEN : mon_again(m->regs.rip);
+		mon_service(MON_COUNTER_LATER, (uint64_t)&m->regs, 0);
 		m->counting = false;
 		mon_deliver(&step);
 	}
@@ -349,6 +362,15 @@ void mon_counter(uint64_t nr, uint64_t value)
 	m->regs.rdx = (uint64_t)step.result >> 32;
 	m->counting = false;
 	mon_leave_to(&m->regs);
+}
+
+void mon_looks(const struct mon_regs *regs)
+{
+	struct mon_thread *m = mon_self();
+
+	m->regs = *regs;
+	m->counting = true;
+	mon_counter(MV_PSEUDO_RDTSC);
 }
 
 void mon_async(uint64_t set_free)

@@ -185,6 +185,23 @@ FUNCTION mon_exit
 	mov	FRAME_RSP(%rsp), %rsp
 	jmp	*%rcx
 
+/* rdtsc: rax = the address behind it, all else is the program's and stays so.  Makes a struct mon_regs. */
+FUNCTION mon_look
+	mov	%rsp, %gs:MON_SAVED_RSP
+	mov	%gs:MON_FRAME, %rsp
+	pushq	$0x2b			/* ss and cs of every 64-bit program */
+	pushq	%gs:MON_SAVED_RSP
+	pushfq
+	pushq	$0x33
+	.irp reg, rax, r11, rcx, rax, r9, r8, r10, rdx, rsi, rdi, rbp, rbx, r12, r13, r14, r15
+	push	%\reg
+	.endr
+	cld
+	mov	%rsp, %rdi
+	xor	%ebp, %ebp
+	call	mon_looks
+	hlt
+
 /* void mon_leave_to(const struct mon_regs *) */
 FUNCTION mon_leave_to
 	mov	%rdi, %rsp

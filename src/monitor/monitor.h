@@ -22,9 +22,8 @@ struct mon_thread {
 	struct mon_thread *child;		/* being made by a clone that shares our memory */
 	uint32_t attached;			/* child: it has its engine thread */
 	struct mv_step *parent_step;		/* child of a vfork: of the call its parent is in, which it has to end */
-	struct mon_regs regs;			/* written by the supervisor: the program's behind a look at the counter */
+	struct mon_regs regs;			/* the program's behind a look at the counter */
 	bool counting;				/* ... which is being made */
-	uint64_t counter;
 	bool reached;				/* the call at hand was given an address of ours */
 	bool nested;				/* ... not by an argument: by what one points to */
 	bool pseudo;				/* it is no call: the supervisor has put it in where the program was */
@@ -139,7 +138,8 @@ void mon_wait_gone(const struct mv_call *call);
 /* call.c */
 void mon_call(struct mon_frame *f);
 _Noreturn void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1);
-_Noreturn void mon_counter(uint64_t nr, uint64_t value);
+_Noreturn void mon_counter(uint64_t nr);
+_Noreturn void mon_looks(const struct mon_regs *regs);	/* rdtsc, from entry.S */
 _Noreturn void mon_async(uint64_t set_free);	/* take signals; or compute beside other threads */
 /* Drive a step to the call's end: DONE, SIGNAL or INTERRUPT.  With the lock held. */
 void mon_finish(struct mon_thread *m, struct mv_step *step);
@@ -162,6 +162,8 @@ void mon_child(void);			/* where a thread begins; from entry.S */
 int mon_take(uint8_t siginfo[MV_SIGINFO_SIZE]);
 /* Leader, at a sigreturn: take one that is blocked until then. */
 int mon_take_unblocked(const struct mon_frame *f, uint8_t siginfo[MV_SIGINFO_SIZE]);
+/* Where a call is made again whose return address is rip. */
+uint64_t mon_again(uint64_t rip);
 /* Publish it; fills step as what the caller delivers then. */
 void mon_publish(struct mon_thread *m, int sig, const uint8_t siginfo[MV_SIGINFO_SIZE], enum mv_signal_when when,
 		 int64_t result, struct mv_step *step);

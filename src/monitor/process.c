@@ -39,10 +39,11 @@ bool mon_is_process_call(const struct mv_call *call)
 
 void mon_thread_init(struct mon_thread *m)
 {
-	extern void mon_entry(void);
+	extern void mon_entry(void), mon_look(void);
 
 	m->head.self = m;
 	m->head.entry = (void *)mon_entry;
+	m->head.look = (void *)mon_look;
 	m->head.frame = &m->frame;
 	m->head.inuse = 1;
 	m->thread = NULL;

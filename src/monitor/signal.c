@@ -70,12 +70,12 @@ static _Noreturn void deliver(const struct mv_step *step, const uint64_t *mask)
  * Where the program makes the call at hand again: at its system call instruction, which may have become a jump since, or at a
  * trampoline's end (jmp *%gs:...).
  */
-static uint64_t again(const struct mon_frame *f)
+uint64_t mon_again(uint64_t rip)
 {
 	uint32_t insn = 0;
 
-	mon_peek(NULL, f->rip - TRAMPOLINE_JMP, &insn, sizeof(insn));
-	return f->rip - (insn == JMP_GS ? TRAMPOLINE_TAIL : 2);
+	mon_peek(NULL, rip - TRAMPOLINE_JMP, &insn, sizeof(insn));
+	return rip - (insn == JMP_GS ? TRAMPOLINE_TAIL : 2);
 }
 
 void mon_deliver_before(struct mon_thread *m, const struct mv_step *step, uint64_t nr)
@@ -83,7 +83,7 @@ void mon_deliver_before(struct mon_thread *m, const struct mv_step *step, uint64
 	struct mon_frame *f = m->head.frame;
 
 	f->rax = nr;
-	f->rip = again(f);
+	f->rip = mon_again(f->rip);
 	deliver(step, NULL);
 }
 
@@ -105,7 +105,7 @@ void mon_deliver_interrupted(struct mon_thread *m, const struct mv_step *step, c
 	under = at && step->result != -513 && mon_peek(NULL, at, &mask, 8) == 8;
 	if (step->result == -513 || (step->result == -512 && a.flags & SA_RESTART)) {
 		f->rax = call->nr;
-		f->rip = again(f);
+		f->rip = mon_again(f->rip);
 	} else {
 		f->rax = (uint64_t)-EINTR;
 	}

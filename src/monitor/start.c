@@ -5,9 +5,11 @@
 
 #define NR_MSEAL 462
 
-extern char mon_kernel_insn[], mon_gate_start[], mon_gate_end[], mon_gate_check[], mon_gate_insn[], mon_gate_after[], mon_gate_abort[], mon_gate_refuse[];
+extern char mon_kernel_insn[], mon_gate_start[], mon_gate_end[], mon_gate_check[], mon_gate_insn[], mon_gate_after[];
+extern char mon_gate_abort[], mon_gate_refuse[];
 extern char mon_copy_bytes[], mon_copy_end[], mon_copy_fault[], mon_text[], mon_text_end[], mon_image_end[];
 void mon_entry(void);
+void mon_look(void);
 void mon_start(void);
 void mon_begin(int64_t unmapped);
 
@@ -19,6 +21,7 @@ __attribute__((section(".mon_info"), used)) const volatile struct mon_info mon_i
 	.start = (uint64_t)mon_start,
 	.entry = (uint64_t)mon_entry,
 	.pseudo = (uint64_t)mon_pseudo,
+	.look = (uint64_t)mon_look,
 	.counter = (uint64_t)mon_counter,
 	.async = (uint64_t)mon_async,
 	.kernel = (uint64_t)mon_kernel_insn,

@@ -12,8 +12,8 @@
 
 #define SYSTEM_DIR "/var/cache/mvarmor"
 #define MAGIC "mvplan\r\n"
-#define VERSION 2		/* of what follows, of struct mv_site, and of how plans are made */
-#define SUFFIX ".2.plan"	/* another version's plans stay */
+#define VERSION 3		/* of what follows, of struct mv_site, and of how plans are made */
+#define SUFFIX ".3.plan"	/* another version's plans stay */
 #define SITES_MAX (1u << 20)
 #define NAME_MAX_LEN (2 * MV_BUILD_ID_MAX + sizeof(SUFFIX))
 
@@ -107,7 +107,7 @@ static bool is_sane_patch(const struct mv_site *s)
 	}
 	if (at != s->length || s->length < MV_PATCH_LEN || s->traps != traps)
 		return false;
-	if (memcmp(s->bytes + s->before, "\x0f\x05", 2))
+	if (memcmp(s->bytes + s->before, "\x0f\x05", 2) && memcmp(s->bytes + s->before, "\x0f\x31", 2))
 		return false;
 	if (s->kind == MV_SITE_P1)
 		return s->ndisplaced == 1 && s->before == s->length && s->nbytes == s->length + 2;
@@ -139,7 +139,8 @@ static uint64_t patch_end(const struct mv_site *s)
 static bool are_sane(const struct mv_site *sites, unsigned n, const struct mv_image *im)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (!is_sane(&sites[i]) || (im->ntexts && !is_in(&sites[i], im)) || (i && sites[i].vaddr - sites[i].before < patch_end(&sites[i - 1])))
+		if (!is_sane(&sites[i]) || (im->ntexts && !is_in(&sites[i], im)) ||
+		    (i && sites[i].vaddr - sites[i].before < patch_end(&sites[i - 1])))
 			return false;
 	return true;
 }
@@ -169,7 +170,8 @@ static bool is_of(const struct header *h, const struct mv_image *im, const struc
 	bool same = im->ntexts ? !memcmp(h->text_hash, plan->text_hash, sizeof(h->text_hash)) :
 				 im->state.changed && !memcmp(&h->state, &im->state, sizeof(h->state));
 
-	return same && h->file_size == plan->file_size && h->build_id_len == plan->build_id_len && !memcmp(h->build_id, plan->build_id, sizeof(h->build_id));
+	return same && h->file_size == plan->file_size && h->build_id_len == plan->build_id_len &&
+	       !memcmp(h->build_id, plan->build_id, sizeof(h->build_id));
 }
 
 static int load_file(int fd, const struct mv_image *im, struct mv_plan *plan, struct mv_error *err)

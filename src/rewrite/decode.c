@@ -83,7 +83,7 @@ bool mv_decode(const uint8_t *bytes, size_t size, uint64_t vaddr, struct mv_insn
 		.goes_on = !ends_flow(&z),
 		.movable = is_movable_kind(&z),
 		.padding = z.mnemonic == ZYDIS_MNEMONIC_NOP || z.mnemonic == ZYDIS_MNEMONIC_INT3,
-		.syscall = z.mnemonic == ZYDIS_MNEMONIC_SYSCALL,
+		.site = z.mnemonic == ZYDIS_MNEMONIC_SYSCALL || z.mnemonic == ZYDIS_MNEMONIC_RDTSC,
 	};
 	if (z.raw.imm[0].is_relative) {
 		bool may = in->movable;

@@ -15,7 +15,7 @@ struct mv_insn {
 	bool goes_on;		/* what follows can come next */
 	bool movable;		/* does the same at another address, adjusted as its kind says */
 	bool padding;		/* nop or int3 */
-	bool syscall;
+	bool site;		/* `syscall` or rdtsc */
 };
 
 /* False: no valid instruction within size bytes.  Thread-safe. */

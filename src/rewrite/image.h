@@ -32,7 +32,10 @@ struct mv_image {
 	uint8_t build_id[MV_BUILD_ID_MAX];
 };
 
-/* Read headers, executable segments and what else is above.  0, or -errno with *err filled (-ENOEXEC: no 64-bit x86-64 ELF file). */
+/*
+ * Read headers, executable segments and what else is above.  0, or -errno with *err filled (-ENOEXEC: no 64-bit x86-64 ELF
+ * file).
+ */
 int mv_image_open(int fd, struct mv_image *im, struct mv_error *err);
 /* Likewise, without the segments: ntexts is 0. */
 int mv_image_open_headers(int fd, struct mv_image *im, struct mv_error *err);

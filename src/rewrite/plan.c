@@ -12,7 +12,7 @@
 #define FUNCTION_ALIGN 16
 #define NR_SIGRETURN 15
 
-static const uint8_t syscall_bytes[SYSCALL_LEN] = { 0x0f, 0x05 };
+static const uint8_t looked_for[][SYSCALL_LEN] = { { 0x0f, 0x05 }, { 0x0f, 0x31 } };	/* `syscall`, rdtsc */
 
 struct history {		/* instructions that ran straight into each other */
 	struct mv_insn last[HISTORY];
@@ -117,13 +117,13 @@ static void mark_all_branches(struct planner *p, const struct mv_text *text)
 	mark_far_branches(p, text, done, end);
 }
 
-/* Choose the functions that are decoded: those with bytes that look like a call, and those that short branches reach from. */
-static bool mark_functions(struct planner *p, const struct mv_text *text)
+/* Choose the functions that are decoded: those with the bytes, which look like a call, and those that short branches reach from. */
+static bool mark_functions(struct planner *p, const struct mv_text *text, const uint8_t bytes[SYSCALL_LEN])
 {
 	const uint8_t *at = text->bytes, *end = text->bytes + text->size;
 	bool any = false;
 
-	while ((at = memmem(at, (size_t)(end - at), syscall_bytes, SYSCALL_LEN))) {
+	while ((at = memmem(at, (size_t)(end - at), bytes, SYSCALL_LEN))) {
 		uint64_t vaddr = text->vaddr + (uint64_t)(at - text->bytes);
 		int i = mv_functions_index(&p->fs, vaddr), j;
 
@@ -132,7 +132,8 @@ static bool mark_functions(struct planner *p, const struct mv_text *text)
 			p->plan->unbounded++;
 			continue;
 		}
-		p->last[i] = vaddr;
+		if (p->last[i] < vaddr)
+			p->last[i] = vaddr;
 		any = true;
 		for (j = i - 1; j >= 0 && p->fs.list[j].end + SHORT_REACH > vaddr; j--)
 			if (p->last[j] == NOTHING)
@@ -238,9 +239,14 @@ static int add_site(struct planner *p, const struct mv_text *text, unsigned func
 	struct mv_site site = { .vaddr = in->vaddr, .offset = text->offset + (in->vaddr - text->vaddr),
 				.nbytes = in->length < MV_SITE_BYTES ? in->length : MV_SITE_BYTES };
 	struct mv_plan *plan = p->plan;
+	bool counter;
 	int32_t may;
 
+	memcpy(site.bytes, text->bytes + (site.vaddr - text->vaddr), SYSCALL_LEN);
+	counter = mv_site_is_counter(&site);
 	site.nr = number_at(p, text, h, &may);
+	if (counter)
+		site.nr = may = -1;
 	if (may == NR_SIGRETURN || p->fs.list[function].signal_frame) {
 		site.why = MV_WHY_SIGRETURN;
 	} else if (in->length != SYSCALL_LEN) {
@@ -283,7 +289,7 @@ static int find_sites(struct planner *p, const struct mv_text *text, unsigned i)
 
 		if (!mv_decode(text->bytes + (at - text->vaddr), f->end - at, at, &in))
 			return 0;
-		if (in.syscall && add_site(p, text, i, &in, &h))
+		if (in.site && add_site(p, text, i, &in, &h))
 			return -ENOMEM;
 		h.last[h.n++ % HISTORY] = in;
 		at += in.length;
@@ -340,7 +346,8 @@ static int run(struct planner *p)
 		p->targets[i] = calloc(im->texts[i].size / 8 + 1, 1);
 		if (!p->targets[i])
 			return -ENOMEM;
-		any |= mark_functions(p, &im->texts[i]);
+		for (unsigned j = 0; j < sizeof(looked_for) / sizeof(*looked_for); j++)
+			any |= mark_functions(p, &im->texts[i], looked_for[j]);
 	}
 	if (!any)
 		return 0;

@@ -1,6 +1,7 @@
 /*
- * Which `syscall` instructions of an ELF file can be replaced by a jump into a trampoline, and how.  A plan is made of the
- * file's contents alone: it is the same for every process that maps the file, wherever it maps it.
+ * Which `syscall` instructions of an ELF file can be replaced by a jump into a trampoline, and how; and which rdtsc: the loader
+ * looks at the time stamp counter eight times before each program.  Where `syscall` is said, rdtsc is meant too.  A plan is made
+ * of the file's contents alone: it is the same for every process that maps the file, wherever it maps it.
  *
  * Only code is patched: instructions are decoded one after the other from a function's known start, and what no
  * instruction before and no branch leads to counts as data.
@@ -8,6 +9,7 @@
 #ifndef MV_REWRITE_PLAN_H
 #define MV_REWRITE_PLAN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/error.h"
 
@@ -61,7 +63,7 @@ struct mv_displaced {
 struct mv_site {
 	uint64_t vaddr;		/* of `syscall`, as linked */
 	uint64_t offset;	/* of `syscall` in the file */
-	int32_t nr;		/* the call's number if the code before sets it always; -1 otherwise */
+	int32_t nr;		/* the call's number if the code before sets it always; -1 otherwise, and for rdtsc */
 	uint8_t kind;		/* enum mv_site_kind */
 	uint8_t why;		/* enum mv_site_why */
 	uint8_t before;		/* the patch starts so many bytes before `syscall`: P1 the instruction's length, F 0 */
@@ -98,6 +100,12 @@ struct mv_plan {
  */
 int mv_plan_make(int fd, struct mv_plan *plan, struct mv_error *err);
 void mv_plan_free(struct mv_plan *plan);
+
+/* The instruction is rdtsc, not `syscall`. */
+static inline bool mv_site_is_counter(const struct mv_site *site)
+{
+	return site->bytes[site->before + 1] == 0x31;
+}
 
 /* How many sites are of that kind. */
 unsigned mv_plan_count(const struct mv_plan *plan, enum mv_site_kind kind);

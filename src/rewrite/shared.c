@@ -12,7 +12,8 @@
  */
 #define NEAREST ((uint64_t)0x33000000)
 #define FARTHEST ((uint64_t)0x34000000)
-#define ROOM ((uint64_t)128 << 10)	/* in which all trampolines are, to be mapped by one call; sites for which no place is left stop */
+/* In which all trampolines are, to be mapped by one call; sites for which no place is left stop. */
+#define ROOM ((uint64_t)128 << 10)
 
 static bool inside(const struct mv_shared *s, const struct mv_site *site)
 {

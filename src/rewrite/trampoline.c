@@ -79,9 +79,12 @@ static void put_jmp(struct out *o, uint64_t target)
 	put_distance(o, target, 0);
 }
 
-static void put_entry(struct out *o, uint64_t ret, int32_t entry)
+static void put_entry(struct out *o, const struct mv_site *site, uint64_t ret, int32_t entry)
 {
-	put(o, "\x48\x8d\x0d", 3);		/* lea ret(%rip),%rcx */
+	bool counter = mv_site_is_counter(site);
+
+	put(o, counter ? "\x48\x8d\x05" : "\x48\x8d\x0d", 3);	/* lea ret(%rip),%rax or %rcx */
+	entry += counter ? MV_ENTRY_SIZE : 0;
 	put_distance(o, ret, 0);
 	put(o, "\x65\xff\x24\x25", 4);		/* jmp *%gs:entry */
 	put(o, &entry, sizeof(entry));
@@ -148,13 +151,13 @@ int mv_trampoline_make(const struct mv_site *site, uint64_t at, uint64_t slot, i
 	t->patch_at = text;
 	t->ret = site->kind == MV_SITE_P1 ? at + 2 : slot + MV_ENTRY_LEN;
 	if (site->kind == MV_SITE_F)
-		put_entry(&code, t->ret, entry);
+		put_entry(&code, site, t->ret, entry);
 	for (unsigned i = 0; i < site->ndisplaced; i++)
 		put_displaced(&code, site, &site->displaced[i], text);
 	if (site->kind == MV_SITE_F)
 		put_jmp(&code, at + site->length);
 	else
-		put_entry(&code, t->ret, entry);
+		put_entry(&code, site, t->ret, entry);
 	t->size = (unsigned)(code.at - t->code);
 	put_jmp(&patch, slot);
 	if (patch.code || !traps_are_there(site, t->patch))

@@ -9,6 +9,9 @@
  * The monitor at *%gs:ENTRY finds the call as the kernel would: number and arguments in their registers, flags and stack
  * untouched, only rcx is the address to go on at.  It must leave what the kernel leaves: all but rax, rcx, r11.
  *
+ * For rdtsc it is rax that is the address to go on at, the jump is through the word behind ENTRY, and all but rax and rdx must
+ * be left.
+ *
  * To restart a call with rax = number: P1 at ret - 2, the `syscall` that is still there; F at ret - MV_ENTRY_LEN.
  */
 #ifndef MV_REWRITE_TRAMPOLINE_H
@@ -18,6 +21,7 @@
 #include "rewrite/plan.h"
 
 #define MV_ENTRY_LEN 15		/* lea and jmp */
+#define MV_ENTRY_SIZE 8		/* of the monitor's address in the GS segment */
 #define MV_TRAMPOLINE_MAX 64
 
 struct mv_trampoline {
@@ -25,7 +29,7 @@ struct mv_trampoline {
 	unsigned size;
 	uint8_t patch[MV_PATCH_LEN];		/* goes to patch_at */
 	uint64_t patch_at;
-	uint64_t ret;				/* what rcx is in the monitor */
+	uint64_t ret;				/* what rcx is in the monitor (rdtsc: rax) */
 };
 
 /* How long a site's trampoline is, wherever it lies; 0 for MV_SITE_NONE. */
@@ -33,7 +37,7 @@ unsigned mv_trampoline_size(const struct mv_site *site);
 
 /*
  * For a site whose `syscall` is at address at, with its trampoline at slot.  entry: the offset of the monitor's address in
- * the GS segment.  0, or -ERANGE: something that is referred to is out of reach, or slot is not good for the trap bytes
+ * the GS segment; that for rdtsc is MV_ENTRY_SIZE behind.  0, or -ERANGE: something that is referred to is out of reach, or slot is not good for the trap bytes
  * that the site needs; -EINVAL: MV_SITE_NONE.
  */
 int mv_trampoline_make(const struct mv_site *site, uint64_t at, uint64_t slot, int32_t entry, struct mv_trampoline *t);

@@ -268,6 +268,44 @@ begin data
 	ret
 end data
 
+begin counter
+	rdtsc
+	shl $32, %rdx
+	or %rdx, %rax
+	ret
+end counter
+
+begin counter_p1
+	lea number(%rip), %rsi
+	rdtsc
+	mov %rax, (%rsi)
+	ret
+end counter_p1
+
+begin counter_and_call
+	mov $39, %eax
+	rdtsc
+	syscall
+	mov %rax, %rdi
+	ret
+	nop
+end counter_and_call
+
+begin counter_target
+	mov %edi, %ecx
+	rdtsc
+1:	dec %ecx
+	jnz 1b
+	ret
+end counter_target
+
+begin counter_and_processor	/* rdtscp goes on to stop */
+	mov $39, %eax
+	rdtscp
+	shl $32, %rdx
+	ret
+end counter_and_processor
+
 	/* Not an instruction in 64-bit mode: nothing behind it counts. */
 begin undecodable
 	.byte 0x06

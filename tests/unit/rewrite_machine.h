@@ -9,13 +9,14 @@
 #include <sys/ucontext.h>
 
 #define MACHINE_ENTRY 16	/* where in the GS segment the monitor's address is */
+#define MACHINE_LOOK 24		/* ... that for rdtsc */
 
 struct machine_state {
 	gregset_t r;
 	int signal;		/* that the run ended by */
 };
 
-/* Take over SIGTRAP, SIGSEGV, SIGBUS, SIGILL and the GS segment, whose word at MACHINE_ENTRY is then entry. */
+/* Take over SIGTRAP, SIGSEGV, SIGBUS, SIGILL and the GS segment, whose words at MACHINE_ENTRY and MACHINE_LOOK are then entry. */
 void machine_start(uint64_t entry);
 void machine_stop(void);
 

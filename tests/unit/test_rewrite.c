@@ -53,6 +53,11 @@ static const struct expected cases[] = {
 	{ "at_end_padded", { NONE(END, -1), NOT_THERE } },
 	{ "at_end", { NONE(END, -1), NOT_THERE } },
 	{ "data", { P1(39), NOT_THERE } },
+	{ "counter", { F, NOT_THERE } },
+	{ "counter_p1", { { MV_SITE_P1, MV_WHY_NOT, -1 }, NOT_THERE } },
+	{ "counter_and_call", { P1(-1), F } },
+	{ "counter_target", { NONE(TARGET, -1), NOT_THERE } },
+	{ "counter_and_processor", { NOT_THERE, NOT_THERE } },
 	{ "undecodable", { NOT_THERE, NOT_THERE } },
 	{ "by_symbol", { P1(39), NOT_THERE } },
 	{ "longer", { P1(39), NOT_THERE } },
@@ -97,7 +102,8 @@ static void check_plan(const struct mv_plan *plan)
 			continue;
 		}
 		assert_int_equal(s->why, MV_WHY_NOT);
-		assert_memory_equal(s->bytes + s->before, "\x0f\x05", 2);
+		assert_memory_equal(s->bytes + s->before, mv_site_is_counter(s) ? "\x0f\x31" : "\x0f\x05", 2);
+		assert_true(!mv_site_is_counter(s) || s->nr == -1);
 		assert_true(s->length >= MV_PATCH_LEN && s->nr != 15);
 		assert_true(mv_trampoline_size(s) <= MV_TRAMPOLINE_MAX);
 		if (s->kind == MV_SITE_F)

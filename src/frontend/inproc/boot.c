@@ -39,7 +39,8 @@ static int give_files(void *ctx)
 	return r == PT_IMPORT_FAILED ? -1 : 0;
 }
 
-static int add_map(struct mv_boot_plan *plan, uint64_t at, uint64_t size, int prot, int flags, uint64_t offset, struct mv_error *err)
+static int add_map(struct mv_boot_plan *plan, uint64_t at, uint64_t size, int prot, int flags, uint64_t offset,
+		   struct mv_error *err)
 {
 	struct mv_boot_op op = {
 		SYS_mmap, { at, size, (uint64_t)prot, (uint64_t)(flags | MAP_FIXED_NOREPLACE), (uint64_t)-1, offset },
@@ -107,6 +108,7 @@ static int tell(struct pt_task *t, const struct mv_boot_plan *plan, struct mv_er
 	boot->high = m->high;
 	boot->variant = t->variant;
 	boot->tid = t->id;
+	boot->ticks = pt->inproc->ticks;
 	boot->usable_cpus = (uint32_t)CPU_COUNT(&pt->cpus);
 	boot->entry = plan->entry;
 	boot->sp = plan->sp;

@@ -15,6 +15,7 @@ static int first(struct pt_task *t, struct mv_error *err)
 		return mv_error_set(err, 0, "%s", mv_run_verdict(t->pt->run)->text);
 	if (!in_task_new(t, set))
 		return mv_error_set(err, ENOMEM, "cannot start variant %u", t->variant);
+	in_ticks_measure(t->pt->inproc);
 	if (in_room(t, err))
 		return -1;
 	if (!in_boot(t))
@@ -41,6 +42,7 @@ static int run(struct mv_session *session, struct mv_error *err)
 	if (!in)
 		return mv_error_set(err, ENOMEM, "cannot start");
 	pt_affinity_start(&pt);
+	in_ticks_start(in);
 	for (unsigned v = 0; v < pt.nvariants; v++)
 		mv_run_layout(session->run, v, &in->layouts[v]);
 	r = in_images_load(&pt, err);

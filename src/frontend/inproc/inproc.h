@@ -31,6 +31,7 @@ struct inproc {
 	struct in_reader *reader;		/* of calls that are compared here; NULL = none yet */
 	struct in_image images[MV_VARIANTS_MAX];
 	struct mv_layout layouts[MV_VARIANTS_MAX];
+	struct mon_ticks ticks;			/* what rdtsc gives; rate 0 = not measured yet */
 };
 
 enum in_where { IN_PROGRAM, IN_MONITOR, IN_GATE };
@@ -112,6 +113,13 @@ bool in_filter(struct pt *pt, unsigned variant);
 /* boot.c: the monitor into a process that has just executed a program.  False: it failed (pt_fail() was told). */
 bool in_boot(struct pt_task *t);
 
+/*
+ * ticks.c: what rdtsc gives the program.  Its rate is measured from the start of the run to that of its first process; both times
+ * the caller can still read the counter.
+ */
+void in_ticks_start(struct inproc *in);
+void in_ticks_measure(struct inproc *in);	/* once for the run */
+
 /* task.c */
 struct in_task *in_task_new(struct pt_task *t, uint64_t set);	/* NULL without memory */
 void in_task_free(struct in_task *i);
@@ -122,6 +130,8 @@ bool in_stopped(struct pt_task *t);
 bool in_send(struct pt_task *t, uint64_t function, uint64_t a, uint64_t b, uint64_t c);
 /* ... at a look at the time stamp counter, behind which the monitor goes on by itself; nr: the pseudo call. */
 bool in_send_counter(struct pt_task *t, uint32_t nr);
+/* t->own: its registers, with those of the struct mon_regs at from in its memory. */
+bool in_take_regs(struct pt_task *t, uint64_t from);
 unsigned in_history(struct pt_task *t, struct mv_history *out, unsigned max);
 void in_look(struct pt_task *t, struct mv_snapshot *s);
 bool in_progress(struct pt_task *t, uint64_t *moves, bool *behind);

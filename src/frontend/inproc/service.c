@@ -386,7 +386,7 @@ static void serve(struct pt_task *t)
 		answer(t, may_exec(t, a));
 		break;
 	case MON_COUNTER_LATER:
-		t->inside->pseudo = true;	/* its registers are where in_send() left them */
+		t->inside->pseudo = in_take_regs(t, a);
 		answer(t, 0);
 		break;
 	case MON_SPREAD:

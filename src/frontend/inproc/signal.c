@@ -150,6 +150,8 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 		pt_resume(t, PTRACE_CONT, info->si_signo);
 		return;
 	}
+	if (nr)
+		in_rewrite_at(t, false);
 	t->inside->agreed = !nr;
 	t->inside->no_frame = without_frame(t, info);
 	t->inject = *info;

@@ -92,8 +92,36 @@ bool in_send_counter(struct pt_task *t, uint32_t nr)
 	if (pt_poke(t, t->inside->head + offsetof(struct mon_thread, regs), &to, sizeof(to.regs) + sizeof(to.counting)) !=
 	    sizeof(to.regs) + sizeof(to.counting))
 		return false;
-	send_on(t, t->inside->head + offsetof(struct mon_thread, frame), t->pt->inproc->images[t->variant].info.counter, nr,
-		t->variant ? 0 : pt_counter(), 0);
+	send_on(t, t->inside->head + offsetof(struct mon_thread, frame), t->pt->inproc->images[t->variant].info.counter, nr, 0, 0);
+	return true;
+}
+
+bool in_take_regs(struct pt_task *t, uint64_t from)
+{
+	struct user_regs_struct *o = &t->own;
+	struct mon_regs r;
+
+	if (pt_peek(t, from, &r, sizeof(r)) != sizeof(r))
+		return false;
+	*o = t->regs;
+	o->r15 = r.r15;
+	o->r14 = r.r14;
+	o->r13 = r.r13;
+	o->r12 = r.r12;
+	o->rbx = r.rbx;
+	o->rbp = r.rbp;
+	o->rdi = r.rdi;
+	o->rsi = r.rsi;
+	o->rdx = r.rdx;
+	o->r10 = r.r10;
+	o->r8 = r.r8;
+	o->r9 = r.r9;
+	o->rax = r.rax;
+	o->rcx = r.rcx;
+	o->r11 = r.r11;
+	o->rip = r.rip;
+	o->rsp = r.rsp;
+	o->eflags = r.flags;
 	return true;
 }
 
@@ -102,6 +130,7 @@ bool in_send_counter(struct pt_task *t, uint32_t nr)
 /* A thread in the monitor is shown as it left the program. */
 static void show_program(struct pt_task *t)
 {
+	const struct mon_info *info = &t->pt->inproc->images[t->variant].info;
 	struct mon_frame f;
 	bool counting = false;
 	uint64_t at;
@@ -109,10 +138,12 @@ static void show_program(struct pt_task *t)
 	if (in_where(t) == IN_PROGRAM)
 		return;
 	pt_peek(t, t->inside->head + offsetof(struct mon_thread, counting), &counting, sizeof(counting));
+	if (counting && !in_take_regs(t, t->inside->head + offsetof(struct mon_thread, regs)))
+		return;
 	if (t->inside->pseudo || counting) {
 		t->regs = t->own;
-	} else if (t->regs.rip == t->pt->inproc->images[t->variant].info.entry) {
-		t->regs.rip = t->regs.rcx;	/* on its way: its frame is of an earlier call */
+	} else if (t->regs.rip == info->entry || t->regs.rip == info->look) {
+		t->regs.rip = t->regs.rip == info->entry ? t->regs.rcx : t->regs.rax;	/* on its way: its frame is of an earlier call */
 	} else {
 		if (pt_peek(t, t->inside->head + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f))
 			return;

@@ -1,6 +1,7 @@
 /*
- * Rewritten texts that all processes of the run share (rewrite/shared.h): in memfds, which nobody can write any more.  They take the place of what the kernel has mapped at an exec, before the program's first instruction, and of what
- * a process with one thread maps then (the monitor asks).  What is shown of them in /proc is the file.
+ * Rewritten texts that all processes of the run share (rewrite/shared.h): in memfds, which nobody can write any more.  They take
+ * the place of what the kernel has mapped at an exec, before the program's first instruction, and of what a process with one
+ * thread maps then (the monitor asks).  What is shown of them in /proc is the file.
  */
 #include <errno.h>
 #include <fcntl.h>
