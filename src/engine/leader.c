@@ -355,7 +355,8 @@ void mv_lead_ran(struct mv_thread *t, int64_t result, struct mv_step *step)
 
 bool mv_signal_can_follow(const struct mv_thread *t)
 {
-	return t->state == MV_ST_LEAD && t->call.nr != NR_RT_SIGRETURN && !(t->desc->flags & (MV_DESC_CLONE | MV_DESC_EXEC | MV_DESC_PSEUDO));
+	return t->state == MV_ST_LEAD && t->call.nr != NR_RT_SIGRETURN &&
+	       !(t->desc->flags & (MV_DESC_CLONE | MV_DESC_EXEC | MV_DESC_PSEUDO));
 }
 
 void mv_signal_follows(struct mv_thread *t)

@@ -5,7 +5,8 @@
 
 static const char *const states[] = {
 	[MV_ST_IDLE] = "between calls",
-	[MV_ST_WANT] = "wait for its turn to make the call", [MV_ST_PUBLISH] = "publish the call", [MV_ST_MEET] = "wait for all to arrive", [MV_ST_LOCK] = "wait for an exclusive call",
+	[MV_ST_WANT] = "wait for its turn to make the call", [MV_ST_PUBLISH] = "publish the call",
+	[MV_ST_MEET] = "wait for all to arrive", [MV_ST_LOCK] = "wait for an exclusive call",
 	[MV_ST_LEAD] = "run the call", [MV_ST_ORDER] = "wait for its place in the order",
 	[MV_ST_RESULT] = "publish the result", [MV_ST_COLLECT] = "publish the outputs",
 	[MV_ST_HOLD] = "wait for all to have acted", [MV_ST_SIGNAL] = "publish a signal", [MV_ST_EXEC] = "publish an exec",

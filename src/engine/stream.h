@@ -59,9 +59,9 @@ _Static_assert(sizeof(struct mv_record) == 128 && offsetof(struct mv_record, arg
 struct mv_stream;
 
 /*
- * A word to wait for (FUTEX_WAIT, shared) and how often that was done; naps are sleeps that are disturbed in a hurry only.  Whoever makes something true that others may wait
- * for changes the word by mv_word_bump() and looks at sleepers afterwards; whoever waits increments sleepers, looks at the
- * word once more and sleeps while it has not changed.
+ * A word to wait for (FUTEX_WAIT, shared) and how often that was done; naps are sleeps that are disturbed in a hurry only.
+ * Whoever makes something true that others may wait for changes the word by mv_word_bump() and looks at sleepers afterwards;
+ * whoever waits increments sleepers, looks at the word once more and sleeps while it has not changed.
  *
  * All four are sequentially consistent, so they have one order in which everybody sees them.  Either the waiter's last
  * look comes after the bump, and it does not sleep; or it comes before, then so does the increment, and the look at

@@ -1,7 +1,8 @@
 /*
  * Temporary names.  The C library draws the six letters of mkstemp() and mkdtemp() from, among others, the address of a
- * variable on its stack (mktemp(1) asks for ten): variants that are laid out differently draw different names for the same file.  Only the leader's
- * file is made, so a follower takes over the leader's letters, in its memory too, where the program reads the name back.
+ * variable on its stack (mktemp(1) asks for ten): variants that are laid out differently draw different names for the same file.
+ * Only the leader's file is made, so a follower takes over the leader's letters, in its memory too, where the program reads the
+ * name back.
  *
  * Nothing else may differ: the same length, at most twelve neighbouring letters or digits.
  */

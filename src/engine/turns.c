@@ -1,7 +1,7 @@
 /*
  * Turns of threads.  Who comes while nobody has the turn takes it, as with most mutexes: who has waited for long may need as
- * long to come.  But after some such turns, or if the newcomer has yielded or made many calls, those that wait are first, one after the
- * other.
+ * long to come.  But after some such turns, or if the newcomer has yielded or made many calls, those that wait are first, one
+ * after the other.
  */
 #include "turns.h"
 

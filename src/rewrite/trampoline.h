@@ -37,8 +37,8 @@ unsigned mv_trampoline_size(const struct mv_site *site);
 
 /*
  * For a site whose `syscall` is at address at, with its trampoline at slot.  entry: the offset of the monitor's address in
- * the GS segment; that for rdtsc is MV_ENTRY_SIZE behind.  0, or -ERANGE: something that is referred to is out of reach, or slot is not good for the trap bytes
- * that the site needs; -EINVAL: MV_SITE_NONE.
+ * the GS segment; that for rdtsc is MV_ENTRY_SIZE behind.  0, or -ERANGE: something that is referred to is out of reach, or slot
+ * is not good for the trap bytes that the site needs; -EINVAL: MV_SITE_NONE.
  */
 int mv_trampoline_make(const struct mv_site *site, uint64_t at, uint64_t slot, int32_t entry, struct mv_trampoline *t);
 

@@ -6,7 +6,8 @@
  * front-end maps agent_len bytes, readable and executable, at plan->agent, writes plan->agent_bytes there, and lets it
  * run from its first byte: the agent makes the listed system calls in order and ends with the one that unmaps the agent
  * itself.  Then the front-end writes plan->stack_bytes to plan->stack_addr and plan->vdso_bytes to plan->vdso_addr, which
- * need not be writable for the program, and continues the program at plan->entry with plan->sp.  frontend/ptrace/inject.h does all this.
+ * need not be writable for the program, and continues the program at plan->entry with plan->sp.  frontend/ptrace/inject.h does
+ * all this.
  *
  * Nothing here changes the process.
  */

@@ -1,7 +1,8 @@
 /*
- * No bug: a program whose variants tell each other things on purpose, as code of an attacker's might that runs in all of them.  Variants
- * guess their role from a bit of their addresses (argv[1] says which); the one in which it is set sends 16 bits of where it lies, by
- * being late at a call at which the others wait for it.  All measure how long that took and print what they understood.
+ * No bug: a program whose variants tell each other things on purpose, as code of an attacker's might that runs in all of them.
+ * Variants guess their role from a bit of their addresses (argv[1] says which); the one in which it is set sends 16 bits of where
+ * it lies, by being late at a call at which the others wait for it.  All measure how long that took and print what they
+ * understood.
  *
  *	c	the clock is rdtsc
  *	l	no clock: a child holds a lock meanwhile, and who wants it counts how often it was refused

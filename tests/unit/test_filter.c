@@ -348,7 +348,9 @@ static void ranges(void **state)
 	}
 	assert_in_range(guarded, 10000, 390000);
 	/* What programs do where nothing of ours is near does not stop. */
-	d = (struct seccomp_data){ .arch = AUDIT_ARCH_X86_64, .instruction_pointer = GATE, .nr = SYS_munmap, .args = { 0x7ffff7c00000, 8192 } };
+	d = (struct seccomp_data){
+		.arch = AUDIT_ARCH_X86_64, .instruction_pointer = GATE, .nr = SYS_munmap, .args = { 0x7ffff7c00000, 8192 },
+	};
 	assert_int_equal(filtered(&d), SECCOMP_RET_ALLOW);
 	d.args[0] = 0x22a000000000;
 	assert_int_equal(filtered(&d), SECCOMP_RET_ALLOW);

@@ -205,7 +205,8 @@ static void test_bad_options(void **state)
 static void test_log_domains(void **state)
 {
 	static const struct { const char *list; unsigned domains; } good[] = {
-		{ "notice", MV_LOG_NOTICE }, { "none", 0 }, { "stall", MV_LOG_NOTICE | MV_LOG_STALL }, { "all", MV_LOG_ALL }, { "calls", MV_LOG_NOTICE | MV_LOG_CALLS },
+		{ "notice", MV_LOG_NOTICE }, { "none", 0 }, { "stall", MV_LOG_NOTICE | MV_LOG_STALL }, { "all", MV_LOG_ALL },
+		{ "calls", MV_LOG_NOTICE | MV_LOG_CALLS },
 		{ "none,calls", MV_LOG_CALLS }, { "all,none", 0 }, { "signal,process", MV_LOG_NOTICE | MV_LOG_SIGNAL | MV_LOG_PROCESS },
 	};
 	static const char *const wrong[] = { "", ",", "calls,", "call", "callsx", "CALLS" };

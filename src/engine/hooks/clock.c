@@ -2,7 +2,8 @@
  * Looking at the clock, and sleeping.
  *
  * clock_gettime of the monotonic and the coarse clocks: how often an allocator looks, and what it does between two looks, may
- * depend on its own addresses.  A follower's look that the leader does not take shows what the clock has shown last, so that time never runs backwards.
+ * depend on its own addresses.  A follower's look that the leader does not take shows what the clock has shown last, so that time
+ * never runs backwards.
  */
 #include "engine/internal.h"
 

@@ -155,7 +155,9 @@ static bool import_and_run(struct mv_thread *t, int64_t last, struct mv_step *st
 	return mv_ask_own(t, step);
 }
 
-const struct mv_hook mv_hook_exec = { .prepare = exec_prepare, .lead = exec_lead, .collect = exec_collect, .follow = import_and_run };
+const struct mv_hook mv_hook_exec = {
+	.prepare = exec_prepare, .lead = exec_lead, .collect = exec_collect, .follow = import_and_run,
+};
 
 /* ---- fchdir: every variant moves, so that it resolves paths and executes programs from the same place ---- */
 

@@ -25,7 +25,8 @@ static int first(struct pt_task *t, struct mv_error *err)
 
 static const struct pt_mode engine_inside = {
 	.engine_inside = true, .filter = in_filter, .first = first, .on_seccomp = in_on_seccomp, .on_exit = in_on_exit,
-	.on_clone = in_on_clone, .on_exec = in_on_exec, .on_signal = in_on_signal, .on_stop = in_on_stop, .on_gone = in_on_gone, .on_ended = in_on_ended,
+	.on_clone = in_on_clone, .on_exec = in_on_exec, .on_signal = in_on_signal, .on_stop = in_on_stop, .on_gone = in_on_gone,
+	.on_ended = in_on_ended,
 	.retry = in_retry, .tick = in_tick, .progress = in_progress, .absent = in_absent,
 	.standing = in_standing, .history = in_history, .look = in_look,
 	.set = in_set, .in_program = in_in_program, .spin = in_spin, .set_free = in_set_free,

@@ -196,8 +196,14 @@ void in_reader_free(struct inproc *in);
 
 /* service.c */
 void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r);
+void in_answer(struct pt_task *t, int64_t result);	/* at a call: it is not made, and goes on */
 void in_on_seccomp(struct pt_task *t);
 void in_on_exit(struct pt_task *t);
+
+/* process.c; the first three for the monitor's services, which they are called as */
+void in_before_clone(struct pt_task *t);
+int64_t in_freeze(struct pt_task *t, uint64_t from, uint64_t size);
+int64_t in_may_exec(struct pt_task *t, uint64_t from);
 void in_on_clone(struct pt_task *t, pid_t child);
 void in_on_exec(struct pt_task *t);
 void in_retry(struct pt *pt);

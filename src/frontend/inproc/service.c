@@ -2,9 +2,7 @@
  * Calls that stop: those that the program makes where nothing has made them go to the monitor, and what the monitor asks for.
  */
 #include <errno.h>
-#include <linux/sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -74,7 +72,7 @@ static void redirect(struct pt_task *t)
 		pt_resume(t, PTRACE_CONT, 0);
 }
 
-static void answer(struct pt_task *t, int64_t result)
+void in_answer(struct pt_task *t, int64_t result)
 {
 	t->regs.rax = (uint64_t)result;
 	t->regs.orig_rax = (uint64_t)-1;
@@ -138,7 +136,7 @@ static void import_file(struct pt_task *t, uint64_t from)
 	int file;
 
 	if (pt_peek(t, from, &i, sizeof(i)) != sizeof(i)) {
-		answer(t, -EFAULT);
+		in_answer(t, -EFAULT);
 		return;
 	}
 	step.handle = i.handle;
@@ -179,7 +177,7 @@ static void offer_text(struct pt_task *t, uint64_t to)
 	int file = in_text_offer(t, to);
 
 	if (file < 0)
-		answer(t, file);
+		in_answer(t, file);
 	else
 		import(t, &step, file);
 }
@@ -200,116 +198,6 @@ void in_on_exit(struct pt_task *t)
 	pt_resume(t, PTRACE_CONT, 0);
 }
 
-/* ---- processes ---- */
-
-/* Before a clone; the other thread of this variant that is about to use the namespace's counter goes first. */
-static void before_clone(struct pt_task *t)
-{
-	struct pt_variant *v = &t->pt->variants[t->variant];
-
-	t->inside->child_set = t->regs.rdx;
-	t->inside->child_head = t->regs.r10;
-	t->inside->child_flags = t->regs.r8;
-	if (t->inside->child_flags & CLONE_THREAD)
-		in_rewrite_at(t, true);
-	t->child_tid = (uint32_t)t->regs.rsi;
-	if (!t->variant) {
-		answer(t, 0);
-		return;
-	}
-	t->parked = v->cloning && v->cloning != t;
-	if (t->parked)
-		return;
-	v->cloning = t;
-	if (pt_namespace_next(t->pt, t->variant, t->child_tid))
-		answer(t, 0);
-	else
-		pt_fail(t->pt, 0, "the PID namespace of variant %u does not answer", t->variant);
-}
-
-void in_retry(struct pt *pt)
-{
-	struct pt_task *t, *next;
-
-	HASH_ITER(hh, pt->tasks, t, next) {
-		if (t->parked && t->variant && !pt_is_out(pt, t->variant) && !pt->variants[t->variant].cloning)
-			before_clone(t);
-	}
-}
-
-void in_on_clone(struct pt_task *t, pid_t child)
-{
-	struct pt *pt = t->pt;
-	uint32_t tid = t->variant ? t->child_tid : (uint32_t)child;
-	struct pt_task *c;
-	bool thread;
-
-	t->inside->sensitive = false;
-	if (pt->variants[t->variant].cloning == t)
-		pt->variants[t->variant].cloning = NULL;
-	if (t->variant && (uint32_t)pt_namespace_tid(child) != tid) {
-		pt_fail(pt, 0, "variant %u: a new process did not get the leader's number %u", t->variant, tid);
-		return;
-	}
-	thread = pt_group_of(child) == t->process->tgid;
-	c = pt_task_new(pt, child, thread ? t->process->tgid : child, t->variant);
-	if (!c || !in_task_new(c, t->inside->child_set)) {
-		pt_fail(pt, ENOMEM, "cannot follow a new process");
-		return;
-	}
-	c->id = tid;
-	c->inside->head = t->inside->child_head;
-	t->child_tid = 0;
-	t->inside->child_set = t->inside->child_head = 0;
-	c->started = pt_stray_take(pt, child);
-	if (pt_doomed(pt, t->variant, tid))
-		pt_process_kill(c->process);
-	c->inside->brk = t->inside->brk;
-	in_process_fork(t, c, t->inside->child_flags & CLONE_VM);
-	c->inside->masked = t->inside->masked;
-	c->inside->own_mask = t->inside->own_mask;
-	if (c->started)
-		in_first_stop(c);
-	pt_resume(t, PTRACE_CONT, 0);
-}
-
-static int64_t freeze(struct pt_task *t, uint64_t from, uint64_t size)
-{
-	struct in_task *i = t->inside;
-
-	free(i->frozen);
-	i->frozen = NULL;
-	i->frozen_size = size;
-	if (!size)
-		return 0;
-	i->frozen = size < (64u << 20) ? malloc(size) : NULL;
-	if (!i->frozen)
-		return -ENOMEM;
-	return pt_peek(t, from, i->frozen, size) == size ? 0 : -EFAULT;
-}
-
-static int64_t may_exec(struct pt_task *t, uint64_t from)
-{
-	struct mv_call call;
-
-	return pt_peek(t, from, &call, sizeof(call)) == sizeof(call) ? pt_may_exec(t, &call) : -EFAULT;
-}
-
-void in_on_exec(struct pt_task *t)
-{
-	struct in_task *i = t->inside;
-
-	if (!i->frozen) {
-		pt_fail(t->pt, 0, "variant %u executed a program past its monitor", t->variant);
-		return;
-	}
-	i->pseudo = i->agreed = i->under_mask = i->stepping = i->sensitive = false;
-	i->head = 0;
-	t->interrupting = false;
-	if (in_boot(t))
-		pt_resume(t, PTRACE_CONT, 0);
-}
-
 /* ---- what was no call ---- */
 
 /* Back to where the program was when it was sent into the monitor. */
@@ -318,7 +206,7 @@ static void pseudo_done(struct pt_task *t, uint64_t result)
 	bool passed, fault;
 
 	if (!t->inside->pseudo) {
-		answer(t, -EINVAL);
+		in_answer(t, -EINVAL);
 		return;
 	}
 	t->inside->pseudo = false;
@@ -362,16 +250,16 @@ static void serve(struct pt_task *t)
 	case MON_STOP:
 		break;		/* the loop sees the verdict */
 	case MON_EXPORT:
-		answer(t, export_file(t, (int)a));
+		in_answer(t, export_file(t, (int)a));
 		break;
 	case MON_IMPORT:
 		import_file(t, a);
 		break;
 	case MON_CLONE:
-		before_clone(t);
+		in_before_clone(t);
 		break;
 	case MON_TAKE:
-		answer(t, in_take(t, a));
+		in_answer(t, in_take(t, a));
 		break;
 	case MON_DELIVER:
 		in_deliver(t, a);
@@ -380,28 +268,28 @@ static void serve(struct pt_task *t)
 		pseudo_done(t, a);
 		break;
 	case MON_FREEZE:
-		answer(t, freeze(t, a, b));
+		in_answer(t, in_freeze(t, a, b));
 		break;
 	case MON_MAY_EXEC:
-		answer(t, may_exec(t, a));
+		in_answer(t, in_may_exec(t, a));
 		break;
 	case MON_COUNTER_LATER:
 		t->inside->pseudo = in_take_regs(t, a);
-		answer(t, 0);
+		in_answer(t, 0);
 		break;
 	case MON_SPREAD:
 		pt_affinity_end(t->pt);
-		answer(t, 0);
+		in_answer(t, 0);
 		break;
 	case MON_OPENED:
-		answer(t, opened(t, (int)a));
+		in_answer(t, opened(t, (int)a));
 		break;
 	case MON_CLAIM:
-		answer(t, in_claim(t, a));
+		in_answer(t, in_claim(t, a));
 		break;
 	case MON_REACHED:
 		reached(t, (uint32_t)a);
-		answer(t, 0);
+		in_answer(t, 0);
 		break;
 	case MON_REFUSE:
 		pt_refuse(t, a, (uint32_t)t->regs.r10, (int)b);
@@ -410,11 +298,11 @@ static void serve(struct pt_task *t)
 		offer_text(t, a);
 		break;
 	case MON_NUDGE:
-		answer(t, 0);
+		in_answer(t, 0);
 		in_nudge(t);
 		break;
 	default:
-		answer(t, -ENOSYS);
+		in_answer(t, -ENOSYS);
 	}
 }
 

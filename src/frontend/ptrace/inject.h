@@ -27,7 +27,8 @@
 int mv_inject_agent(pid_t pid, const struct mv_boot_plan *plan, struct user_regs_struct *regs, struct mv_error *err);
 
 /*
- * One system call, made by a thread at a seccomp stop, whose call is not made then.  Nothing else is waited for; signals must be blocked.
+ * One system call, made by a thread at a seccomp stop, whose call is not made then.  Nothing else is waited for; signals must be
+ * blocked.
  */
 struct mv_inject_call {
 	uint64_t nr;

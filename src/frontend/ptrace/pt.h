@@ -279,8 +279,8 @@ void pt_exports_free(struct pt *pt);
 
 /* refuse.c: SIGSYS for the call at hand */
 /*
- * From a stop at a call's entry, in regs a place where our filter knows the numbers.  data: for siginfo.  fatal: the process ends; else
- * the signal's own stop follows, with refused set, where pt_refused() gives it to the program with its registers.
+ * From a stop at a call's entry, in regs a place where our filter knows the numbers.  data: for siginfo.  fatal: the process ends;
+ * else the signal's own stop follows, with refused set, where pt_refused() gives it to the program with its registers.
  */
 void pt_refuse(struct pt_task *t, bool fatal, uint32_t nr, int data);
 void pt_refused(struct pt_task *t, const struct user_regs_struct *program);
@@ -384,7 +384,8 @@ uint64_t pt_cpu_time(pid_t tid);	/* of a thread, in ms */
 
 /*
  * spin.c: threads that wait for others in loops without calls.  pt_spin_tick() suspects and interrupts them, and says in how
- * many ms to look again, 0 = at any time; pt_spin_stop() looks at one that has stopped: true if it was suspected and runs on or has made its call.
+ * many ms to look again, 0 = at any time; pt_spin_stop() looks at one that has stopped: true if it was suspected and runs on or
+ * has made its call.
  */
 unsigned pt_spin_tick(struct pt *pt);
 bool pt_spin_stop(struct pt_task *t);

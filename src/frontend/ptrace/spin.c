@@ -4,14 +4,14 @@
  *
  * A thread of the leader that has the turn, has made no call for a while and keeps others waiting is stopped, and executes
  * some instructions one by one.  If all its registers come to be as they were, again and again, its loop has changed nothing and
- * never will, as long as no other thread runs: it lets them, by the pseudo call <spin>.  Its twins come into the same loop; where in it
- * they are made to do the same does not matter.
+ * never will, as long as no other thread runs: it lets them, by the pseudo call <spin>.  Its twins come into the same loop; where
+ * in it they are made to do the same does not matter.
  *
  * A loop that counts is not seen in this way.  A thread that is in the same few instructions after a long time is taken to be in
  * one.
  *
- * A thread that computes without a call for very long would make programs stand still that wait for it to be told to stop: it is set
- * free until its next call, and the order of what it does until then is nobody's.
+ * A thread that computes without a call for very long would make programs stand still that wait for it to be told to stop: it is
+ * set free until its next call, and the order of what it does until then is nobody's.
  *
  * Code lies at the same offset in its pages in all variants, which tells the loop to the twins.
  */
@@ -87,7 +87,8 @@ static int look(struct pt_task *t)
 /* Leader: is what was seen of it enough? */
 static bool convinced(struct pt_task *t, unsigned how)
 {
-	return KIND(how) == SPIN_SAME || (KIND(how) == SPIN_SMALL && (how == t->spin.how || pt_cpu_time(t->tid) - t->spin.cpu >= COUNTING_MS));
+	return KIND(how) == SPIN_SAME ||
+	       (KIND(how) == SPIN_SMALL && (how == t->spin.how || pt_cpu_time(t->tid) - t->spin.cpu >= COUNTING_MS));
 }
 
 bool pt_spin_stop(struct pt_task *t)
