@@ -305,8 +305,8 @@ void in_sensitive_over(struct pt_task *t)
 
 	t->inside->sensitive = false;
 	if ((int64_t)r->rax >= 0 || (int64_t)r->rax < -4095) {
-		if (c.nr == SYS_mmap)
-			pt_stand_in(t, &c, r->rax);
+		if (c.nr == SYS_mmap && pt_stand_in(t, &c, r->rax))
+			t->inside->mapped.size = 0;	/* no text that all share takes its place */
 		return;
 	}
 	if (!t->variant)

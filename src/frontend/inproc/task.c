@@ -143,7 +143,8 @@ static void show_program(struct pt_task *t)
 	if (t->inside->pseudo || counting) {
 		t->regs = t->own;
 	} else if (t->regs.rip == info->entry || t->regs.rip == info->look) {
-		t->regs.rip = t->regs.rip == info->entry ? t->regs.rcx : t->regs.rax;	/* on its way: its frame is of an earlier call */
+		/* On its way: its frame is of an earlier call. */
+		t->regs.rip = t->regs.rip == info->entry ? t->regs.rcx : t->regs.rax;
 	} else {
 		if (pt_peek(t, t->inside->head + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f))
 			return;

@@ -286,8 +286,11 @@ void pt_refuse(struct pt_task *t, bool fatal, uint32_t nr, int data);
 void pt_refused(struct pt_task *t, const struct user_regs_struct *program);
 
 /* standin.c */
-/* An mmap of the program's has mapped something at addr, and has not returned: put stand-ins into it (rewrite/standin.h). */
-void pt_stand_in(struct pt_task *t, const struct mv_call *mmap_call, uint64_t addr);
+/*
+ * An mmap of the program's has mapped something at addr, and has not returned: put stand-ins into it (rewrite/standin.h).
+ * True: there were some.
+ */
+bool pt_stand_in(struct pt_task *t, const struct mv_call *mmap_call, uint64_t addr);
 void pt_libraries_free(struct pt *pt);
 
 /* answer.c: true if the supervisor has done what the call does; its result is 0 then, and it must not be made */

@@ -76,25 +76,29 @@ static void write_code(struct pt_task *t, const struct mv_standin *s, uint64_t a
 	mv_log(MV_LOG_BOOT, "variant %u: process %d: random numbers come from the kernel (code at %#lx)", t->variant, t->tid, addr);
 }
 
-void pt_stand_in(struct pt_task *t, const struct mv_call *mmap_call, uint64_t addr)
+bool pt_stand_in(struct pt_task *t, const struct mv_call *mmap_call, uint64_t addr)
 {
 	const uint64_t *a = mmap_call->args;
 	const struct pt_library *l;
+	bool any = false;
 	char path[48];
 	int fd;
 
 	if (!(a[2] & PROT_EXEC) || a[3] & MAP_ANONYMOUS || !wanted(t->pt))
-		return;
+		return false;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", t->tid, (int)a[4]);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
-		return;
+		return false;
 	l = library(t->pt, fd);
 	close(fd);
 	for (unsigned i = 0; l && i < l->n; i++) {
 		const struct mv_standin *s = &l->standins[i];
 
-		if (s->offset >= a[5] && s->offset + s->size <= a[5] + a[1])
-			write_code(t, s, addr + s->offset - a[5]);
+		if (s->offset < a[5] || s->offset + s->size > a[5] + a[1])
+			continue;
+		write_code(t, s, addr + s->offset - a[5]);
+		any = true;
 	}
+	return any;
 }
