@@ -15,6 +15,10 @@
 #define MON_SAVED_RSP 32
 #define MON_PENDING 40		/* set by the supervisor: it holds a signal for this thread */
 #define MON_INUSE 44
+#define MON_BACK 48		/* where mon_leave_to() goes */
+
+/* Offset into struct mon_regs. */
+#define REGS_RIP 120
 
 /* Offsets into struct mon_frame. */
 #define FRAME_R15 0
@@ -63,8 +67,10 @@ struct mon_thread_head {
 	uint64_t saved_rsp;
 	uint32_t pending;
 	uint32_t inuse;
+	uint64_t back;
 };
-_Static_assert(offsetof(struct mon_thread_head, inuse) == MON_INUSE, "the assembly knows it");
+_Static_assert(offsetof(struct mon_thread_head, inuse) == MON_INUSE && offsetof(struct mon_thread_head, back) == MON_BACK,
+	       "the assembly knows it");
 
 /* What the monitor asks of the supervisor.  The result is -errno or as said. */
 enum mon_service {
@@ -107,8 +113,9 @@ struct mon_import {
 /* All registers, to go back to where no call is. */
 struct mon_regs {
 	uint64_t r15, r14, r13, r12, rbx, rbp, rdi, rsi, rdx, r10, r8, r9, rax, rcx, r11;
-	uint64_t rip, cs, flags, rsp, ss;	/* as iretq takes them */
+	uint64_t rip, flags, rsp;
 };
+_Static_assert(offsetof(struct mon_regs, rip) == REGS_RIP, "the assembly knows it");
 
 struct mon_delivery {
 	int32_t sig;

@@ -189,10 +189,8 @@ FUNCTION mon_exit
 FUNCTION mon_look
 	mov	%rsp, %gs:MON_SAVED_RSP
 	mov	%gs:MON_FRAME, %rsp
-	pushq	$0x2b			/* ss and cs of every 64-bit program */
 	pushq	%gs:MON_SAVED_RSP
 	pushfq
-	pushq	$0x33
 	.irp reg, rax, r11, rcx, rax, r9, r8, r10, rdx, rsi, rdi, rbp, rbx, r12, r13, r14, r15
 	push	%\reg
 	.endr
@@ -202,13 +200,22 @@ FUNCTION mon_look
 	call	mon_looks
 	hlt
 
-/* void mon_leave_to(const struct mon_regs *) */
+/*
+ * void mon_leave_to(const struct mon_regs *)
+ *
+ * No iretq: QEMU before 9.1 lets one that a program makes read the stack as the kernel, and a kernel that uses SMAP dies of it.
+ */
 FUNCTION mon_leave_to
 	mov	%rdi, %rsp
+	mov	REGS_RIP(%rdi), %rax
+	mov	%rax, %gs:MON_BACK
 	.irp reg, r15, r14, r13, r12, rbx, rbp, rdi, rsi, rdx, r10, r8, r9, rax, rcx, r11
 	pop	%\reg
 	.endr
-	iretq
+	lea	8(%rsp), %rsp
+	popfq
+	pop	%rsp
+	jmp	*%gs:MON_BACK
 
 /*
  * size_t mon_copy(void *to, const void *from, size_t n): from or to the program's memory; how many bytes could not be copied.

@@ -86,7 +86,7 @@ bool in_send_counter(struct pt_task *t, uint32_t nr)
 	pt_counted(&r, nr, 0);
 	to.regs = (struct mon_regs){
 		r.r15, r.r14, r.r13, r.r12, r.rbx, r.rbp, r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9, r.rax, r.rcx, r.r11,
-		r.rip, r.cs, r.eflags, r.rsp, r.ss,
+		r.rip, r.eflags, r.rsp,
 	};
 	to.counting = true;
 	if (pt_poke(t, t->inside->head + offsetof(struct mon_thread, regs), &to, sizeof(to.regs) + sizeof(to.counting)) !=
