@@ -35,6 +35,7 @@ class Test:
         self.group, self.argv, self.compared = group, argv, compared
         self.name = f"{group}/{name}"
         self.timeout, self.needs, self.n1, self.layouts, self.heap, self.wrapped = 30.0, [], False, False, False, True
+        self.options = []
         with open(source, errors="replace") as f:
             head = "".join(f.readlines()[:12])
         for line in re.findall(r"\btest: (.*?)(?: \*/)?$", head, re.M):
@@ -50,6 +51,8 @@ class Test:
                     self.layouts = True
                 elif key == "heap":
                     self.heap = True
+                elif key == "turns":
+                    self.options = [f"--turns={value}"]
                 else:
                     sys.exit(f"{source}: unknown directive {word}")
 
@@ -261,8 +264,8 @@ def perform(test, options, base):
     for n, policy, more in matrix:
         if os.path.exists(log):
             os.unlink(log)
-        prefix = [options.mvarmor, "run", "-f", options.frontend, "-n", str(n), "-p", policy, "-o", log, *more, *options.extra,
-                  "--"]
+        prefix = [options.mvarmor, "run", "-f", options.frontend, "-n", str(n), "-p", policy, "-o", log, *test.options, *more,
+                  *options.extra, "--"]
         if test.wrapped:
             r = run_once(prefix + test.argv, cwd, env, options.slower * test.timeout)
         else:

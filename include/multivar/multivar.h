@@ -106,7 +106,8 @@ struct mv_config {
 	unsigned ring_records;		/* how far the leader may run ahead, in records; a power of two >= 8 */
 	size_t ring_bytes;		/* payload bytes of one stream; a power of two >= 16384 */
 	enum mv_layout_mode layout;
-	bool turns;			/* the threads of a process run one at a time, in the leader's order */
+	bool turns;			/* the threads of a process run one at a time, in the leader's order, */
+	bool turns_shared;		/* ... and so do those of processes that share memory by a fork */
 	bool spare;			/* a follower's divergence stops that follower only: see mv_run_accused() */
 	uint64_t seed[4];		/* secret of this run: layout, hash keys */
 	const struct mv_policy *policy;

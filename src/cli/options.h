@@ -21,6 +21,7 @@ enum {	/* which commands an option belongs to */
 };
 
 enum mv_threads { MV_THREADS_FREE, MV_THREADS_TURNS };
+enum mv_turns { MV_TURNS_PROCESS, MV_TURNS_SHARED };
 enum mv_colour { MV_COLOUR_AUTO, MV_COLOUR_ALWAYS, MV_COLOUR_NEVER };
 
 /* What was asked for.  Strings belong to argv, the environment or the table. */
@@ -35,6 +36,7 @@ struct mv_settings {
 	unsigned log_domains;
 	unsigned layout;		/* enum mv_layout_mode */
 	unsigned threads;		/* enum mv_threads */
+	unsigned turns;			/* enum mv_turns */
 	bool same_at_random;
 	unsigned random;		/* 0 = the kernel's numbers, 1 = libraries' own */
 	unsigned heap;			/* enum mv_heap_mode */

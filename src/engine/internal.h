@@ -52,7 +52,12 @@ struct mv_run {
 	} report;
 };
 
-/* What the twin processes share: the order of calls whose effects depend on each other.  A line for each who writes. */
+#define MV_PLACES 1024		/* more threads than wait at once */
+
+/*
+ * What the twin processes share, and processes that share memory with them: the order of calls whose effects depend on each
+ * other.  A line for each who writes.
+ */
 struct mv_procset {
 	uint32_t refs;
 	uint32_t owner;			/* tid of the leader's thread inside an exclusive call, 0 = none */
@@ -60,10 +65,13 @@ struct mv_procset {
 	uint64_t issued;		/* tickets given out by the leader */
 	uint32_t head, tail;		/* the leader's threads that wait for their turn have places [head, tail) */
 	uint32_t barged;		/* turns since the last one that was waited for */
+	uint64_t left[MV_PLACES / 64];	/* places, modulo MV_PLACES, of those that have died waiting */
 	struct mv_turn {
 		uint64_t done;		/* tickets this variant has worked off */
 		struct mv_word moves;	/* of done */
 		uint32_t holder;	/* tid of the follower whose turn it is, 0 = none (turns.h) */
+		uint32_t nlost;
+		uint64_t lost[MV_PLACES / 64];	/* tickets, modulo MV_PLACES, that nobody will work off: their threads are dead */
 	} __attribute__((aligned(64))) turns[MV_VARIANTS_MAX];
 };
 
@@ -74,7 +82,12 @@ struct mv_set {
 	uint64_t procset;		/* offset */
 	uint64_t size;			/* of this block, stream included */
 	uint8_t waits[MV_VARIANTS_MAX];	/* the follower's next record is for a turn that has not come */
-	uint64_t pad[4];
+	uint64_t alone;			/* offset of the procset that an exec of this thread joins, 0 = it stays in its own */
+	uint64_t last;			/* the ticket of the turn that the leader died with, 0 = none */
+	uint32_t apart;			/* variants (bits) that have joined it */
+	uint32_t gone;			/* variants (bits) whose thread is gone */
+	uint32_t place;			/* the leader waits for its turn in this place, */
+	uint32_t queued;		/* ... or does not */
 };
 _Static_assert(sizeof(struct mv_set) == 64, "the stream behind it is 64-byte aligned");
 
@@ -175,8 +188,6 @@ struct mv_thread {
 	bool keeps;			/* the hook says that a call that may block does not, */
 	bool yields;			/* ... that the thread lets others go first */
 	bool gives;			/* leader: it gives its turn up for this call */
-	bool queued;			/* leader: waits for its turn, in this place */
-	uint32_t place;
 	unsigned calls;			/* leader: calls since it took the turn */
 	unsigned looks;			/* leader: calls in a row that other variants need not make */
 	uint64_t turn;			/* follower: the ticket of the turn it has, 0 = none */
@@ -211,6 +222,7 @@ struct mv_thread {
 	struct { uint32_t nr; uint64_t norm[MV_NARGS]; } early[MV_EARLY];	/* follower: calls made before the leader */
 	unsigned nearly;
 	uint64_t moves;			/* steps of the machine taken, parked or not */
+	struct mv_procset *former;	/* the procset it has left, until its word has been told of */
 	uint8_t changed;		/* MV_CHANGED_*, since mv_thread_wakes() was called last */
 	bool hasty;			/* leader: those who nap are to come, too */
 	struct mv_waker wakers[MV_WAKES_MAX];	/* of those words */
@@ -274,7 +286,9 @@ bool mv_released(const struct mv_run *run, unsigned variant);
 void mv_text(char *to, size_t size, const char *const *parts);	/* joins NULL-terminated parts */
 /* Leader: make descriptor fd available to followers.  False if there are none, or it failed (verdict is set). */
 bool mv_export(struct mv_thread *t, int fd, uint64_t *handle);
-struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset);
+/* A thread set; procset 0 makes a new one.  domain: several processes share it, an exec leaves it.  NULL: the verdict is set. */
+struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset, bool domain);
+struct mv_procset *mv_set_procset(const struct mv_run *run, const struct mv_set *s, unsigned variant);	/* the one it is in now */
 struct mv_set *mv_set_at(const struct mv_run *run, uint64_t offset);	/* NULL if there can be none */
 void mv_set_unref(struct mv_run *run, struct mv_set *set);
 void mv_set_drop(struct mv_run *run, struct mv_set *set);	/* one that nobody else has seen */

@@ -151,6 +151,8 @@ static void done(struct mv_thread *t, struct mv_step *step)
 	else if (t->desc->ret == MV_RET_FD && !is_error(t->result))
 		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = t->desc->fdkind });
 	unlock(t);
+	if (t->desc->flags & MV_DESC_EXEC && !is_error(t->result))
+		mv_turns_leave(t);
 	t->state = MV_ST_IDLE;
 	mv_end(t, step);
 	step->result = t->result;

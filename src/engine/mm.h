@@ -32,6 +32,7 @@ enum {
 	MV_MM_FIXED_PLACE = 4,	/* same address in all variants */
 	MV_MM_GROWS_DOWN = 8,	/* nothing is placed in the 1 MiB below */
 	MV_MM_HEAP = 32,	/* of the diversifying heap: changes of its protections are not compared */
+	MV_MM_COMMON = 64,	/* other processes of the variant may write to it as well */
 	MV_MM_HIDDEN = 16,	/* taken, but to the program nothing is mapped there: not removed, no address is in it */
 };
 

@@ -93,11 +93,11 @@ static void take_part(struct mv_run *run, struct mv_set *s)
 }
 
 /* procset's reference is taken by the caller. */
-struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset)
+struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset, bool domain)
 {
 	struct mv_config *c = &run->config;
 	size_t size = sizeof(struct mv_set) + mv_stream_size(c->ring_records, c->ring_bytes);
-	uint64_t at = 0;
+	uint64_t at = 0, alone = domain ? procset_new(run) : 0;
 	struct mv_set *s;
 
 	if (!procset)
@@ -105,16 +105,18 @@ struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset)
 	else
 		__atomic_add_fetch(&((struct mv_procset *)mv_arena_at(run_arena(run), procset))->refs, 1, __ATOMIC_RELAXED);
 	/* The stream writes what it reads: nothing has to be cleared for each new process. */
-	if (procset)
+	if (procset && (alone || !domain))
 		at = mv_arena_take(run_arena(run), size);
 	if (!at) {
 		if (procset)
 			procset_unref(run, procset);
+		if (alone)
+			procset_unref(run, alone);
 		short_of_arena(run);
 		return NULL;
 	}
 	s = mv_arena_at(run_arena(run), at);
-	*s = (struct mv_set){ .procset = procset, .size = size };
+	*s = (struct mv_set){ .procset = procset, .alone = alone, .size = size };
 	mv_stream_init((struct mv_stream *)(s + 1), c->ring_records, c->ring_bytes, c->variants - 1);
 	take_part(run, s);
 	return s;
@@ -125,7 +127,16 @@ void mv_set_unref(struct mv_run *run, struct mv_set *s)
 	if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	procset_unref(run, s->procset);
+	if (s->alone)
+		procset_unref(run, s->alone);
 	mv_arena_free(run_arena(run), mv_arena_offset(run_arena(run), s), s->size);
+}
+
+struct mv_procset *mv_set_procset(const struct mv_run *run, const struct mv_set *s, unsigned variant)
+{
+	bool apart = __atomic_load_n(&s->apart, __ATOMIC_ACQUIRE) & 1u << variant;
+
+	return mv_arena_at(run_arena(run), apart ? s->alone : s->procset);
 }
 
 /* With the references of all variants. */
@@ -211,7 +222,7 @@ static struct mv_set *root_set(struct mv_run *run, unsigned variant, uint32_t ti
 
 	if (variant || run->root)
 		return mv_arena_at(run_arena(run), run->root);
-	s = mv_set_new(run, 0);
+	s = mv_set_new(run, 0, false);
 	if (!s)
 		return NULL;
 	s->tid = tid;
@@ -272,6 +283,7 @@ static struct mv_process *child_process(struct mv_thread *parent, uint32_t tid)
 	p->mm = parent->clone_flags & CLONE_VM_ ? mv_mm_ref(pp->mm) : mv_mm_copy(pp->mm);
 	p->files = parent->clone_flags & CLONE_FILES_ ? mv_files_ref(pp->files) : mv_files_copy(pp->files);
 	p->procset = mv_arena_at(run_arena(parent->run), parent->child_set->procset);
+	p->turns = p->procset == pp->procset;
 	p->execs = pp->execs;
 	p->heap_told = pp->heap_told;
 	__builtin_memcpy(p->local_fds, pp->local_fds, sizeof(p->local_fds));
@@ -361,24 +373,26 @@ struct mv_set *mv_set_at(const struct mv_run *run, uint64_t offset)
 uint32_t *mv_set_gone(struct mv_run *run, uint64_t offset, unsigned variant, int sig)
 {
 	struct mv_set *s = mv_set_at(run, offset);
-	struct mv_procset *ps = s ? mv_arena_at(run_arena(run), s->procset) : NULL;
-	struct mv_word *word;
+	struct mv_procset *ps = s && variant < MV_VARIANTS_MAX ? mv_set_procset(run, s, variant) : NULL;
+	struct mv_word *word, *lost;
 	bool last;
 
-	if (!ps || variant >= MV_VARIANTS_MAX)
+	if (!ps)
 		return NULL;
-	word = mv_turn_gone(ps, variant, s->tid);
+	word = mv_turn_gone(run, s, variant, s->tid);
 	end_stream((struct mv_stream *)(s + 1), variant, sig);
+	lost = mv_turn_lost(run, s, variant);
 	last = __atomic_load_n(&ps->refs, __ATOMIC_RELAXED) == 1;
 	mv_set_unref(run, s);
+	if (!word)
+		word = lost;
 	return word && !last ? &word->value : NULL;
 }
 
 uint32_t *mv_set_ended(struct mv_run *run, uint64_t offset, unsigned variant)
 {
 	struct mv_set *s = mv_set_at(run, offset);
-	struct mv_procset *ps = s ? mv_arena_at(run_arena(run), s->procset) : NULL;
-	struct mv_word *word = ps && variant < MV_VARIANTS_MAX ? mv_turn_gone(ps, variant, s->tid) : NULL;
+	struct mv_word *word = s && variant < MV_VARIANTS_MAX ? mv_turn_gone(run, s, variant, s->tid) : NULL;
 
 	return word ? &word->value : NULL;
 }
@@ -396,10 +410,11 @@ bool mv_set_progress(const struct mv_run *run, uint64_t offset, unsigned variant
 
 void mv_thread_gone(struct mv_thread *t, int sig)
 {
-	mv_turn_gone(t->process->procset, t->variant, t->tid);
+	mv_turn_gone(t->run, t->set, t->variant, t->tid);
 	if (t->child_set)
 		mv_set_unref(t->run, t->child_set);
 	end_stream(t->stream, t->variant, sig);
+	mv_turn_lost(t->run, t->set, t->variant);
 	mv_set_unref(t->run, t->set);
 	process_unref(t->process);
 	thread_free(t);

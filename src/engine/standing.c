@@ -71,7 +71,7 @@ bool mv_set_standing(const struct mv_run *run, uint64_t set, unsigned variant, c
 		     struct mv_standing *out)
 {
 	struct mv_set *s = mv_set_at(run, set);
-	const struct mv_procset *ps = s ? mv_arena_at(run_arena(run), s->procset) : NULL;
+	const struct mv_procset *ps = s && variant < MV_VARIANTS_MAX ? mv_set_procset(run, s, variant) : NULL;
 	struct mv_thread here;
 
 	if (!ps || t->variant != variant || variant >= run->config.variants || t->state >= sizeof(states) / sizeof(*states))

@@ -242,7 +242,7 @@ void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w)
 
 static struct mv_word *changed_word(const struct mv_thread *t, unsigned where)
 {
-	struct mv_procset *ps = t->process->procset;
+	struct mv_procset *ps = t->former ? t->former : t->process->procset;
 
 	if (where == MV_CHANGED_STREAM)
 		return t->variant ? mv_stream_consume_word(t->stream, t->variant - 1) : mv_stream_commit_word(t->stream);
@@ -264,6 +264,9 @@ unsigned mv_thread_wakes(struct mv_thread *t, uint32_t *words[MV_WAKES_MAX])
 		    (where == MV_CHANGED_STREAM && t->hasty && mv_word_wanted(&word->naps, &t->naps)))
 			words[n++] = &word->value;
 	}
+	if (t->former)
+		t->wakers[1] = (struct mv_waker){ 0 };
+	t->former = NULL;
 	t->changed = 0;
 	t->hasty = false;
 	return n;

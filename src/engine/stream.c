@@ -247,6 +247,25 @@ const void *mv_stream_payload(const struct mv_stream *s, const struct mv_record 
 	return bytes_of(s) + off;
 }
 
+#define NR_EXECVE 59
+#define NR_EXECVEAT 322
+
+void mv_stream_tickets(const struct mv_stream *s, void (*fn)(void *ctx, uint64_t ticket), void *ctx)
+{
+	uint64_t head = load(&s->head), seq = head > s->nrecords ? head - s->nrecords : 0;
+
+	while (seq++ < head) {
+		const struct mv_record *r = record_at(s, seq);
+
+		if (load(&r->seq) != seq || (r->kind != MV_REC_ENTER && r->kind != MV_REC_RESULT))
+			continue;
+		if (r->ticket)
+			fn(ctx, r->ticket);
+		if (r->kind == MV_REC_RESULT && !r->result && (r->nr == NR_EXECVE || r->nr == NR_EXECVEAT))
+			return;
+	}
+}
+
 const struct mv_record *mv_stream_next(const struct mv_stream *s, unsigned consumer, const void **payload)
 {
 	uint64_t tail = load(&s->cursors[consumer].tail), seq;

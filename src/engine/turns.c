@@ -3,6 +3,7 @@
  * long to come.  But after some such turns, or if the newcomer has yielded or made many calls, those that wait are first, one
  * after the other.
  */
+#include "mm.h"
 #include "turns.h"
 
 #define CALLS_MAX 64		/* in a turn, while others wait */
@@ -30,11 +31,43 @@ void mv_turns_start(struct mv_thread *t)
 
 void mv_turns_end(struct mv_thread *t)
 {
-	struct mv_procset *ps = procset(t);
-
 	t->process->turns = false;
-	if (!t->variant)
-		__atomic_store_n(&ps->head, __atomic_load_n(&ps->tail, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
+}
+
+void mv_turns_leave(struct mv_thread *t)
+{
+	struct mv_set *s = t->set;
+
+	if (!s->alone || s->apart & 1u << t->variant)
+		return;
+	t->former = procset(t);
+	__atomic_fetch_or(&s->apart, 1u << t->variant, __ATOMIC_RELEASE);
+	t->process->procset = mv_set_procset(t->run, s, t->variant);
+}
+
+#define CLONE_VM_ 0x100u
+#define CLONE_VFORK_ 0x4000u
+#define CLONE_THREAD_ 0x10000u
+
+static void look_for_shared(void *found, const struct mv_mapping *m)
+{
+	*(bool *)found |= m->flags & MV_MM_COMMON;
+}
+
+bool mv_turns_join(const struct mv_thread *t)
+{
+	bool shared = false;
+
+	if (t->clone_flags & CLONE_THREAD_)
+		return true;
+	/* The parent of a vfork has the turn for its child, until that executes a program. */
+	if (!t->run->config.turns || t->clone_flags & CLONE_VFORK_)
+		return false;
+	if (t->clone_flags & CLONE_VM_)
+		return true;
+	if (t->run->config.turns_shared)
+		mv_mm_each(t->process->mm, look_for_shared, &shared);
+	return shared;
 }
 
 /* ---- leader ---- */
@@ -44,27 +77,43 @@ static bool may_take(const struct mv_thread *t)
 {
 	const struct mv_procset *ps = procset(t);
 
-	if (t->queued)
-		return __atomic_load_n(&ps->head, __ATOMIC_SEQ_CST) == t->place;
+	if (t->set->queued)
+		return (int32_t)(__atomic_load_n(&ps->head, __ATOMIC_SEQ_CST) - t->set->place) >= 0;
 	return !waiting(ps) || !(t->yields || t->calls >= CALLS_MAX || t->looks >= LOOKS_MAX ||
 				 __atomic_load_n(&ps->barged, __ATOMIC_RELAXED) >= BARGED_MAX);
 }
 
 static void queue(struct mv_thread *t)
 {
-	if (!t->queued)
-		t->place = __atomic_fetch_add(&procset(t)->tail, 1, __ATOMIC_SEQ_CST);
-	t->queued = true;
+	if (t->set->queued)
+		return;
+	t->set->place = __atomic_fetch_add(&procset(t)->tail, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&t->set->queued, 1, __ATOMIC_RELEASE);
+}
+
+/* Whoever is at the head, and is not there any more, lets the next one be. */
+static void pass_left(struct mv_procset *ps)
+{
+	for (;;) {
+		uint32_t head = __atomic_load_n(&ps->head, __ATOMIC_SEQ_CST);
+		uint64_t bit = 1ull << head % 64;
+
+		if (!(__atomic_fetch_and(&ps->left[head % MV_PLACES / 64], ~bit, __ATOMIC_SEQ_CST) & bit))
+			return;
+		__atomic_fetch_add(&ps->head, 1, __ATOMIC_SEQ_CST);
+	}
 }
 
 static void begin(struct mv_thread *t)
 {
 	struct mv_procset *ps = procset(t);
 
-	__atomic_store_n(&ps->barged, t->queued ? 0 : ps->barged + 1, __ATOMIC_RELAXED);
-	if (t->queued)
+	__atomic_store_n(&ps->barged, t->set->queued ? 0 : ps->barged + 1, __ATOMIC_RELAXED);
+	if (t->set->queued) {
+		t->set->queued = 0;
 		__atomic_fetch_add(&ps->head, 1, __ATOMIC_SEQ_CST);
-	t->queued = false;
+		pass_left(ps);
+	}
 	t->ticket = __atomic_add_fetch(&ps->issued, 1, __ATOMIC_ACQ_REL);
 	t->calls = t->looks = 0;
 }
@@ -174,7 +223,7 @@ bool mv_turn_wanted(const struct mv_thread *t)
 bool mv_set_hogs(const struct mv_run *run, uint64_t set, uint64_t *since)
 {
 	struct mv_set *s = mv_set_at(run, set);
-	struct mv_procset *ps = s ? mv_arena_at(run_arena(run), s->procset) : NULL;
+	struct mv_procset *ps = s ? mv_set_procset(run, s, 0) : NULL;
 
 	if (!ps || __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) != s->tid || !waiting(ps))
 		return false;
@@ -220,12 +269,27 @@ void mv_turn_begin(struct mv_thread *t, uint64_t ticket)
 	__atomic_store_n(&procset(t)->turns[t->variant].holder, t->tid, __ATOMIC_RELAXED);
 }
 
+/* Whoever takes the next ticket's mark away works it off.  After a change of done or lost and a full barrier. */
+static void pass_lost(struct mv_turn *turn)
+{
+	while (__atomic_load_n(&turn->nlost, __ATOMIC_RELAXED)) {
+		uint64_t next = __atomic_load_n(&turn->done, __ATOMIC_SEQ_CST) + 1, bit = 1ull << next % 64;
+
+		if (!(__atomic_fetch_and(&turn->lost[next % MV_PLACES / 64], ~bit, __ATOMIC_SEQ_CST) & bit))
+			return;
+		__atomic_fetch_sub(&turn->nlost, 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&turn->done, next, __ATOMIC_SEQ_CST);
+		mv_word_bump(&turn->moves);
+	}
+}
+
 void mv_ticket_done(struct mv_thread *t, uint64_t ticket)
 {
 	struct mv_turn *turn = &procset(t)->turns[t->variant];
 
 	__atomic_store_n(&turn->done, ticket, __ATOMIC_RELEASE);
 	mv_word_bump(&turn->moves);
+	pass_lost(turn);
 	t->changed |= MV_CHANGED_PROCSET;
 }
 
@@ -248,11 +312,81 @@ void mv_turn_give(struct mv_thread *t)
 		give_lead(t);
 }
 
-struct mv_word *mv_turn_gone(struct mv_procset *ps, unsigned variant, uint32_t tid)
-{
-	struct mv_turn *turn = &ps->turns[variant];
-	struct mv_word *word = variant ? &turn->moves : &ps->unlocks;
+/* ---- deaths ---- */
 
+struct loss {
+	struct mv_turn *turn;
+	bool far;
+};
+
+static void lose(void *ctx, uint64_t ticket)
+{
+	struct loss *l = ctx;
+	struct mv_turn *turn = l->turn;
+	uint64_t bit = 1ull << ticket % 64, done = __atomic_load_n(&turn->done, __ATOMIC_SEQ_CST);
+
+	if (ticket <= done)
+		return;
+	l->far |= ticket - done >= MV_PLACES;
+	if (!(__atomic_fetch_or(&turn->lost[ticket % MV_PLACES / 64], bit, __ATOMIC_SEQ_CST) & bit))
+		__atomic_fetch_add(&turn->nlost, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Neither the leader's thread nor this twin is there any more: what tickets it has left are nobody's. */
+static bool lose_tickets(struct mv_run *run, struct mv_set *s, unsigned variant)
+{
+	bool apart = __atomic_load_n(&s->apart, __ATOMIC_ACQUIRE) & 1;
+	struct mv_procset *ps = mv_set_procset(run, s, variant);
+	struct loss loss = { .turn = &ps->turns[variant] };
+
+	if (__atomic_load_n(&s->apart, __ATOMIC_ACQUIRE) & 1u << variant || mv_released(run, variant))
+		return false;
+	mv_stream_tickets((struct mv_stream *)(s + 1), lose, &loss);
+	if (s->last && !apart)
+		lose(&loss, s->last);
+	if (loss.far)
+		mv_run_fail(run, MV_VERDICT_FAILURE, "a process that shares memory was killed too far ahead of its twins");
+	pass_lost(loss.turn);
+	return true;
+}
+
+struct mv_word *mv_turn_lost(struct mv_run *run, struct mv_set *s, unsigned variant)
+{
+	uint32_t gone = __atomic_fetch_or(&s->gone, 1u << variant, __ATOMIC_ACQ_REL);
+	struct mv_word *word = NULL;
+
+	for (unsigned v = 1; v < run->config.variants; v++)
+		if ((variant ? v == variant && gone & 1 : gone & 1u << v) && lose_tickets(run, s, v))
+			word = &mv_set_procset(run, s, v)->turns[v].moves;
+	return word;
+}
+
+/* Places are the domain's: a process of one thread has none. */
+static bool leave_queue(struct mv_procset *ps, struct mv_set *s)
+{
+	if (!__atomic_exchange_n(&s->queued, 0, __ATOMIC_SEQ_CST))
+		return false;
+	__atomic_fetch_or(&ps->left[s->place % MV_PLACES / 64], 1ull << s->place % 64, __ATOMIC_SEQ_CST);
+	pass_left(ps);
+	return true;
+}
+
+struct mv_word *mv_turn_gone(const struct mv_run *run, struct mv_set *s, unsigned variant, uint32_t tid)
+{
+	struct mv_procset *ps = mv_set_procset(run, s, variant);
+	struct mv_turn *turn;
+	struct mv_word *word;
+
+	if (!ps)
+		return NULL;
+	turn = &ps->turns[variant];
+	word = variant ? &turn->moves : &ps->unlocks;
+	if (!variant && leave_queue(ps, s)) {
+		mv_word_bump(word);
+		return word;
+	}
+	if (!variant && __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) == tid)
+		s->last = __atomic_load_n(&ps->issued, __ATOMIC_ACQUIRE);
 	if (!__atomic_compare_exchange_n(variant ? &turn->holder : &ps->owner, &tid, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return NULL;
 	if (variant)

@@ -27,6 +27,13 @@
 void mv_turns_start(struct mv_thread *t);
 /* The process has executed a program. */
 void mv_turns_end(struct mv_thread *t);
+/* Its exec is over: it shares no memory any more with the processes whose order it was in. */
+void mv_turns_leave(struct mv_thread *t);
+/*
+ * Does the clone that t makes add to t's turn domain (design.md section 12)?  A thread, a process in the same memory, one that
+ * inherits memory which both can write to.
+ */
+bool mv_turns_join(const struct mv_thread *t);
 
 /* Leader: take the turn, or, in a process with one thread, the right to an exclusive call.  False: it is another's. */
 bool mv_turn_take(struct mv_thread *t);
@@ -51,7 +58,13 @@ void mv_turn_begin(struct mv_thread *t, uint64_t ticket);
 /* Let the next ticket's time come. */
 void mv_ticket_done(struct mv_thread *t, uint64_t ticket);
 
-/* The thread is gone, and what it has left in memory is there.  The word that has changed, or NULL. */
-struct mv_word *mv_turn_gone(struct mv_procset *ps, unsigned variant, uint32_t tid);
+/* The set's thread is gone, and what it has left in memory is there.  The word that has changed, or NULL. */
+struct mv_word *mv_turn_gone(const struct mv_run *run, struct mv_set *s, unsigned variant, uint32_t tid);
+
+/*
+ * Then, of every set that ends: tickets that the dead leader has taken and its dead twins cannot work off any more are passed
+ * over, once both are gone.  The word that has changed, or NULL.
+ */
+struct mv_word *mv_turn_lost(struct mv_run *run, struct mv_set *s, unsigned variant);
 
 #endif

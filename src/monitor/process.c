@@ -195,10 +195,15 @@ static int64_t clone_apart(struct mon_thread *m, struct mv_call call, struct clo
 	}
 	r = mon_kernel(call.nr, call.args[0], call.args[1], call.args[2], call.args[3], call.args[4]);
 	if (!r) {
+		struct mv_step begin;
+
 		become_child(m);
 		if (stack)
 			m->frame.rsp = stack;
 		m->frame.rax = 0;
+		mv_thread_begin(m->thread, &begin);
+		mon_wake(m->thread);
+		mon_finish(m, &begin);
 		mon_signal_at_end(m);
 		mon_unlock();
 		mon_leave(m);

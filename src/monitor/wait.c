@@ -118,6 +118,9 @@ void mon_wait_gone(const struct mv_call *call)
 	struct { int64_t sec, nsec; } pause_time = { 0, 1000000 };
 	uint32_t never = 0;
 
+	/* It is of another process than the call says. */
+	if (call->args[1] == mv_thread_tid(mon_self()->thread))
+		return;
 	/* A call that tells of any thread, and needs nobody's agreement as signals do. */
 	for (unsigned i = 0; i < GONE_MS && mon_kernel(NR_SCHED_GETSCHEDULER, call->args[1], 0, 0, 0, 0) != -ESRCH; i++) {
 		mon_unlock();

@@ -35,7 +35,8 @@ struct mv_run_options {
 	const char *frontend;		/* "auto", "inproc", "ptrace" */
 	const struct mv_policy *policy;
 	enum mv_layout_mode layout;
-	bool turns;			/* the threads of a process run one at a time */
+	bool turns;			/* the threads of a process run one at a time, */
+	bool turns_shared;		/* ... and those of processes that share memory */
 	bool same_at_random;		/* do not give each variant its own AT_RANDOM */
 	bool own_random;		/* leave libraries the random generators that they have */
 	enum mv_heap_mode heap;

@@ -28,7 +28,7 @@ for option in $options; do
 	count=$((count + 1))
 done
 [ $count -ge 15 ] || fail "only $count options found in run --help"
-for option in variants frontend policy output detach report status-fd log layout threads same-at-random seed ring arena deadline \
+for option in variants frontend policy output detach report status-fd log layout threads turns same-at-random seed ring arena deadline \
 	divergence-status color heap slab-max slab-pad heap-fill; do
 	expect_in "--$option" run
 done

@@ -133,6 +133,8 @@ static void map_done(struct mv_thread *t)
 		flags |= MV_MM_FILE;
 	if (t->call.args[3] & MAP_SHARED_)
 		flags |= MV_MM_SHARED;
+	if (t->call.args[3] & MAP_SHARED_ && (!is_file(t) || map_fd(t)->flags & MV_FD_TWIN || writes_file(t)))
+		flags |= MV_MM_COMMON;
 	mv_mm_add(t->process->mm, (uint64_t)t->own, page_up(t->call.args[1]), ordinal(t), flags);
 }
 

@@ -66,6 +66,7 @@ static bool clone_ask(struct mv_thread *t, struct mv_step *step)
 static bool clone_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
 	struct mv_arena *a = run_arena(t->run);
+	bool join;
 
 	if (t->step) {
 		t->own = last;
@@ -75,12 +76,14 @@ static bool clone_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 		}
 		return false;
 	}
-	t->child_set = mv_set_new(t->run, t->clone_flags & CLONE_THREAD_ ? mv_arena_offset(a, t->process->procset) : 0);
+	join = mv_turns_join(t);
+	t->child_set = mv_set_new(t->run, join ? mv_arena_offset(a, t->process->procset) : 0,
+				  join && (t->set->alone || !(t->clone_flags & CLONE_THREAD_)));
 	if (!t->child_set) {
 		t->own = ERR(ENOMEM);
 		return false;
 	}
-	if (t->clone_flags & CLONE_THREAD_)
+	if (join)
 		mv_turns_start(t);
 	t->aux[0] = mv_arena_offset(a, t->child_set);	/* the child may take it before the call's end is told */
 	return clone_ask(t, step);

@@ -194,7 +194,8 @@ static void at_done(struct mv_thread *t)
 	const struct mv_segment *g = find(t, t->call.args[0]);
 
 	if (g && !is_error(t->result) && !is_error(t->own))
-		mv_mm_add(t->process->mm, (uint64_t)t->own, page_up(g->size), mv_mm_ordinal(t->process->mm), MV_MM_SHARED);
+		mv_mm_add(t->process->mm, (uint64_t)t->own, page_up(g->size), mv_mm_ordinal(t->process->mm),
+			  MV_MM_SHARED | MV_MM_COMMON);
 }
 
 const struct mv_hook mv_hook_shmat = {
