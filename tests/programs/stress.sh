@@ -1,0 +1,11 @@
+#!/bin/bash
+# test: timeout=120 needs=stress-ng turns=shared
+# One stressor after the other checks what the kernel did for it; its workers and their parent share counters in memory.
+# Without --no-rand-seed random numbers would be seeded with addresses.  One that is not here is in docs/limits.md.
+stressors="kill sigsuspend mutex poll sockpair mprotect flock pthread nanosleep fork vfork exec sigq sigsegv sigfpe sigpending timer
+	timerfd itimer futex shm msg pipe eventfd epoll udp sendfile splice tee brk malloc dup fcntl lockf switch getrandom clock
+	sysinfo prctl vdso zombie daemon session"
+for s in $stressors; do
+	stress-ng --no-rand-seed --oomable -q --verify "--$s" 1 "--$s-ops" 20
+	echo "$s: $?"
+done
