@@ -147,6 +147,14 @@ int mv_fd_set(struct mv_files *f, int64_t fd, struct mv_fd entry)
 	return 0;
 }
 
+int mv_files_placeholder(const struct mv_files *f)
+{
+	for (unsigned i = 0; i < f->nfds; i++)
+		if (f->fds[i].flags & MV_FD_PLACEHOLDER)
+			return (int)i;
+	return -1;
+}
+
 uint32_t mv_files_limit(const struct mv_files *f)
 {
 	return f->nfds > 64 ? f->nfds : 64;

@@ -15,6 +15,7 @@ enum {
 	MV_FD_TWIN = 1,		/* every variant has its own, used alike by all (memfd) */
 	MV_FD_OWN = 2,		/* every variant has its own, contents differ: calls on it stay out of the stream */
 	MV_FD_EXPORTED = 4,	/* followers hold the leader's open file */
+	MV_FD_PLACEHOLDER = 8,	/* follower: stands for the leader's, nobody uses it */
 };
 
 struct mv_fd {
@@ -34,6 +35,8 @@ void mv_files_unref(struct mv_files *f);
 const struct mv_fd *mv_fd_get(const struct mv_files *f, int64_t fd);
 /* 0, -EBADF for a negative or absurd number, or -ENOMEM. */
 int mv_fd_set(struct mv_files *f, int64_t fd, struct mv_fd entry);
+/* A placeholder, which the program may have closed since; -1 if none is known. */
+int mv_files_placeholder(const struct mv_files *f);
 /* No descriptor that was ever made has this number or a higher one; at least 64. */
 uint32_t mv_files_limit(const struct mv_files *f);
 /* As bytes, for another memory (freeze.c): how many, into to, and back; NULL for bytes that are none, or without memory. */

@@ -80,6 +80,15 @@ static bool wants_cloexec(const struct mv_thread *t)
 	}
 }
 
+/* The leader's open file comes to that number. */
+static void no_placeholder(struct mv_thread *t, int fd)
+{
+	struct mv_fd entry = *mv_fd_get(t->process->files, fd);
+
+	entry.flags &= (uint8_t)~MV_FD_PLACEHOLDER;
+	mv_fd_set(t->process->files, fd, entry);
+}
+
 /* The next kernel call that keeps this variant's state equal, if there is one. */
 static bool act(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
@@ -87,8 +96,13 @@ static bool act(struct mv_thread *t, int64_t last, struct mv_step *step)
 		t->own = t->result;
 		return false;
 	}
-	if (hook(t)->follow)
-		return hook(t)->follow(t, last, step);
+	if (hook(t)->follow) {
+		if (!hook(t)->follow(t, last, step))
+			return false;
+		if (step->action == MV_IMPORT)
+			no_placeholder(t, step->fd);
+		return true;
+	}
 	if (t->cls == MV_CLASS_LEADER) {
 		t->own = t->result;
 		if (t->desc->ret != MV_RET_FD)
@@ -418,7 +432,8 @@ static void done(struct mv_thread *t, struct mv_step *step)
 	if (hook(t)->done)
 		hook(t)->done(t);
 	else if (t->desc->ret == MV_RET_FD && !is_error(t->result))
-		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = t->desc->fdkind });
+		mv_fd_set(t->process->files, t->result, (struct mv_fd){
+			.kind = t->desc->fdkind, .flags = t->cls == MV_CLASS_LEADER ? MV_FD_PLACEHOLDER : 0 });
 	if (t->desc->flags & MV_DESC_EXEC && !is_error(t->result))
 		mv_turns_leave(t);
 	t->state = MV_ST_IDLE;

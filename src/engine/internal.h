@@ -385,7 +385,7 @@ static inline bool mv_ask_own(struct mv_thread *t, struct mv_step *step)
 }
 
 /* ---- numbers.c: step machines of a follower that start when *at is 0; false when they are done, or the run has ended ---- */
-/* Make a placeholder at descriptor want. */
+/* Make a placeholder at descriptor want; the caller marks it in the table (MV_FD_PLACEHOLDER). */
 bool mv_plant(struct mv_thread *t, uint64_t *at, int want, bool cloexec, int64_t last, struct mv_step *step);
 /* Move a descriptor that was made at number from, as the lowest that was free, to want. */
 bool mv_renumber(struct mv_thread *t, uint64_t *at, int from, int want, int64_t last, struct mv_step *step);

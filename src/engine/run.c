@@ -509,7 +509,7 @@ bool mv_clone_is_thread(const struct mv_thread *t)
 
 int mv_process_fd(struct mv_process *p, int fd, unsigned kind)
 {
-	return mv_fd_set(p->files, fd, (struct mv_fd){ .kind = (uint8_t)kind });
+	return mv_fd_set(p->files, fd, (struct mv_fd){ .kind = (uint8_t)kind, .flags = p->variant ? MV_FD_PLACEHOLDER : 0 });
 }
 
 unsigned mv_thread_history(const struct mv_thread *t, struct mv_history *out, unsigned max)

@@ -2,6 +2,17 @@
 #include "engine_sim.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
+
+#define INHERITED 2000	/* the simulator's followers have one placeholder at the beginning */
+
+static void expect_copy(const struct mv_step *step, int from, int to, uint64_t flags)
+{
+	sim_expect_run(step, __NR_fcntl);
+	assert_int_equal(step->call.args[0], from);
+	assert_int_equal(step->call.args[1], flags ? F_DUPFD_CLOEXEC : F_DUPFD);
+	assert_int_equal(step->call.args[2], to);
+}
 
 static void placeholders(void **state)
 {
@@ -27,17 +38,16 @@ static void placeholders(void **state)
 		sim_put64(s, 0x800, O_CLOEXEC);
 		sim_leads(s, call, 9);
 		step = sim_enter(s->t[1], call);
-		sim_expect_run(&step, __NR_eventfd2);
-		assert_int_equal(step.call.args[1], flags);
-		if (i & 1) {		/* another number was free there */
-			step = sim_exit(s->t[1], 6);
+		expect_copy(&step, INHERITED, 9, flags);
+		if (i & 1) {		/* that number is taken */
+			step = sim_exit(s->t[1], 10);
 			sim_expect_run(&step, __NR_dup3);
-			assert_int_equal(step.call.args[0], 6);
+			assert_int_equal(step.call.args[0], 10);
 			assert_int_equal(step.call.args[1], 9);
 			assert_int_equal(step.call.args[2], flags);
 			step = sim_exit(s->t[1], 9);
 			sim_expect_run(&step, __NR_close);
-			assert_int_equal(step.call.args[0], 6);
+			assert_int_equal(step.call.args[0], 10);
 			step = sim_exit(s->t[1], 0);
 		} else {
 			step = sim_exit(s->t[1], 9);
@@ -58,12 +68,77 @@ static void no_placeholder(void **state)
 	(void)state;
 	sim_leads(s, CALL(__NR_accept, 3, 0, 0), 9);
 	step = sim_enter(s->t[1], CALL(__NR_accept, 3, 0, 0));
+	expect_copy(&step, INHERITED, 9, 0);
+	step = sim_exit(s->t[1], -EMFILE);
 	sim_expect_run(&step, __NR_eventfd2);
 	step = sim_exit(s->t[1], -EMFILE);
 	sim_expect(&step, MV_STOP);
 	v = sim_expect_difference(s, MV_DIFF_RESULT, 1);
 	assert_int_equal(v->leader_value, 9);
 	assert_int_equal(v->variant_value, (uint64_t)-EMFILE);
+	sim_free(s);
+}
+
+/* The program has closed the one that would be copied, which the table does not know. */
+static void closed_placeholder(void **state)
+{
+	static const uint64_t flags[] = { 0, O_CLOEXEC };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct mv_call call = CALL(__NR_accept4, 3, 0, 0, flags[i]);
+		struct sim *s = sim_new(NULL);
+		struct mv_step step;
+
+		sim_leads(s, call, 9);
+		step = sim_enter(s->t[1], call);
+		expect_copy(&step, INHERITED, 9, flags[i]);
+		step = sim_exit(s->t[1], -EBADF);
+		sim_expect_run(&step, __NR_eventfd2);
+		assert_int_equal(step.call.args[1], flags[i]);
+		step = sim_exit(s->t[1], 6);	/* another number was free here */
+		sim_expect_run(&step, __NR_dup3);
+		assert_int_equal(step.call.args[0], 6);
+		assert_int_equal(step.call.args[1], 9);
+		assert_int_equal(step.call.args[2], flags[i]);
+		step = sim_exit(s->t[1], 9);
+		sim_expect_run(&step, __NR_close);
+		step = sim_exit(s->t[1], 0);
+		sim_expect_done(&step, 9);
+		sim_leads(s, call, 10);
+		step = sim_enter(s->t[1], call);
+		expect_copy(&step, 9, 10, flags[i]);
+		step = sim_exit(s->t[1], 10);
+		sim_expect_done(&step, 10);
+		sim_free(s);
+	}
+}
+
+/* The leader's open file, which has come for mmap, is none: a copy would keep it open. */
+static void imported_file(void **state)
+{
+	struct mv_call map = CALL(__NR_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, 9, 0), open = CALL(__NR_openat, AT_FDCWD, AT(0x100), 0);
+	struct sim *s = sim_new(NULL);
+	struct mv_step step;
+
+	(void)state;
+	sim_put(s, 0x100, "/etc/x", 7);
+	sim_leads(s, open, 9);
+	step = sim_enter(s->t[1], open);
+	expect_copy(&step, INHERITED, 9, 0);
+	step = sim_exit(s->t[1], 9);
+	sim_leads(s, map, 0x7000);
+	step = sim_enter(s->t[1], map);
+	sim_expect(&step, MV_IMPORT);
+	step = sim_exit(s->t[1], 9);
+	sim_expect_run(&step, __NR_mmap);
+	step = sim_exit(s->t[1], 0x7000);
+	sim_expect_done(&step, 0x7000);
+	sim_leads(s, open, 10);
+	step = sim_enter(s->t[1], open);
+	expect_copy(&step, INHERITED, 10, 0);
+	step = sim_exit(s->t[1], 10);
+	sim_expect_done(&step, 10);
 	sim_free(s);
 }
 
@@ -180,8 +255,7 @@ static void received_descriptors(void **state)
 	sim_expect_done(&step, 0);
 	for (int fd = 7; fd < 9; fd++) {
 		step = fd == 7 ? sim_retry(s->t[1]) : sim_exit(s->t[1], 7);
-		sim_expect_run(&step, __NR_eventfd2);
-		assert_int_equal(step.call.args[1], O_CLOEXEC);
+		expect_copy(&step, INHERITED, fd, O_CLOEXEC);
 	}
 	step = sim_exit(s->t[1], 8);
 	sim_expect_done(&step, 0);
@@ -215,7 +289,7 @@ static void own_files(void **state)
 	sim_expect_done(&s->step[1], -EACCES);
 	sim_leads(s, CALL(__NR_openat, AT_FDCWD, AT(0x300), 0), 5);
 	step = sim_enter(s->t[1], CALL(__NR_openat, AT_FDCWD, AT(0x300), 0));
-	sim_expect_run(&step, __NR_eventfd2);	/* another process */
+	expect_copy(&step, INHERITED, 5, 0);	/* another process */
 	assert_null(mv_proc_file(1));
 	assert_null(mv_proc_file(MV_HANDLE_PROC + 100));
 	sim_free(s);
@@ -289,6 +363,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(placeholders),
 		cmocka_unit_test(no_placeholder),
+		cmocka_unit_test(closed_placeholder),
+		cmocka_unit_test(imported_file),
 		cmocka_unit_test(higher_numbers),
 		cmocka_unit_test(lower_number),
 		cmocka_unit_test(pairs),
