@@ -67,12 +67,12 @@ static bool differ_bytes(struct mv_thread *t, const struct mv_record *rec, const
 static bool same_input(struct mv_thread *t, const struct mv_record *rec, const uint8_t *leader)
 {
 	struct mv_blob *b = t->blob;
-	uint64_t faults = rec->extra;
+	unsigned faults = rec->faults;
 	uint64_t n = b->total < MV_INLINE_MAX ? b->total : MV_INLINE_MAX;
 	uint64_t hash[2], offset;
 
 	if (faults != b->faults) {
-		unsigned arg = (unsigned)__builtin_ctzll(faults ^ b->faults);
+		unsigned arg = (unsigned)__builtin_ctz(faults ^ b->faults);
 
 		return differ_value(t, rec, MV_DIFF_FAULT, arg, !(faults >> arg & 1), !(b->faults >> arg & 1));
 	}

@@ -228,7 +228,7 @@ static bool pass_over(struct mv_thread *t)
 	const struct mv_record *rec;
 
 	while ((rec = mv_stream_next(t->stream, consumer(t), &payload))) {
-		bool last = rec->kind != MV_REC_ENTER && rec->flags & MV_REC_LAST;
+		bool last = rec->flags & MV_REC_LAST;
 
 		if (rec->kind != MV_REC_ENTER && rec->kind != MV_REC_RESULT && rec->kind != MV_REC_DATA)
 			return false;
@@ -269,6 +269,41 @@ bool mv_go_early(struct mv_thread *t, struct mv_step *step)
 	step->child_tid = 0;
 	surplus(t, step);
 	return true;
+}
+
+/* Copy a piece of output to where it belongs. */
+static bool take_output(struct mv_thread *t, uint64_t at, uint64_t offset, const void *bytes, size_t n, struct mv_step *step)
+{
+	const struct mv_dest *d = &t->dests[at];
+
+	if (at >= t->ndests || offset > d->cap || n > d->cap - offset || (hook(t)->adopt && n > MV_SCRATCH)) {
+		corrupt(t, step);
+		return false;
+	}
+	if (hook(t)->adopt) {
+		__builtin_memcpy(t->scratch, bytes, n);
+		hook(t)->adopt(t, d, offset, t->scratch, n);
+		bytes = t->scratch;
+	}
+	if (t->ops->poke(t->task, d->addr + offset, bytes, n) < n) {
+		mv_diverge_result(t, ERR(EFAULT));
+		step->action = MV_STOP;
+		return false;
+	}
+	return true;
+}
+
+/* Take over what came of the call; behind its first input bytes the payload is output. */
+static bool take_result(struct mv_thread *t, const struct mv_record *rec, const uint8_t *payload, size_t input, struct mv_step *step)
+{
+	size_t len = rec->payload_len;
+
+	t->result = rec->result;
+	t->extra = rec->extra;
+	t->ticket = rec->ticket;
+	t->flags = rec->flags;
+	t->seq = mv_stream_tail(t->stream, consumer(t));
+	return len <= input || take_output(t, 0, 0, payload + input, len - input, step);
 }
 
 static bool fetch(struct mv_thread *t, struct mv_step *step)
@@ -357,6 +392,9 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	if (t->level == MV_LEVEL_LOCKSTEP && t->ops->claim && mv_call_is_sensitive(&t->run->policy, &t->call))
 		t->ops->claim(t->task, &t->call);
 	gives = rec->flags & MV_REC_GIVES;
+	if (rec->flags & MV_REC_WHOLE &&
+	    !take_result(t, rec, payload, rec->input_len < MV_INLINE_MAX ? rec->input_len : MV_INLINE_MAX, step))
+		return false;
 	consume_enter(t, rec);
 	if (gives)
 		mv_turn_give(t);
@@ -374,11 +412,8 @@ static bool await(struct mv_thread *t, struct mv_step *step)
 		corrupt(t, step);
 		return false;
 	}
-	t->result = rec->result;
-	t->extra = rec->extra;
-	t->ticket = rec->ticket;
-	t->flags = rec->flags;
-	t->seq = mv_stream_tail(t->stream, consumer(t));
+	if (!take_result(t, rec, payload, 0, step))
+		return false;
 	consume(t);
 	return true;
 }
@@ -389,7 +424,6 @@ static bool replicate(struct mv_thread *t, struct mv_step *step)
 	for (;;) {
 		const void *payload;
 		const struct mv_record *rec = mv_stream_next(t->stream, consumer(t), &payload);
-		const struct mv_dest *d;
 		bool last;
 
 		if (!rec)
@@ -398,27 +432,10 @@ static bool replicate(struct mv_thread *t, struct mv_step *step)
 			corrupt(t, step);
 			return false;
 		}
-		d = &t->dests[rec->ticket];
 		last = rec->flags & MV_REC_LAST;
 		t->moves++;
-		if (rec->payload_len) {
-			size_t n = rec->payload_len;
-
-			if (rec->extra > d->cap || n > d->cap - rec->extra || (hook(t)->adopt && n > MV_SCRATCH)) {
-				corrupt(t, step);
-				return false;
-			}
-			if (hook(t)->adopt) {
-				__builtin_memcpy(t->scratch, payload, n);
-				hook(t)->adopt(t, d, rec->extra, t->scratch, n);
-				payload = t->scratch;
-			}
-			if (t->ops->poke(t->task, d->addr + rec->extra, payload, n) < n) {
-				mv_diverge_result(t, ERR(EFAULT));
-				step->action = MV_STOP;
-				return false;
-			}
-		}
+		if (rec->payload_len && !take_output(t, rec->ticket, rec->extra, payload, rec->payload_len, step))
+			return false;
 		consume(t);
 		if (last)
 			return true;
@@ -501,7 +518,7 @@ void mv_follow(struct mv_thread *t, struct mv_step *step)
 				mv_ask_own(t, step);
 				return;
 			}
-			t->state = MV_ST_AWAIT;
+			t->state = t->flags & MV_REC_WHOLE ? MV_ST_TURN : MV_ST_AWAIT;
 			break;
 		case MV_ST_AWAIT:
 			if (!await(t, step))
@@ -530,9 +547,9 @@ void mv_follow(struct mv_thread *t, struct mv_step *step)
 			if (!replicate(t, step))
 				return;
 			t->state = MV_ST_AFTER;
-			t->step = 0;
 			break;
 		case MV_ST_AFTER:
+			t->step = 0;
 			if (!is_error(t->result) && hook(t)->after && hook(t)->after(t, 0, step))
 				return;
 			acted_after(t);

@@ -175,7 +175,7 @@ struct mv_thread {
 	uint8_t cls;			/* enum mv_class, after prepare */
 	uint8_t level;			/* enum mv_level */
 	bool again;			/* the call went on as another one, once or thrice or ... (MV_AGAIN) */
-	uint8_t flags;			/* MV_REC_* of the RESULT record */
+	uint16_t flags;			/* MV_REC_* of the RESULT record */
 	unsigned step;			/* kernel calls made for this call so far */
 	uint64_t norm[MV_NARGS];	/* arguments as compared */
 	uint64_t seq;			/* sequence number of the ENTER record */

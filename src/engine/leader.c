@@ -47,39 +47,90 @@ static uint64_t commit(struct mv_thread *t, bool hasty)
 	return seq;
 }
 
+/*
+ * One record for all of a call, written when it is over: where nobody waits for its beginning, and it does not take long until
+ * the end.  A leader that dies in it leaves none.
+ */
+static bool whole(const struct mv_thread *t)
+{
+	const unsigned apart = MV_DESC_BLOCKS | MV_DESC_NORETURN | MV_DESC_CLONE | MV_DESC_EXEC | MV_DESC_HOLD;
+
+	return t->level != MV_LEVEL_LOCKSTEP && !t->process->turns && !(t->desc->flags & apart);
+}
+
+static size_t input_size(const struct mv_thread *t)
+{
+	return t->blob->total < MV_INLINE_MAX ? (size_t)t->blob->total : MV_INLINE_MAX;
+}
+
+static void put_call(struct mv_thread *t, struct mv_record *rec, void *payload)
+{
+	rec->kind = MV_REC_ENTER;
+	rec->nr = t->call.nr;
+	rec->input_len = t->blob->total;
+	rec->faults = (uint8_t)t->blob->faults;
+	if (!t->desc->nin && !hook(t)->normalise)
+		return;
+	rec->flags |= MV_REC_ARGS;
+	__builtin_memcpy(rec->args, t->norm, sizeof(t->norm));
+	mv_blob_hash(t->blob, rec->hash);
+	__builtin_memcpy(payload, t->blob->bytes, input_size(t));
+}
+
 static bool publish_enter(struct mv_thread *t)
 {
-	struct mv_blob *b = t->blob;
-	size_t n = b->total < MV_INLINE_MAX ? (size_t)b->total : MV_INLINE_MAX;
 	struct mv_record *rec;
 	void *payload;
 
-	rec = mv_stream_reserve(t->stream, n, &payload);
+	rec = mv_stream_reserve(t->stream, input_size(t), &payload);
 	if (!rec)
 		return false;
-	rec->kind = MV_REC_ENTER;
-	rec->nr = t->call.nr;
-	rec->flags = t->level == MV_LEVEL_LOCKSTEP ? MV_REC_LOCKSTEP : 0;
+	put_call(t, rec, payload);
+	if (t->level == MV_LEVEL_LOCKSTEP)
+		rec->flags |= MV_REC_LOCKSTEP;
 	mv_turn_tell(t, rec);
-	rec->input_len = b->total;
-	rec->extra = b->faults;
-	if (t->desc->nin || hook(t)->normalise) {
-		rec->flags |= MV_REC_ARGS;
-		__builtin_memcpy(rec->args, t->norm, sizeof(t->norm));
-		mv_blob_hash(b, rec->hash);
-		__builtin_memcpy(payload, b->bytes, n);
-	}
 	t->seq = commit(t, t->level == MV_LEVEL_LOCKSTEP || t->desc->flags & MV_DESC_NORETURN);
 	mv_latest(t)->seq = t->seq;
 	return true;
 }
 
+/* What became unreadable since is the program's own race; it reads as zeros everywhere. */
+static void put_output(struct mv_thread *t, const struct mv_dest *d, uint64_t offset, void *payload, size_t n)
+{
+	if (mv_peek(t, d->addr + offset, payload, n) < n)
+		__builtin_memset(payload, 0, n);
+	if (hook(t)->publish)
+		hook(t)->publish(t, d, offset, payload, n);
+}
+
+static uint64_t output_size(const struct mv_thread *t)
+{
+	uint64_t size = 0;
+
+	for (unsigned i = 0; i < t->ndests; i++)
+		size += t->dests[i].used;
+	return size;
+}
+
+/* Can the outputs, size bytes, be in the record of the result?  Followers take them before they act. */
+static bool fits(const struct mv_thread *t, uint64_t size, size_t max)
+{
+	if (t->ndests != 1 || t->cls != MV_CLASS_LEADER || hook(t)->follow || ordered(t))
+		return !size;
+	return size <= max && (!hook(t)->publish || size <= MV_SCRATCH);
+}
+
 static bool publish_result(struct mv_thread *t)
 {
+	size_t in = whole(t) ? input_size(t) : 0;
+	uint64_t out = output_size(t);
+	bool last = fits(t, out, mv_stream_payload_max(t->stream) - in);
 	struct mv_record *rec;
 	void *payload;
 
-	rec = mv_stream_reserve(t->stream, 0, &payload);
+	if (!last)
+		out = 0;
+	rec = mv_stream_reserve(t->stream, in + out, &payload);
 	if (!rec)
 		return false;
 	if (!t->process->turns && ordered(t) && !t->ticket)
@@ -90,13 +141,23 @@ static bool publish_result(struct mv_thread *t)
 	rec->extra = t->extra;
 	rec->ticket = t->ticket;
 	rec->flags = t->flags;
+	if (whole(t)) {
+		put_call(t, rec, payload);
+		rec->flags |= MV_REC_WHOLE;
+	}
+	if (out)
+		put_output(t, &t->dests[0], 0, (char *)payload + in, out);
 	if (t->process->turns && t->ticket)
 		rec->flags |= MV_REC_TURN;
 	if (t->follows)
 		rec->flags |= MV_REC_SIGNAL_FOLLOWS;
-	if (!t->ndests)
+	if (last) {
 		rec->flags |= MV_REC_LAST;
+		t->dest_at = t->ndests;
+	}
 	t->seq = commit(t, t->flags & MV_REC_HOLD || t->desc->flags & (MV_DESC_CLONE | MV_DESC_EXEC));
+	if (whole(t))
+		mv_latest(t)->seq = t->seq;
 	return true;
 }
 
@@ -128,11 +189,7 @@ static bool publish_outputs(struct mv_thread *t)
 		rec->flags = last ? MV_REC_LAST : 0;
 		rec->ticket = t->dest_at;
 		rec->extra = t->dest_off;
-		/* What became unreadable since is the program's own race; it reads as zeros everywhere. */
-		if (mv_peek(t, d->addr + t->dest_off, payload, n) < n)
-			__builtin_memset(payload, 0, n);
-		if (hook(t)->publish)
-			hook(t)->publish(t, d, t->dest_off, payload, n);
+		put_output(t, d, t->dest_off, payload, n);
 		commit(t, t->flags & MV_REC_HOLD);
 		t->moves++;
 		t->dest_off += n;
@@ -197,7 +254,7 @@ static bool publish_signal(struct mv_thread *t)
 		t->dest_off = 0;
 		mv_dests_used(t);	/* what is written on errors too, such as the rest of a sleep */
 		if (!publish_result(t)) {
-			t->flags &= (uint8_t)~MV_REC_INTERRUPTED;
+			t->flags &= (uint16_t)~MV_REC_INTERRUPTED;
 			return false;
 		}
 	}
@@ -272,7 +329,7 @@ static void lead(struct mv_thread *t, struct mv_step *step)
 			t->state = MV_ST_PUBLISH;
 			break;
 		case MV_ST_PUBLISH:
-			if (!publish_enter(t))
+			if (!whole(t) && !publish_enter(t))
 				return;
 			t->state = t->level == MV_LEVEL_LOCKSTEP ? MV_ST_MEET : MV_ST_LOCK;
 			break;

@@ -14,7 +14,7 @@
 #define CONSUMERS_MAX (MV_VARIANTS_MAX - 1)
 #define LEFT UINT64_MAX		/* cursor and ack of a consumer that is gone: ahead of everything */
 #define PAYLOAD_ALIGN 16
-#define AHEAD 4			/* records, of which a call takes two or more */
+#define AHEAD 4			/* records, of which a call takes one to three */
 
 struct cursor {
 	uint64_t tail;		/* sequence number of the last record consumed, or LEFT */

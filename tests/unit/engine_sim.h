@@ -25,6 +25,7 @@
 #define AT(offset) (SIM_POINTER + (offset))
 #define SIM_POINTER 0x4000000000000000ull
 #define CALL(nr, ...) ((struct mv_call){ (nr), { __VA_ARGS__ } })
+#define PAUSE CALL(__NR_pause)	/* may block: takes two records, others one */
 #define OUT 0x10000			/* where tests let calls write to */
 
 /* Results that the kernel keeps to itself. */

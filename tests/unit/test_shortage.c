@@ -7,7 +7,7 @@
 static void full_ring(void **state)
 {
 	struct sim_options o = sim_defaults;
-	struct mv_call call = CALL(__NR_getpid);
+	struct mv_call call = PAUSE;
 	struct mv_step step;
 	struct sim *s;
 	unsigned n = 0;
@@ -20,7 +20,7 @@ static void full_ring(void **state)
 		step = sim_enter(s->t[0], call);
 		if (step.action == MV_PARK)
 			break;
-		sim_expect_run(&step, __NR_getpid);
+		sim_expect_run(&step, __NR_pause);
 		step = sim_exit(s->t[0], n);
 		sim_expect_done(&step, n);
 	}
@@ -31,7 +31,7 @@ static void full_ring(void **state)
 	assert_int_equal(mv_thread_moves(s->t[0]), moves);
 	sim_follows(s, call, 0);
 	step = sim_retry(s->t[0]);
-	sim_expect_run(&step, __NR_getpid);
+	sim_expect_run(&step, __NR_pause);
 	step = sim_exit(s->t[0], n);
 	sim_expect_done(&step, n);
 	for (unsigned i = 1; i <= n; i++)
@@ -42,6 +42,7 @@ static void full_ring(void **state)
 /* The call has run, and the ring has no room for its result: the leader waits with it. */
 static void no_room_for_the_result(void **state)
 {
+	struct mv_call receive = CALL(__NR_recvfrom, 3, AT(OUT), 100, 0, AT(0x200), AT(0x300));
 	struct sim_options o = sim_defaults;
 	struct mv_step step;
 	struct sim *s;
@@ -50,25 +51,25 @@ static void no_room_for_the_result(void **state)
 	o.records = 8;
 	s = sim_new(&o);
 	for (int i = 0; i < 3; i++)
-		sim_leads(s, CALL(__NR_getpid), i);
+		sim_leads(s, PAUSE, i);
 	sim_leads(s, CALL(__NR_umask, 0), 0);
-	sim_follows(s, CALL(__NR_getpid), 0);
-	sim_leads(s, CALL(__NR_getpid), 7);
-	step = sim_enter(s->t[1], CALL(__NR_getpid));
+	sim_follows(s, PAUSE, 0);
+	sim_leads(s, PAUSE, 7);
+	step = sim_enter(s->t[1], PAUSE);
 	sim_expect_done(&step, 1);
-	step = sim_enter(s->t[0], CALL(__NR_read, 3, AT(OUT), 100));
-	sim_expect_run(&step, __NR_read);
+	step = sim_enter(s->t[0], receive);
+	sim_expect_run(&step, __NR_recvfrom);
 	memset(sim_mem(s, 0, OUT), 'x', 10);
-	step = sim_exit(s->t[0], 10);	/* result, but no room for data */
+	step = sim_exit(s->t[0], 10);	/* result and one output, but no room for the other */
 	sim_expect(&step, MV_PARK);
-	sim_follows(s, CALL(__NR_getpid), 2);
+	sim_follows(s, PAUSE, 2);
 	step = sim_retry(s->t[0]);
 	sim_expect_done(&step, 10);
 	s->step[1] = sim_enter(s->t[1], CALL(__NR_umask, 0));
 	sim_expect_run(&s->step[1], __NR_umask);
 	s->step[1] = sim_exit(s->t[1], 0);
-	sim_follows(s, CALL(__NR_getpid), 7);
-	sim_follows(s, CALL(__NR_read, 3, AT(OUT), 100), 10);
+	sim_follows(s, PAUSE, 7);
+	sim_follows(s, receive, 10);
 	assert_memory_equal(sim_mem(s, 1, OUT), "xxxxxxxxxx", 11);
 	sim_free(s);
 }

@@ -68,7 +68,7 @@ static struct sim *small_ring(void)
 
 static void fetch_and_await(void **state)
 {
-	struct mv_call call = CALL(__NR_getpid);
+	struct mv_call call = PAUSE;
 	struct sim *s = sim_new(NULL);
 	struct mv_step step = sim_enter(s->t[1], call);
 	struct mv_wait w;
@@ -78,7 +78,7 @@ static void fetch_and_await(void **state)
 	w = sleeps(s, s->t[1]);
 	still_asleep(s->t[0], &w);
 	step = sim_enter(s->t[0], call);
-	sim_expect_run(&step, __NR_getpid);
+	sim_expect_run(&step, __NR_pause);
 	wakes(s->t[0], &w);
 	step = sim_retry(s->t[1]);
 	sim_expect(&step, MV_PARK);
@@ -120,7 +120,7 @@ static struct mv_wait naps(struct sim *s, struct mv_thread *t)
 
 static void nap_until_crowded(void **state)
 {
-	struct mv_call call = CALL(__NR_getpid);
+	struct mv_call call = PAUSE;
 	uint32_t *words[MV_WAKES_MAX];
 	struct sim *s = small_ring();
 	struct mv_step step = sim_enter(s->t[1], call);
@@ -207,7 +207,7 @@ static void take(void **state)
 
 static void publish(void **state)
 {
-	struct mv_call call = CALL(__NR_getpid);
+	struct mv_call call = PAUSE;
 	struct sim *s = small_ring();
 	struct mv_step step;
 	struct mv_wait w;
@@ -222,13 +222,13 @@ static void publish(void **state)
 	follows(s, call, 0);
 	wakes(s->t[1], &w);
 	step = sim_retry(s->t[0]);
-	sim_expect_run(&step, __NR_getpid);
+	sim_expect_run(&step, __NR_pause);
 	sim_free(s);
 }
 
 static void result(void **state)
 {
-	struct mv_call call = CALL(__NR_getpid);
+	struct mv_call call = PAUSE;
 	struct sim *s = small_ring();
 	struct mv_step step;
 	struct mv_wait w;
@@ -238,7 +238,7 @@ static void result(void **state)
 	for (int i = 0; i < 3; i++)
 		leads(s, call, i);
 	step = sim_enter(s->t[0], call);
-	sim_expect_run(&step, __NR_getpid);
+	sim_expect_run(&step, __NR_pause);
 	step = sim_exit(s->t[0], 3);
 	sim_expect(&step, MV_PARK);
 	w = sleeps(s, s->t[0]);
@@ -252,24 +252,24 @@ static void result(void **state)
 
 static void collect_and_replicate(void **state)
 {
-	struct mv_call call = CALL(__NR_read, 3, AT(OUT), 100);
+	struct mv_call call = CALL(__NR_recvfrom, 3, AT(OUT), 100, 0, AT(0x200), AT(0x300));
 	struct sim *s = small_ring();
 	struct mv_step step;
 	struct mv_wait w;
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
-		leads(s, CALL(__NR_getpid), i);
+		leads(s, PAUSE, i);
 	step = sim_enter(s->t[0], call);
-	sim_expect_run(&step, __NR_read);
+	sim_expect_run(&step, __NR_recvfrom);
 	memset(sim_mem(s, 0, OUT), 'x', 10);
 	step = sim_exit(s->t[0], 10);		/* no room for the data */
 	sim_expect(&step, MV_PARK);
 	w = sleeps(s, s->t[0]);
-	follows(s, CALL(__NR_getpid), 0);
+	follows(s, PAUSE, 0);
 	wakes(s->t[1], &w);
 	for (int i = 1; i < 3; i++)
-		follows(s, CALL(__NR_getpid), i);
+		follows(s, PAUSE, i);
 	step = sim_enter(s->t[1], call);
 	sim_expect(&step, MV_PARK);
 	w = sleeps(s, s->t[1]);
