@@ -294,7 +294,8 @@ static bool take_output(struct mv_thread *t, uint64_t at, uint64_t offset, const
 }
 
 /* Take over what came of the call; behind its first input bytes the payload is output. */
-static bool take_result(struct mv_thread *t, const struct mv_record *rec, const uint8_t *payload, size_t input, struct mv_step *step)
+static bool take_result(struct mv_thread *t, const struct mv_record *rec, const uint8_t *payload, size_t input,
+			struct mv_step *step)
 {
 	size_t len = rec->payload_len;
 

@@ -17,8 +17,8 @@
 #include <multivar/multivar.h>
 
 enum mv_record_kind {
-	MV_REC_ENTER,		/* the leader makes a call: operands, gathered input; with MV_REC_WHOLE what a RESULT has, too */
-	MV_REC_RESULT,		/* it is over: result, ticket; its output, if there is but one, and it fits */
+	MV_REC_ENTER,		/* the leader makes a call: operands, gathered input */
+	MV_REC_RESULT,		/* it is over: result, ticket; and its output if that is one piece */
 	MV_REC_DATA,		/* a piece of its outputs; the last one has MV_REC_LAST */
 	MV_REC_SIGNAL,		/* a signal: payload is the siginfo; or MV_TURN_SIGNAL, which is none */
 	MV_REC_END,		/* the leader's thread is gone; result = signal that killed it, or 0 */
@@ -34,7 +34,7 @@ enum {
 	MV_REC_HOLD = 1 << 5,		/* RESULT: the leader goes on when all have acted on it */
 	MV_REC_GIVES = 1 << 6,		/* ENTER: the thread gives its turn up (turns.h) */
 	MV_REC_TURN = 1 << 7,		/* ENTER, RESULT: it has taken the turn, which ticket numbers */
-	MV_REC_WHOLE = 1 << 8,		/* ENTER: the call is over, it is the RESULT as well */
+	MV_REC_WHOLE = 1 << 8,		/* ENTER: the call is over, the record is the RESULT as well */
 };
 
 /* Two cache lines; most records need only the first, and then nobody touches the second. */
@@ -46,7 +46,7 @@ struct mv_record {
 	int64_t result;
 	uint64_t ticket;		/* position in the process's order, 0 = none; DATA: which output */
 	uint64_t extra;			/* RESULT: exported descriptor, or the child's stream; DATA: offset in the output */
-	uint64_t input_len;		/* ENTER: bytes gathered in all; the payload begins with the first MV_INLINE_MAX of them */
+	uint64_t input_len;		/* ENTER: bytes gathered in all; MV_INLINE_MAX at most begin the payload */
 	uint32_t payload_len;		/* set by mv_stream_reserve(); may be made smaller before the commit */
 	uint32_t payload_off;		/* set by the stream: offset into bytes[] */
 	uint64_t payload_end;		/* set by the stream: producer's byte position after this record */

@@ -129,8 +129,8 @@ static void start_threads(struct sim *s)
 	for (unsigned i = 0; i < s->config.variants; i++) {
 		s->t[i] = mv_thread_root(s->run, i, SIM_TID, &sim_ops, &s->task[i]);
 		assert_non_null(s->t[i]);
-		/* Sets of descriptors are looked at as far as descriptors go. */
-		assert_int_equal(mv_process_fd(mv_thread_process(s->t[i]), 2000, 1), 0);	/* inherited: a placeholder in followers */
+		/* Sets of descriptors are looked at as far as descriptors go.  To followers it is a placeholder. */
+		assert_int_equal(mv_process_fd(mv_thread_process(s->t[i]), 2000, 1), 0);
 	}
 }
 

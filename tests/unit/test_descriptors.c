@@ -117,7 +117,8 @@ static void closed_placeholder(void **state)
 /* The leader's open file, which has come for mmap, is none: a copy would keep it open. */
 static void imported_file(void **state)
 {
-	struct mv_call map = CALL(__NR_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, 9, 0), open = CALL(__NR_openat, AT_FDCWD, AT(0x100), 0);
+	struct mv_call map = CALL(__NR_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, 9, 0);
+	struct mv_call open = CALL(__NR_openat, AT_FDCWD, AT(0x100), 0);
 	struct sim *s = sim_new(NULL);
 	struct mv_step step;
 

@@ -3,6 +3,7 @@
  */
 #include "engine_sim.h"
 #include <errno.h>
+#include <fcntl.h>
 
 /* ---- classes ---- */
 
@@ -34,6 +35,96 @@ static void leader_call(void **state)
 	step = sim_enter(s->t[2], call);	/* late: all is there */
 	sim_expect_done(&step, 5);
 	assert_memory_equal(sim_mem(s, 2, OUT), "hello", 6);
+	sim_free(s);
+}
+
+/* The records that a call takes. */
+static uint64_t records(struct sim *s, struct mv_call call, int64_t result)
+{
+	uint64_t before, after, tail;
+
+	assert_true(mv_set_progress(s->run, mv_thread_set(s->t[0]), 1, &before, &tail));
+	sim_leads(s, call, result);
+	assert_true(mv_set_progress(s->run, mv_thread_set(s->t[0]), 1, &after, &tail));
+	sim_follows(s, call, result);
+	return after - before;
+}
+
+static void records_of_calls(void **state)
+{
+	struct mv_call receive = CALL(__NR_recvfrom, 3, AT(OUT), 100, 0, AT(0x200), AT(0x300));
+	struct sim_options o = sim_defaults;
+	struct sim *s = sim_new(NULL);
+	uint64_t head, tail;
+
+	(void)state;
+	assert_int_equal(records(s, CALL(__NR_getppid), 1), 1);
+	memset(sim_mem(s, 0, OUT), 'x', 200);
+	assert_int_equal(records(s, CALL(__NR_fstat, 3, AT(OUT)), 0), 1);
+	assert_memory_equal(sim_mem(s, 1, OUT), sim_mem(s, 0, OUT), 144);
+	assert_int_equal(records(s, CALL(__NR_read, 3, AT(OUT), 200), 200), 2);
+	assert_memory_equal(sim_mem(s, 1, OUT), sim_mem(s, 0, OUT), 200);
+	assert_int_equal(records(s, CALL(__NR_read, 3, AT(OUT), 200), -EAGAIN), 2);
+	assert_int_equal(records(s, receive, 10), 4);
+	assert_int_equal(records(s, receive, -EAGAIN), 2);
+	sim_free(s);
+	o.level = MV_LEVEL_LOCKSTEP;
+	s = sim_new(&o);
+	assert_true(sim_all(s, CALL(__NR_getppid)));
+	assert_true(mv_set_progress(s->run, mv_thread_set(s->t[0]), 1, &head, &tail));
+	assert_int_equal(head, 2);
+	sim_free(s);
+}
+
+/* Input and output share a payload; what is longer than one follows. */
+static void input_and_output(void **state)
+{
+	struct mv_call call = CALL(__NR_newfstatat, AT_FDCWD, AT(0x100), AT(OUT), 0);
+	struct sim *s = sim_new(NULL);
+
+	(void)state;
+	sim_put(s, 0x100, "/etc/x", 7);
+	memset(sim_mem(s, 0, OUT), 'y', 144);
+	assert_int_equal(records(s, call, 0), 1);
+	assert_memory_equal(sim_mem(s, 1, OUT), sim_mem(s, 0, OUT), 144);
+	sim_leads(s, call, 0);
+	memcpy(sim_mem(s, 1, 0x100), "/etc/y", 7);
+	s->step[1] = sim_enter(s->t[1], call);
+	sim_expect(&s->step[1], MV_STOP);
+	sim_expect_difference(s, MV_DIFF_BYTES, 1);
+	sim_free(s);
+}
+
+/* A signal ends it before it is known of. */
+static void one_record_interrupted(void **state)
+{
+	struct mv_call call = CALL(__NR_fstat, 3, AT(OUT));
+	struct sim *s = sim_new(NULL);
+	struct mv_step step = sim_enter(s->t[0], call);
+
+	(void)state;
+	sim_expect_run(&step, __NR_fstat);
+	step = sim_signal(s->t[0], 10, MV_SIGNAL_IN_CALL, -513);
+	sim_expect_signal(&step, MV_DONE, 10);
+	step = sim_enter(s->t[1], call);
+	sim_expect_signal(&step, MV_INTERRUPT, 10);
+	assert_int_equal(step.result, -513);
+	assert_int_equal(records(s, call, 0), 1);
+	sim_free(s);
+}
+
+/* Nothing is left of a call that its thread died in. */
+static void dead_in_one_record(void **state)
+{
+	struct sim *s = sim_new(NULL);
+	struct mv_step step = sim_enter(s->t[0], CALL(__NR_getppid));
+
+	(void)state;
+	sim_expect_run(&step, __NR_getppid);
+	mv_set_gone(s->run, mv_thread_set(s->t[0]), 0, 9);
+	step = sim_enter(s->t[1], CALL(__NR_getppid));
+	sim_expect(&step, MV_PARK);
+	assert_int_equal(mv_run_verdict(s->run)->kind, MV_VERDICT_NONE);
 	sim_free(s);
 }
 
@@ -439,6 +530,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leader_call),
+		cmocka_unit_test(records_of_calls),
+		cmocka_unit_test(input_and_output),
+		cmocka_unit_test(one_record_interrupted),
+		cmocka_unit_test(dead_in_one_record),
 		cmocka_unit_test(one_variant),
 		cmocka_unit_test(all_call),
 		cmocka_unit_test(allovw_call),
