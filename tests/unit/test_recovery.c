@@ -19,9 +19,9 @@ static void accuse_last(struct sim *s)
 {
 	unsigned last = s->config.variants - 1;
 
-	s->step[0] = sim_enter(s->t[0], CALL(__NR_getpid));
+	s->step[0] = sim_enter(s->t[0], PAUSE);
 	for (unsigned v = 1; v < last; v++)
-		s->step[v] = sim_enter(s->t[v], CALL(__NR_getpid));
+		s->step[v] = sim_enter(s->t[v], PAUSE);
 	s->step[last] = sim_enter(s->t[last], CALL(__NR_getuid));
 	sim_expect(&s->step[last], MV_STOP);
 }
@@ -39,11 +39,11 @@ static void only_it_stops(void **state)
 	v = mv_run_accusation(s->run, 2);
 	assert_int_equal(v->kind, MV_VERDICT_DIVERGENCE);
 	assert_int_equal(v->variant, 2);
-	assert_int_equal(v->leader_call.nr, __NR_getpid);
+	assert_int_equal(v->leader_call.nr, __NR_pause);
 	assert_int_equal(v->variant_call.nr, __NR_getuid);
 	s->step[2] = sim_retry(s->t[2]);
 	sim_expect(&s->step[2], MV_STOP);
-	s->step[2] = sim_enter(s->t[2], CALL(__NR_getpid));
+	s->step[2] = sim_enter(s->t[2], PAUSE);
 	sim_expect(&s->step[2], MV_STOP);
 	s->step[0] = sim_exit(s->t[0], 5);
 	sim_expect_done(&s->step[0], 5);
@@ -63,7 +63,7 @@ static void lockstep(void **state)
 	sim_expect(&s->step[0], MV_PARK);
 	mv_run_release(s->run, 2);
 	s->step[0] = sim_retry(s->t[0]);
-	sim_expect_run(&s->step[0], __NR_getpid);
+	sim_expect_run(&s->step[0], __NR_pause);
 	s->step[0] = sim_exit(s->t[0], 5);
 	/* The others are waited for as ever. */
 	s->step[0] = sim_enter(s->t[0], CALL(__NR_getuid));
@@ -131,7 +131,7 @@ static void late_writer(void **state)
 	accuse_last(s);
 	mv_run_release(s->run, 1);
 	s->step[0] = sim_retry(s->t[0]);
-	sim_expect_run(&s->step[0], __NR_getpid);
+	sim_expect_run(&s->step[0], __NR_pause);
 	s->step[0] = sim_exit(s->t[0], 5);
 	mv_stream_ack(s->t[0]->stream, 0, 2);
 	sim_leads(s, CALL(__NR_getuid), 0);
