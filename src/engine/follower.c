@@ -232,7 +232,7 @@ static bool pass_over(struct mv_thread *t)
 
 		if (rec->kind != MV_REC_ENTER && rec->kind != MV_REC_RESULT && rec->kind != MV_REC_DATA)
 			return false;
-		if (rec->kind == MV_REC_RESULT && !pass_turn(t, rec))
+		if ((rec->kind == MV_REC_RESULT || rec->flags & MV_REC_WHOLE) && !pass_turn(t, rec))
 			return false;
 		if (rec->kind == MV_REC_ENTER)
 			consume_enter(t, rec);
