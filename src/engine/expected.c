@@ -245,7 +245,7 @@ static bool alike(const struct mv_thread *t, const struct mv_record *rec, const 
 {
 	uint64_t n = t->blob->total < MV_INLINE_MAX ? t->blob->total : MV_INLINE_MAX;
 
-	if (rec->nr != t->call.nr || rec->input_len != t->blob->total || rec->extra != t->blob->faults || rec->payload_len < n)
+	if (rec->nr != t->call.nr || rec->input_len != t->blob->total || rec->faults != t->blob->faults || rec->payload_len < n)
 		return false;
 	for (unsigned i = 0; i < t->desc->nin; i++)
 		if (mv_record_args(rec)[t->desc->in[i].arg] != t->norm[t->desc->in[i].arg])
