@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import urllib.request
 PREFIX = json.loads(os.environ.get("MV_TEST_PREFIX", "[]"))
 SLOWER = float(os.environ.get("MV_TEST_SLOWER", "1"))
 SECONDS = 3
+SKIP = 77
 
 
 def free_port():
@@ -99,19 +101,32 @@ class Server:
             print("no longer listening")
 
 
-def fetch(port, path, data=None):
+def self_signed(certificate, key):
+    """A certificate for 127.0.0.1 and its key, made by openssl (natively)."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                   check=True, stderr=subprocess.DEVNULL)
+
+
+def client_tls(certificate):
+    """What a client needs that trusts this certificate only; for fetch()."""
+    return ssl.create_default_context(cafile=certificate)
+
+
+def fetch(port, path, data=None, tls=None):
     """(status, body) of one request, on a connection of its own."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls))
+    scheme = "https" if tls else "http"
     try:
-        with opener.open(f"http://127.0.0.1:{port}{path}", data=data, timeout=10) as r:
+        with opener.open(f"{scheme}://127.0.0.1:{port}{path}", data=data, timeout=SLOWER * 10) as r:
             return r.status, r.read()
     except urllib.error.HTTPError as e:
         return e.code, e.read()
 
 
-def wrk(port, path, errors_count=True):
+def wrk(port, path, errors_count=True, scheme="http"):
     """Load for some seconds; print that there were answers and no wrong ones; while a server reloads, some connections end."""
-    out = subprocess.run(["wrk", "-t1", "-c8", f"-d{SECONDS}s", f"http://127.0.0.1:{port}{path}"], stdout=subprocess.PIPE,
+    out = subprocess.run(["wrk", "-t1", "-c8", f"-d{SECONDS}s", f"{scheme}://127.0.0.1:{port}{path}"], stdout=subprocess.PIPE,
                          text=True, check=True).stdout
     requests = int(re.search(r"(\d+) requests in", out)[1])
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+)", out)

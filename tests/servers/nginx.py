@@ -1,4 +1,4 @@
-# test: timeout=60 needs=nginx,wrk heap
+# test: timeout=60 needs=nginx,wrk heap turns=shared
 """nginx: master and two workers, files of several sizes, keep-alive, load, reload with a new configuration, both ways to stop."""
 import hashlib
 import os

@@ -72,7 +72,9 @@ static void together_by(const char *name, void (*fn)(int))
 {
 	pid_t child[PROCESSES];
 
-	s->place = s->next = s->racy = 0;
+	s->place = 0;
+	s->next = 0;
+	s->racy = 0;
 	for (int i = 1; i < PROCESSES; i++) {
 		NEED((child[i] = fork()) >= 0);
 		if (child[i])

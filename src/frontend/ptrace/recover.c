@@ -103,7 +103,7 @@ void pt_recover(struct pt *pt)
 	pt->accused |= accused;
 	switch (decide(pt, accused)) {
 	case DROP:
-		for (unsigned v = 1; v < pt->nvariants; v++)
+		for (unsigned v = 1; v < pt->nvariants && v < MV_VARIANTS_MAX; v++)
 			if (accused >> v & 1)
 				drop(pt, v);
 		break;
