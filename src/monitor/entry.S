@@ -203,7 +203,7 @@ FUNCTION mon_look
 /*
  * void mon_leave_to(const struct mon_regs *)
  *
- * No iretq: QEMU before 9.1 lets one that a program makes read the stack as the kernel, and a kernel that uses SMAP dies of it.
+ * No iretq: QEMU 7.2, emulating, lets one that a program makes read the stack as the kernel, and with SMAP the guest oopses.
  */
 FUNCTION mon_leave_to
 	mov	%rdi, %rsp

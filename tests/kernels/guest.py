@@ -174,7 +174,8 @@ def boot(version, command, cache, out, cpu="max", accel="tcg", timeout=600.0, sh
     shares = ["/", *shares]
     with open(image, "wb") as f:
         f.write(initramfs(tree, shares, command))
-    # vsyscall: Debian turns it off.  no_timer_check: on a busy machine an emulated timer may be too late for the kernel to believe that it works.
+    # vsyscall: Debian turns it off.
+    # no_timer_check: on a busy machine an emulated timer may be too late for the kernel to believe that it works.
     argv = [qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-accel", accel, "-cpu", cpu,
             "-smp", "2", "-m", memory, "-kernel", glob.glob(f"{tree}/boot/vmlinuz-*")[0], "-initrd", image,
             "-append", "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check vsyscall=xonly",
