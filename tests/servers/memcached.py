@@ -52,10 +52,11 @@ argv = ["memcached", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-t", "4", "
 argv += ["-u", "nobody"] if os.getuid() == 0 else []
 with Server(argv, port) as server:
     client = Client()
-    for command, data in (("set key 5 0 5", b"value"), ("add key 0 0 1", b"x"), ("replace key 0 0 3", b"new"), ("append key 0 0 2", b"er"),
-                          ("prepend key 0 0 3", b"re-"), ("delete missing", None), ("touch key 100", None), ("set n 0 0 2", b"41"),
-                          ("incr n 1", None), ("decr n 40", None), ("set total 0 0 1", b"0"), ("nonsense", None),
-                          ("set large 0 0 500000", b"l" * 500000), ("set huge 0 0 20", b"too long" * 4)):
+    for command, data in (("set key 5 0 5", b"value"), ("add key 0 0 1", b"x"), ("replace key 0 0 3", b"new"),
+                          ("append key 0 0 2", b"er"), ("prepend key 0 0 3", b"re-"), ("delete missing", None),
+                          ("touch key 100", None), ("set n 0 0 2", b"41"), ("incr n 1", None), ("decr n 40", None),
+                          ("set total 0 0 1", b"0"), ("nonsense", None), ("set large 0 0 500000", b"l" * 500000),
+                          ("set huge 0 0 20", b"too long" * 4)):
         print(command, "->", client.ask(command, data))
     client = Client()
     print({key: hashlib.md5(data).hexdigest() for key, data in client.get("key", "n", "missing", "large").items()})
