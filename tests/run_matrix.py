@@ -51,8 +51,8 @@ class Test:
                     self.layouts = True
                 elif key == "heap":
                     self.heap = True
-                elif key == "turns":
-                    self.options = [f"--turns={value}"]
+                elif key in ("turns", "layout"):
+                    self.options.append(f"--{key}={value}")
                 else:
                     sys.exit(f"{source}: unknown directive {word}")
 
