@@ -78,7 +78,8 @@ def discover(build):
             test = Test(group, source.rsplit(".", 1)[0], argv, path, group != "chaos")
             test.wrapped = group == "programs"
             tests.append(test)
-    for group, script in (("divergence", "cases.py"), ("divergence", "recovery.py"), ("builds", "builds.py"), ("attack", "attacks.py")):
+    listing = [("divergence", s) for s in sorted(fnmatch.filter(os.listdir(os.path.join(HERE, "divergence")), "*.py")) if s != "cases.py"]
+    for group, script in (*listing, ("builds", "builds.py"), ("attack", "attacks.py")):
         cases = os.path.join(HERE, group, script)
         listed = subprocess.run([PYTHON, "-B", cases, "--list"], stdout=subprocess.PIPE, check=True, text=True).stdout.split()
         for name in listed:

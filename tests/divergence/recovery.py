@@ -1,9 +1,6 @@
 #!/usr/bin/python3
 # test: timeout=120
-"""--on-divergence and --restart: what goes on after variants have disagreed, and that nothing else does.
-
-recovery.py --list names the cases; recovery.py NAME runs one: exit status 0 if all was as it must be, 77 to skip, else 1.
-"""
+"""--on-divergence and --restart: what goes on after variants have disagreed, and that nothing else does.  See cases.py."""
 import functools
 import json
 import os
@@ -19,12 +16,10 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "servers"), os.path.join(os.path.dirname(HERE), "attack")]
 import cases  # noqa: E402
-from cases import Ended, Wrong, below, program, run, start, wait_for  # noqa: E402
+from cases import Ended, Wrong, below, case, program, run, start, wait_for  # noqa: E402
 from common import free_port  # noqa: E402
 from target import read_maps, symbols  # noqa: E402
 
-cases.CASES = CASES = {}
-case = cases.case
 SEED = "7"
 DROPPED = r"mvarmor: variant (\d) is dropped; (\d) of \d variants go on\n"
 
