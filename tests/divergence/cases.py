@@ -116,6 +116,11 @@ def wait_for(what, condition, seconds=15):
     raise Wrong(f"{what}: not within {seconds} s")
 
 
+def sleepers(process, foreign, count=1, name="sleep"):
+    found = [p for p, (n, other, _) in below(process.pid).items() if n == name and other == foreign]
+    return found if len(found) >= count else None
+
+
 def main():
     if sys.argv[1:] == ["--list"]:
         print("\n".join(CASES))

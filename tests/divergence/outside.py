@@ -9,12 +9,7 @@ import sys
 import time
 
 import cases
-from cases import LOG, MVARMOR, SLOWER, Ended, Wrong, below, case, program, start, wait_for
-
-
-def sleepers(process, foreign, count=1, name="sleep"):
-    found = [p for p, (n, other, _) in below(process.pid).items() if n == name and other == foreign]
-    return found if len(found) >= count else None
+from cases import LOG, MVARMOR, SLOWER, Ended, Wrong, below, case, program, sleepers, start, wait_for
 
 
 @case

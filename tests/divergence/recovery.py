@@ -16,7 +16,7 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "servers"), os.path.join(os.path.dirname(HERE), "attack")]
 import cases  # noqa: E402
-from cases import Ended, Wrong, below, case, program, run, start, wait_for  # noqa: E402
+from cases import Ended, Wrong, below, case, program, run, sleepers, start, wait_for  # noqa: E402
 from common import free_port  # noqa: E402
 from target import read_maps, symbols  # noqa: E402
 
@@ -81,7 +81,7 @@ def drop_absent():
 def drop_killed():
     """A follower that somebody kills is one that does not come."""
     process = start(["sleep", "3"], "--on-divergence", "drop", n=3)
-    victims = wait_for("followers", lambda: cases.sleepers(process, True, 2))
+    victims = wait_for("followers", lambda: sleepers(process, True, 2))
     os.kill(victims[0], signal.SIGKILL)
     r = Ended(process, 30).must(0)
     if len(re.findall(DROPPED, r.log)) != 1 or "was killed from outside" not in r.log:
@@ -183,8 +183,8 @@ def all_crash():
 def leader_killed():
     """From outside it is the program's end, as natively."""
     process = start(["sleep", "100"], "--on-divergence", "drop", "--restart")
-    victim = wait_for("leader", lambda: cases.sleepers(process, False))[0]
-    wait_for("follower", lambda: cases.sleepers(process, True))
+    victim = wait_for("leader", lambda: sleepers(process, False))[0]
+    wait_for("follower", lambda: sleepers(process, True))
     time.sleep(0.2)
     os.kill(victim, signal.SIGKILL)
     Ended(process, 20).must(-signal.SIGKILL)
