@@ -1,4 +1,5 @@
 /* The time stamp counter moves on, also under signals; its value is the same in all variants. */
+#include <sys/prctl.h>
 #include <x86intrin.h>
 #include "check.h"
 
@@ -47,12 +48,34 @@ static uint64_t under_signals(void)
 	return now;
 }
 
+/* A processor that cannot keep programs from looking: nobody can make variants see the same. */
+static void need_trap(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV))
+			_exit(1);
+		__rdtsc();
+		_exit(0);
+	}
+	NEED(waitpid(pid, &status, 0) == pid);
+	if (WIFEXITED(status) && !WEXITSTATUS(status)) {
+		puts("rdtsc cannot be trapped on this machine (PR_SET_TSC: the instruction went through)");
+		exit(77);
+	}
+}
+
 int main(void)
 {
+	uint64_t last;
 	unsigned aux;
-	uint64_t last = __rdtsc();
 	int back = 0, n = 0;
 	char name[32];
+
+	need_trap();
+	last = __rdtsc();
 
 	for (int i = 0; i < 1000; i++) {
 		uint64_t now = i % 2 ? __rdtsc() : __rdtscp(&aux);

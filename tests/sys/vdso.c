@@ -237,11 +237,12 @@ static void on_alarm(int sig)
 	handled++;
 	for (int i = 0; i < n; i++) {
 		const char *pc = frames[i];
+		bool was = in;
 
-		if (in && pc > (const char *)(uintptr_t)calls_it && pc < (const char *)(uintptr_t)calls_it + 64)
+		if (was && pc > (const char *)(uintptr_t)calls_it && pc < (const char *)(uintptr_t)calls_it + 64)
 			unwound++;
 		in = pc >= vdso.base && pc < vdso.base + vdso.size;
-		inside += in;
+		inside += in && !was;		/* its functions may have functions of their own */
 	}
 }
 
