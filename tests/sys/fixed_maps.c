@@ -8,6 +8,7 @@
 
 #define SIZE (1980ul << 20)
 #define NEAR (64ul << 20)
+#define PAGE 4096ul
 
 static struct { uintptr_t start, end; } mappings[256];
 static unsigned nmappings;
@@ -63,13 +64,22 @@ static int calls_work(void)
 	return wrong;
 }
 
-/* What is mapped there is the program's: nobody writes to it. */
+/*
+ * What is mapped there is the program's: nobody writes to it.  All pages that somebody has touched, and some others: half a
+ * million faults take ten seconds on some virtual machines.
+ */
 static bool untouched(const char *start)
 {
+	static unsigned char there[SIZE / PAGE];
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < SIZE; i += 16)
-		sum |= *(const uint64_t *)(const void *)(start + i);
+	NEED(mincore((void *)(uintptr_t)start, SIZE, there) == 0);
+	for (size_t page = 0; page < SIZE / PAGE; page++) {
+		if (page % 16 && !(there[page] & 1))
+			continue;
+		for (size_t i = 0; i < PAGE; i += 16)
+			sum |= *(const uint64_t *)(const void *)(start + page * PAGE + i);
+	}
 	return sum == 0;
 }
 
