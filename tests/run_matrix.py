@@ -34,7 +34,8 @@ class Test:
     def __init__(self, group, name, argv, source, compared):
         self.group, self.argv, self.compared = group, argv, compared
         self.name = f"{group}/{name}"
-        self.timeout, self.needs, self.n1, self.layouts, self.heap, self.wrapped = 30.0, [], False, False, False, True
+        self.timeout, self.needs, self.n1, self.layouts, self.heap = 30.0, [], False, False, False
+        self.corners, self.wrapped = False, True
         self.options = []
         with open(source, errors="replace") as f:
             head = "".join(f.readlines()[:12])
@@ -51,6 +52,8 @@ class Test:
                     self.layouts = True
                 elif key == "heap":
                     self.heap = True
+                elif key == "corners":
+                    self.corners = True
                 elif key in ("turns", "layout"):
                     self.options.append(f"--{key}={value}")
                 else:
@@ -256,6 +259,8 @@ def perform(test, options, base):
         return "PASS", f"native, {status_text(native['status'])}, {spent()}", []
 
     matrix = [(n, p, []) for n in options.variants for p in options.policies]
+    if test.corners and len(matrix) > 2:
+        matrix = [matrix[0], matrix[-1]]
     if test.n1 and not options.quick and 1 not in options.variants:
         matrix.insert(0, (1, options.policies[0], []))
     if test.layouts and not options.quick:

@@ -11,7 +11,6 @@
  * page of its own.
  */
 #define NEAREST ((uint64_t)0x33000000)
-#define FARTHEST ((uint64_t)0x34000000)
 /* In which all trampolines are, to be mapped by one call; sites for which no place is left stop. */
 #define ROOM ((uint64_t)128 << 10)
 
@@ -41,9 +40,9 @@ int mv_shared_plan(const struct mv_plan *plan, uint64_t offset, uint64_t size, u
 	struct mv_slots slots;
 
 	*shared = (struct mv_shared){ .offset = offset, .size = size };
-	if (!plan->n || size + ROOM >= FARTHEST - NEAREST)
+	if (!plan->n || size + ROOM >= MV_SHARED_REACH - NEAREST)
 		return -ENOENT;
-	room.start = TEXT - FARTHEST + size + mv_random_step(&seed) % ((FARTHEST - NEAREST - size - ROOM) / MV_SLOT_PAGE) * MV_SLOT_PAGE;
+	room.start = TEXT - MV_SHARED_REACH + size + mv_random_step(&seed) % ((MV_SHARED_REACH - NEAREST - size - ROOM) / MV_SLOT_PAGE) * MV_SLOT_PAGE;
 	room.end = room.start + ROOM;
 	shared->sites = malloc(plan->n * sizeof(*shared->sites));
 	if (!shared->sites)

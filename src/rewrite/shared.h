@@ -8,6 +8,9 @@
 
 #include "rewrite/trampoline.h"
 
+/* The trampolines are at most so many bytes below the text. */
+#define MV_SHARED_REACH ((uint64_t)0x34000000)
+
 struct mv_shared_site {
 	const struct mv_site *site;
 	int64_t at, slot;	/* of `syscall` and of its trampoline, relative to the text's address */

@@ -201,7 +201,7 @@ static int place_parts(struct boot *b)
 	if (!b->plan->program_fixed)
 		r = move_part(b, &b->program, l->image, 0, min_u64(BRK_ROOM + BRK_DISTANCE, image_len / 2));
 	if (!r && b->interp.end)
-		r = move_part(b, &b->interp, l->files, 0, 0);
+		r = move_part(b, &b->interp, l->files, b->plan->extra ? b->plan->extra->below_interp : 0, 0);
 	if (!r && b->vdso.end)
 		r = move_part(b, &b->vdso, l->files, 0, 0);
 	if (!r)

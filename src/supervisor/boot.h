@@ -59,6 +59,7 @@ struct mv_boot_plan;
 struct mv_boot_extra {
 	uint64_t agent;		/* where the agent goes, in every process */
 	uint64_t last_insn;	/* the system call instruction by which the agent is unmapped */
+	uint64_t below_interp;	/* bytes below the interpreter that are to be free */
 	/* Add operations (mv_boot_add_op()), which are made after the planner's; 0, or -errno with *err filled. */
 	int (*add)(struct mv_boot_plan *plan, void *ctx, struct mv_error *err);
 	/* Called each time the agent has been resumed: serve what it waits for.  Non-zero, with errno, if that failed. */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test: timeout=90 needs=git heap
+# test: timeout=90 needs=git heap corners
 # git: init, add, commit, branch, merge, log, diff, gc, clone, stash; dates fixed.
 set -e
 export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=C GIT_COMMITTER_EMAIL=c@example.org

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test: timeout=150 needs=gcc,make heap
+# test: timeout=150 needs=gcc,make heap corners
 # make -j2 builds a small C project with gcc, a library and a program; nothing to do; a broken source.
 set -u
 mkdir src

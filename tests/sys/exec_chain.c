@@ -1,5 +1,5 @@
 /* exec of oneself a hundred times: the process stays the same, its descriptors and children too. */
-/* test: layouts heap timeout=60 */
+/* test: layouts heap corners timeout=60 */
 #include "check.h"
 
 int main(int argc, char **argv)

@@ -2,7 +2,7 @@
  * Mappings at fixed addresses near the C library's text, wherever nothing is that the program knows of: calls go on, also in
  * children, under signals, and when the mappings are gone.
  */
-/* test: layouts */
+/* test: layouts corners */
 #include <dlfcn.h>
 #include "check.h"
 

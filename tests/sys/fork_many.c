@@ -1,5 +1,5 @@
 /* A thousand children one after the other, two hundred at once, and each tells that it is another. */
-/* test: timeout=120 */
+/* test: timeout=120 corners */
 #include "check.h"
 
 static int quick(void)

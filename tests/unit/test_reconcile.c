@@ -161,12 +161,36 @@ static void two_clocks(void **state)
 	sim_free(s);
 }
 
+/* Where rdtsc cannot be trapped, a look is seen only in those variants in which it could be rewritten. */
+static void unseen_counter(void **state)
+{
+	struct sim *s = sim_new(NULL);
+	struct mv_call look = { .nr = MV_PSEUDO_RDTSC };
+	struct mv_step step;
+
+	(void)state;
+	sim_leads(s, look, 1);
+	sim_leads(s, CALL(__NR_getuid), 2);
+	sim_follows(s, CALL(__NR_getuid), 2);
+	sim_leads(s, CALL(__NR_getpid), 3);
+	step = sim_enter(s->t[1], look);
+	sim_expect_run(&step, MV_PSEUDO_RDTSC);
+	step = sim_exit(s->t[1], 4);
+	sim_expect_done(&step, 4);
+	sim_follows(s, CALL(__NR_getpid), 3);
+	sim_leads(s, look, 5);
+	sim_follows(s, look, 5);
+	sim_expect_peace(s);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(temporary_names),
 		cmocka_unit_test(looks_at_the_clock),
 		cmocka_unit_test(two_clocks),
+		cmocka_unit_test(unseen_counter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

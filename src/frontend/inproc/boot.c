@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "frontend/ptrace/inject.h"
 #include "frontend/ptrace/launch.h"
+#include "rewrite/shared.h"
 #include "inproc.h"
 
 struct boot {
@@ -154,7 +155,7 @@ bool in_boot(struct pt_task *t)
 	const struct in_image *m = &pt->inproc->images[t->variant];
 	struct boot b = { .t = t, .fd = -1 };
 	const struct mv_boot_extra extra = {
-		.agent = m->agent, .last_insn = m->info.kernel, .add = add_monitor, .meanwhile = give_files, .ctx = &b,
+		.agent = m->agent, .last_insn = m->info.kernel, .below_interp = MV_SHARED_REACH, .add = add_monitor, .meanwhile = give_files, .ctx = &b,
 	};
 	struct mv_error err = { 0 };
 	struct mv_boot_plan plan;
