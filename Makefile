@@ -26,7 +26,7 @@ help:
 	@echo "make run       demonstrate; make run CMD='nginx -g \"daemon off;\"' runs that under two variants"
 	@echo "make check     build and run all tests"
 	@echo "make check-kernels  some of the tests on Linux 5.10, 6.1 and 6.12 under emulation"
-	@echo "make check-builds   nginx built by gcc against nginx built by clang, from Debian's source package"
+	@echo "make check-builds   builds of Debian's source of nginx: gcc against clang; CVE-2013-2028 put back, exploited, caught"
 	@echo "make install   DESTDIR= PREFIX=$(PREFIX)"
 	@echo "make lint      build with clang, run clang-tidy"
 	@echo "make sanitize  unit tests under ASan and UBSan, the threads of ring and waiting under TSan"
@@ -53,6 +53,7 @@ check-kernels: all
 check-builds: all
 	@tools/setup check lint
 	@python3 tests/builds/nginx.py $(BUILD)/mvarmor
+	@python3 tests/real/nginx_2013_2028.py $(BUILD)/mvarmor
 
 install: all
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)

@@ -68,37 +68,12 @@ def read_maps(pid):
             yield int(m[1], 16), int(m[2], 16), m[3], int(m[4], 16), m[5]
 
 
-class Target:
-    def __init__(self, argv, program):
-        self.program = program
+class Known:
+    """What the attacker knows of a process: its addresses and its memory."""
+
+    def __init__(self, program, pid=0):
+        self.program, self.pid = program, pid
         self.sent = []			# addresses of the leader's that the attack depends on
-        self.output = b""
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.ready()
-
-    def ready(self):
-        """Wait for the program; sets pid and distance, what it says of itself."""
-        line = self.line()
-        m = re.fullmatch(rb"ready (\d+) (-?\d+)\n", line)
-        if not m:
-            raise Refused(f"the program says {line!r}")
-        self.pid, self.distance = int(m[1]), int(m[2])
-
-    def line(self, timeout=20):
-        """One line of the output; what there is of it at the end."""
-        end = time.monotonic() + timeout
-        line = b""
-        while not line.endswith(b"\n"):
-            if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
-                raise Refused("the program does not answer")
-            byte = os.read(self.process.stdout.fileno(), 1)
-            if not byte:
-                break
-            line += byte
-        self.output += line
-        return line
-
-    # ---- what the attacker knows ----
 
     def base(self, name):
         """Where the file of that name (None: the program) begins, and its path."""
@@ -149,6 +124,36 @@ class Target:
     def fixed(self):
         with open(self.program, "rb") as f:
             return struct.unpack_from("<H", f.read(18), 16)[0] == 2
+
+
+class Target(Known):
+    def __init__(self, argv, program):
+        super().__init__(program)
+        self.output = b""
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.ready()
+
+    def ready(self):
+        """Wait for the program; sets pid and distance, what it says of itself."""
+        line = self.line()
+        m = re.fullmatch(rb"ready (\d+) (-?\d+)\n", line)
+        if not m:
+            raise Refused(f"the program says {line!r}")
+        self.pid, self.distance = int(m[1]), int(m[2])
+
+    def line(self, timeout=20):
+        """One line of the output; what there is of it at the end."""
+        end = time.monotonic() + timeout
+        line = b""
+        while not line.endswith(b"\n"):
+            if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+                raise Refused("the program does not answer")
+            byte = os.read(self.process.stdout.fileno(), 1)
+            if not byte:
+                break
+            line += byte
+        self.output += line
+        return line
 
     # ---- what the attacker does ----
 

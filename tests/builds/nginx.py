@@ -5,7 +5,6 @@ nginx.py MVARMOR: builds Debian's source package twice, in a directory of its ow
 where the source cannot be had.
 """
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,58 +14,11 @@ import time
 import urllib.error
 import urllib.request
 
+from source import Wrong, build, fetch_source
+
 FRONTENDS = ("ptrace", "inproc")
 BUILDS = {"gcc": "-O2", "clang": "-O1 -Wno-error"}
-OPTIONS = ["--without-http_rewrite_module", "--without-http_gzip_module", "--without-pcre"]     # no libraries needed
 HEAD = "daemon off; worker_processes 2; pid {0}/pid; error_log {0}/error.log;"
-
-
-class Wrong(Exception):
-    pass
-
-
-def skip(why):
-    print(f"SKIP: {why}")
-    sys.exit(77)
-
-
-def fetch_source():
-    """Debian's package lists may lack sources: ask with lists of our own."""
-    suite = "stable"
-    with open("/etc/os-release") as f:
-        for line in f:
-            if line.startswith("VERSION_CODENAME="):
-                suite = line.split("=")[1].strip()
-    with open("sources", "w") as f:
-        f.write(f"deb-src http://deb.debian.org/debian {suite} main\n")
-    os.mkdir("lists")
-    here = os.getcwd()
-    apt = ["apt-get", "-q", "-o", f"Dir::Etc::sourcelist={here}/sources", "-o", "Dir::Etc::sourceparts=-",
-           "-o", f"Dir::State::lists={here}/lists", "-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=1"]
-    for command in (["update"], ["source", "--download-only", "nginx"]):
-        try:
-            r = subprocess.run(apt + command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180)
-        except (subprocess.TimeoutExpired, FileNotFoundError) as e:
-            skip(f"no source of nginx: {e}")
-        if r.returncode:
-            skip(f"no source of nginx: {r.stdout.strip().splitlines()[-1:]}")
-    archives = [name for name in os.listdir(".") if ".orig.tar" in name]
-    if not archives:
-        skip("no source of nginx: apt-get has fetched no archive")
-    return os.path.abspath(archives[0])
-
-
-def build(archive, compiler):
-    if not shutil.which(compiler):
-        skip(f"no {compiler}")
-    os.mkdir(compiler)
-    subprocess.run(["tar", "-xf", archive, "-C", compiler, "--strip-components=1"], check=True)
-    with open(f"{compiler}.log", "w") as log:
-        for command in (["./configure", f"--prefix={os.getcwd()}/prefix", f"--with-cc={compiler}",
-                         f"--with-cc-opt={BUILDS[compiler]}", *OPTIONS], ["make", "-j2"]):
-            if subprocess.run(command, cwd=compiler, stdout=log, stderr=subprocess.STDOUT).returncode:
-                raise Wrong(f"{compiler}: {open(log.name).read()[-2000:]}")
-    return os.path.abspath(f"{compiler}/objs/nginx")
 
 
 def configure(version, port):
@@ -138,7 +90,7 @@ def main():
         with open("www/file", "wb") as f:
             f.write(content)
         archive = fetch_source()
-        nginx = {compiler: build(archive, compiler) for compiler in BUILDS}
+        nginx = {compiler: build(archive, compiler, compiler, flags) for compiler, flags in BUILDS.items()}
         try:
             for frontend in FRONTENDS:
                 for leader, follower in (("gcc", "clang"), ("clang", "gcc")):
