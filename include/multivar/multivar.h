@@ -139,6 +139,8 @@ enum mv_difference {
 };
 
 /* Filled once, by the first to notice. */
+#define MV_VERDICT_BYTES 512
+
 struct mv_verdict {
 	uint32_t kind;			/* enum mv_verdict_kind */
 	uint32_t difference;		/* enum mv_difference */
@@ -146,9 +148,9 @@ struct mv_verdict {
 	uint32_t set;			/* thread set: the leader's thread id */
 	uint32_t arg;			/* argument index */
 	uint32_t known;			/* bytes of leader_bytes and variant_bytes that are valid */
-	uint64_t offset;
+	uint64_t offset;		/* MV_DIFF_BYTES: of the first difference behind the argument */
 	uint64_t leader_value, variant_value;
-	uint8_t leader_bytes[16], variant_bytes[16];
+	uint8_t leader_bytes[MV_VERDICT_BYTES], variant_bytes[MV_VERDICT_BYTES];	/* from a little before the first difference on */
 	struct mv_call leader_call, variant_call;	/* the variant's own operands; the leader's as they were compared: pointers 0 or 1 */
 	uint64_t seq;			/* of the leader's call: its mv_history has the same number; 0 = not known */
 	char text[160];			/* UNSUPPORTED, FAILURE, MV_DIFF_BREACH: what, in words */

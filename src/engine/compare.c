@@ -32,34 +32,42 @@ static bool differ_value(struct mv_thread *t, const struct mv_record *rec, enum 
 	return false;
 }
 
-/* The argument and the offset behind it that byte number at of the gathered input belongs to. */
-static unsigned locate(const struct mv_blob *b, uint64_t at, uint64_t *offset)
+#define BEFORE 16	/* bytes: what differs may be the end of something */
+
+/* The argument and the offset behind it that byte number at of the gathered input belongs to, and where those bytes end. */
+static unsigned locate(const struct mv_blob *b, uint64_t at, uint64_t *offset, uint64_t *end)
 {
-	unsigned arg = 0;
+	unsigned arg = 0, i;
 
 	*offset = at;
-	for (unsigned i = 0; i < b->nmarks && b->marks[i].start <= at; i++) {
+	for (i = 0; i < b->nmarks && b->marks[i].start <= at; i++) {
 		arg = b->marks[i].arg;
 		*offset = at - b->marks[i].start;
 	}
+	*end = i < b->nmarks ? b->marks[i].start : b->total;
 	return arg;
 }
 
+/* at is valid, behind all bytes that are known, where only a hash tells. */
 static bool differ_bytes(struct mv_thread *t, const struct mv_record *rec, const uint8_t *leader, uint64_t at,
 			 uint64_t valid)
 {
 	struct mv_verdict *v = begin(t, rec);
-	uint64_t n = valid - at;
+	uint64_t from = at, end;
 
 	if (!v)
 		return false;
 	v->difference = MV_DIFF_BYTES;
-	v->arg = locate(t->blob, at, &v->offset);
-	if (n > sizeof(v->leader_bytes))
-		n = sizeof(v->leader_bytes);
-	v->known = (uint32_t)n;
-	__builtin_memcpy(v->leader_bytes, leader + at, n);
-	__builtin_memcpy(v->variant_bytes, t->blob->bytes + at, n);
+	v->arg = locate(t->blob, at, &v->offset, &end);
+	if (at < valid)
+		from -= v->offset < BEFORE ? v->offset : BEFORE;
+	if (end > valid)
+		end = valid;
+	if (end > from + sizeof(v->leader_bytes))
+		end = from + sizeof(v->leader_bytes);
+	v->known = (uint32_t)(end - from);
+	__builtin_memcpy(v->leader_bytes, leader + from, v->known);
+	__builtin_memcpy(v->variant_bytes, t->blob->bytes + from, v->known);
 	mv_divergence_end(t->run, v);
 	return false;
 }
@@ -69,7 +77,7 @@ static bool same_input(struct mv_thread *t, const struct mv_record *rec, const u
 	struct mv_blob *b = t->blob;
 	unsigned faults = rec->faults;
 	uint64_t n = b->total < MV_INLINE_MAX ? b->total : MV_INLINE_MAX;
-	uint64_t hash[2], offset;
+	uint64_t hash[2], offset, end;
 
 	if (faults != b->faults) {
 		unsigned arg = (unsigned)__builtin_ctz(faults ^ b->faults);
@@ -83,7 +91,7 @@ static bool same_input(struct mv_thread *t, const struct mv_record *rec, const u
 			if (leader[i] != b->bytes[i])
 				return differ_bytes(t, rec, leader, i, n);
 	if (rec->input_len != b->total)
-		return differ_value(t, rec, MV_DIFF_LENGTH, locate(b, n ? n - 1 : 0, &offset), rec->input_len, b->total);
+		return differ_value(t, rec, MV_DIFF_LENGTH, locate(b, n ? n - 1 : 0, &offset, &end), rec->input_len, b->total);
 	if (b->total <= MV_INLINE_MAX)
 		return true;
 	mv_blob_hash(b, hash);

@@ -73,6 +73,24 @@ int mv_snapshot_take(pid_t host_tid, void (*rename)(void *ctx, struct mv_maps *m
 void mv_snapshot_free(struct mv_snapshot *s);
 void mv_report_free(struct mv_report *r);	/* frees what it points to, not r */
 
+/* The mapping an address lies in, or NULL; s may be NULL. */
+const struct mv_region *mv_region_at(const struct mv_snapshot *s, uint64_t address);
+/* The thread of a variant that the verdict is about, else any of its threads, else NULL. */
+const struct mv_snapshot *mv_report_snapshot(const struct mv_report *r, unsigned variant);
+
+/* A pointer among what differs. */
+struct mv_pointer {
+	uint64_t offset;		/* where its bytes begin behind the argument; 0 if it is the argument */
+	bool digits;			/* printed, not as it is in memory */
+	uint64_t leader, variant;
+	const struct mv_region *leader_region, *variant_region;	/* the leader's is NULL where it was not looked at */
+};
+
+#define MV_POINTERS_MAX 16
+
+/* Finds up to max of them among the bytes of the verdict that are known, first ones first; how many. */
+unsigned mv_report_pointers(const struct mv_report *r, struct mv_pointer *out, unsigned max);
+
 /* The whole report as text (first line first); colour if colour is true. */
 void mv_report_text(FILE *out, const struct mv_report *r, bool colour);
 /* The same as one JSON object (documented in docs/report-format.md).  0 or -errno. */

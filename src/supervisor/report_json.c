@@ -7,6 +7,7 @@
 #include "supervisor/report.h"
 #include "supervisor/verdict.h"
 
+#define SHOWN 16	/* bytes of what differs */
 #define FORMAT "mvarmor-report"
 #define FORMAT_VERSION 1
 
@@ -60,6 +61,18 @@ static json_t *bytes_value(const uint8_t *bytes, unsigned n)
 	return json_string(text);
 }
 
+static json_t *region_value(struct builder *b, const struct mv_region *r)
+{
+	json_t *o = json_object();
+
+	set(b, o, "start", hex_value(r->start));
+	set(b, o, "end", hex_value(r->end));
+	set(b, o, "perms", json_string(r->perms));
+	set(b, o, "offset", hex_value(r->offset));
+	set(b, o, "name", string_or_null(r->name));
+	return o;
+}
+
 /* compared: only what the record in the stream holds is known. */
 static json_t *call_value(struct builder *b, const struct mv_call *call, const char *name, bool compared)
 {
@@ -91,22 +104,52 @@ static json_t *side_value(struct builder *b, json_t *call, uint64_t value, const
 	return o;
 }
 
+static json_t *pointer_value(struct builder *b, uint64_t value, const struct mv_region *r)
+{
+	json_t *o = json_object();
+
+	set(b, o, "value", hex_value(value));
+	set(b, o, "region", r ? region_value(b, r) : json_null());
+	return o;
+}
+
+static json_t *pointers_value(struct builder *b, const struct mv_report *r)
+{
+	struct mv_pointer found[MV_POINTERS_MAX];
+	unsigned i, n = mv_report_pointers(r, found, MV_POINTERS_MAX);
+	json_t *list = json_array();
+
+	for (i = 0; i < n; i++) {
+		json_t *o = json_object();
+
+		set(b, o, "offset", json_integer((json_int_t)found[i].offset));
+		set(b, o, "digits", json_boolean(found[i].digits));
+		set(b, o, "leader", pointer_value(b, found[i].leader, found[i].leader_region));
+		set(b, o, "other", pointer_value(b, found[i].variant, found[i].variant_region));
+		append(b, list, o);
+	}
+	return list;
+}
+
 static json_t *difference_value(struct builder *b, const struct mv_report *r)
 {
 	const struct mv_verdict *v = &r->verdict;
 	json_t *leader = call_value(b, &v->leader_call, NULL, r->leader_call_gone);
 	json_t *other = call_value(b, &v->variant_call, NULL, false);
 	json_t *o = json_object();
-	unsigned first = mv_verdict_first_byte(v);
+	unsigned first = mv_verdict_first_byte(v), known = v->known > first ? v->known - first : 0;
 
+	if (known > SHOWN)
+		known = SHOWN;
 	set(b, o, "kind", json_string(mv_difference_name(v->difference)));
 	set(b, o, "variant", json_integer(v->variant));
 	set(b, o, "thread", json_integer(v->set));
 	set(b, o, "argument", json_integer(v->arg + 1));
 	set(b, o, "offset", json_integer((json_int_t)v->offset));
-	set(b, o, "bytes_offset", json_integer(v->offset > first ? (json_int_t)(v->offset - first) : 0));
-	set(b, o, "leader", side_value(b, leader, v->leader_value, v->leader_bytes, v->known));
-	set(b, o, "other", side_value(b, other, v->variant_value, v->variant_bytes, v->known));
+	set(b, o, "bytes_offset", json_integer((json_int_t)v->offset));
+	set(b, o, "leader", side_value(b, leader, v->leader_value, v->leader_bytes + first, known));
+	set(b, o, "other", side_value(b, other, v->variant_value, v->variant_bytes + first, known));
+	set(b, o, "pointers", pointers_value(b, r));
 	return o;
 }
 
@@ -174,17 +217,8 @@ static json_t *regions_value(struct builder *b, const struct mv_snapshot *s)
 	json_t *list = json_array();
 	unsigned i;
 
-	for (i = 0; i < s->nregions; i++) {
-		const struct mv_region *r = &s->regions[i];
-		json_t *o = json_object();
-
-		set(b, o, "start", hex_value(r->start));
-		set(b, o, "end", hex_value(r->end));
-		set(b, o, "perms", json_string(r->perms));
-		set(b, o, "offset", hex_value(r->offset));
-		set(b, o, "name", string_or_null(r->name));
-		append(b, list, o);
-	}
+	for (i = 0; i < s->nregions; i++)
+		append(b, list, region_value(b, &s->regions[i]));
 	return list;
 }
 

@@ -5,6 +5,8 @@
 #include "supervisor/report.h"
 #include "supervisor/verdict.h"
 
+#define SHOWN 16	/* bytes of what differs */
+
 struct page {
 	FILE *out;
 	const struct mv_report *r;
@@ -48,30 +50,25 @@ static void variant_heading(const struct page *p, const struct mv_snapshot *s)
 	heading(p, text);
 }
 
-/* The thread of a variant that the verdict is about, else any of its threads, else NULL. */
-static const struct mv_snapshot *snapshot_of(const struct mv_report *r, bool leader)
-{
-	const struct mv_snapshot *s, *any = NULL;
-
-	for (s = r->snapshots; s < r->snapshots + r->nsnapshots; s++) {
-		if (leader ? !is_leader(s) : s->variant != r->verdict.variant)
-			continue;
-		if (s->tid == r->verdict.set)
-			return s;
-		if (!any)
-			any = s;
-	}
-	return any;
-}
-
 /* ---- what differs ---- */
+
+static void in_region(const struct page *p, const struct mv_region *r, uint64_t address)
+{
+	char name[1024];
+	uint64_t offset = address - r->start;
+
+	if (r->name && r->name[0] == '/')
+		offset += r->offset;
+	fprintf(p->out, "  in %s+0x%llx %s", r->name ? base_name(clean(r->name, name, sizeof(name))) : "anonymous memory",
+		(unsigned long long)offset, r->perms);
+}
 
 static void dump(const struct page *p, const char *who, uint64_t offset, const uint8_t *bytes, unsigned known)
 {
 	unsigned i;
 
 	fprintf(p->out, "  %-10s %8llu  ", who, (unsigned long long)offset);
-	for (i = 0; i < 16; i++) {
+	for (i = 0; i < SHOWN; i++) {
 		if (i < known)
 			fprintf(p->out, "%02x ", bytes[i]);
 		else
@@ -83,12 +80,32 @@ static void dump(const struct page *p, const char *who, uint64_t offset, const u
 	fputs("|\n", p->out);
 }
 
+static void pointers(const struct page *p, const char *name)
+{
+	struct mv_pointer found[MV_POINTERS_MAX];
+	unsigned i, n = mv_report_pointers(p->r, found, MV_POINTERS_MAX);
+
+	for (i = 0; i < n; i++) {
+		const struct mv_pointer *q = &found[i];
+
+		if (p->r->verdict.difference == MV_DIFF_BYTES)
+			fprintf(p->out, "  a pointer%s at byte %llu\n", q->digits ? " in digits" : "", (unsigned long long)q->offset);
+		else
+			fputs("  a pointer\n", p->out);
+		fprintf(p->out, "  %-10s   0x%llx", "leader", (unsigned long long)q->leader);
+		if (q->leader_region)
+			in_region(p, q->leader_region, q->leader);
+		fprintf(p->out, "\n  %-10s   0x%llx", name, (unsigned long long)q->variant);
+		in_region(p, q->variant_region, q->variant);
+		fputc('\n', p->out);
+	}
+}
+
 static void difference(const struct page *p)
 {
 	const struct mv_verdict *v = &p->r->verdict;
 	unsigned known = v->known < sizeof(v->leader_bytes) ? v->known : (unsigned)sizeof(v->leader_bytes);
 	unsigned first = mv_verdict_first_byte(v);
-	uint64_t offset = v->offset > first ? v->offset - first : 0;	/* v->offset is where the first difference is */
 	char name[32], a[160], b[160];
 
 	snprintf(name, sizeof(name), "variant %u", v->variant);
@@ -120,35 +137,27 @@ static void difference(const struct page *p)
 	default:
 		fprintf(p->out, "  which call is made\n");
 	}
-	if (known) {
-		dump(p, "leader", offset, v->leader_bytes, known);
-		dump(p, name, offset, v->variant_bytes, known);
+	if (known > first) {
+		unsigned shown = known - first < SHOWN ? known - first : SHOWN;
+
+		dump(p, "leader", v->offset, v->leader_bytes + first, shown);
+		dump(p, name, v->offset, v->variant_bytes + first, shown);
 	}
+	pointers(p, name);
 }
 
 /* ---- calls ---- */
 
 static void where(const struct page *p, const struct mv_snapshot *s, uint64_t address)
 {
-	unsigned i;
-	char name[1024];
+	const struct mv_region *r = mv_region_at(s, address);
 
 	if (!address || !s || !s->nregions)
 		return;
-	for (i = 0; i < s->nregions; i++) {
-		const struct mv_region *r = &s->regions[i];
-		uint64_t offset = address - r->start;
-
-		if (address < r->start || address >= r->end)
-			continue;
-		if (r->name && r->name[0] == '/')
-			offset += r->offset;
-		fprintf(p->out, "  in %s+0x%llx %s",
-			r->name ? base_name(clean(r->name, name, sizeof(name))) : "anonymous memory",
-			(unsigned long long)offset, r->perms);
-		return;
-	}
-	fputs("  not mapped", p->out);
+	if (r)
+		in_region(p, r, address);
+	else
+		fputs("  not mapped", p->out);
 }
 
 static void one_call(const struct page *p, const char *who, const struct mv_call *call, const struct mv_snapshot *s)
@@ -171,7 +180,7 @@ static void one_call(const struct page *p, const char *who, const struct mv_call
 /* What its record in the stream holds. */
 static void forgotten_call(const struct page *p, const struct mv_call *call)
 {
-	const struct mv_snapshot *leader = snapshot_of(p->r, true);
+	const struct mv_snapshot *leader = mv_report_snapshot(p->r, 0);
 	char text[256];
 
 	fprintf(p->out, "  %-10s %s\n", "leader", mv_describe_compared(call, text, sizeof(text)));
@@ -192,11 +201,11 @@ static void calls(const struct page *p)
 	if (p->r->leader_call_gone)
 		forgotten_call(p, &v->leader_call);
 	else
-		one_call(p, "leader", &v->leader_call, snapshot_of(p->r, true));
+		one_call(p, "leader", &v->leader_call, mv_report_snapshot(p->r, 0));
 	if (v->difference == MV_DIFF_ABSENT)
 		fprintf(p->out, "  %-10s did not arrive\n", name);
 	else
-		one_call(p, name, &v->variant_call, snapshot_of(p->r, false));
+		one_call(p, name, &v->variant_call, mv_report_snapshot(p->r, p->r->verdict.variant));
 }
 
 /* ---- one thread ---- */

@@ -52,19 +52,9 @@ static void read_regions(pid_t tid, void (*rename)(void *ctx, struct mv_maps *ma
 	mv_maps_free(&maps);
 }
 
-static const struct mv_region *region_at(const struct mv_snapshot *s, uint64_t address)
-{
-	unsigned i;
-
-	for (i = 0; i < s->nregions; i++)
-		if (address >= s->regions[i].start && address < s->regions[i].end)
-			return &s->regions[i];
-	return NULL;
-}
-
 static bool executable(const struct mv_snapshot *s, uint64_t address)
 {
-	const struct mv_region *r = region_at(s, address);
+	const struct mv_region *r = mv_region_at(s, address);
 
 	return r && r->perms[2] == 'x';
 }
@@ -130,7 +120,7 @@ static int open_vdso(const struct unwind *u, const struct mv_region *r)
 static int find_elf(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base, char **file, Elf **elf)
 {
 	const struct unwind *u = *data;
-	const struct mv_region *r = u ? region_at(u->s, base) : NULL;
+	const struct mv_region *r = u ? mv_region_at(u->s, base) : NULL;
 	int fd;
 
 	(void)mod;
@@ -187,7 +177,7 @@ static void add_frame(struct unwind *u, uint64_t pc, bool at_return)
 {
 	struct mv_snapshot *s = u->s;
 	uint64_t inside = pc - at_return;	/* a call may be its function's last instruction */
-	const struct mv_region *r = region_at(s, inside);
+	const struct mv_region *r = mv_region_at(s, inside);
 	struct mv_frame *f;
 	Dwfl_Module *mod;
 

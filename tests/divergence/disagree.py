@@ -163,6 +163,44 @@ def report_json():
         raise Wrong(f"{len(report['threads'])} threads in the report")
 
 
+def pointers_named(how, wanted, policy="leak"):
+    """What of the differing bytes are pointers, and where each variant's points: (offset, end of the mapping's name)."""
+    for n in (2, 3):
+        r = run([program("leak_pointers"), how], "--report", "report.json", n=n, policy=policy).must(86, r"divergence: ", out="")
+        with open("report.json") as f:
+            difference = json.load(f)["difference"]
+        found = difference["pointers"]
+        if [p["offset"] for p in found] != [offset for offset, _ in wanted]:
+            raise Wrong(f"pointers {found}, not {wanted}\n{r.log[:2000]}")
+        for p, (_, name) in zip(found, wanted):
+            if p["digits"] != (how == "digits"):
+                raise Wrong(f"digits: {p}")
+            for side in ("leader", "other"):
+                region, value = p[side]["region"], int(p[side]["value"], 16)
+                called = region["name"] or ""
+                if not int(region["start"], 16) <= value < int(region["end"], 16) or not called.endswith(name):
+                    raise Wrong(f"{how}, {side}: {p}, not in {name}")
+                where = os.path.basename(called) or "anonymous memory"
+                who = "leader" if side == "leader" else f"variant {difference['variant']}"
+                if not re.search(rf"^  {who} +0x{value:x}  in {re.escape(where)}\+0x\w+ ", r.log, re.M):
+                    raise Wrong(f"the text does not say where {value:#x} of the {who} points\n{r.log[:2000]}")
+
+
+@case
+def pointers_in_bytes():
+    pointers_named("bytes", [(3, "/leak_pointers"), (11, ""), (19, "[stack]"), (27, "/libc.so.6")])
+
+
+@case
+def pointers_in_digits():
+    pointers_named("digits", [(3, ""), (23, "[stack]")])
+
+
+@case
+def pointer_as_argument():
+    pointers_named("argument", [(0, "[stack]")], "comprehensive")
+
+
 def diverge_ahead(more):
     """Let the leader make that many calls after the one that differs; the report's text, and the leader's call in its JSON."""
     for seed in range(1, 41):

@@ -397,6 +397,51 @@ static void json_full(void **state)
 	mv_report_free(&r);
 }
 
+/* Of bytes and digits at any place; numbers, and what points into one of the variants only, are none. */
+static void pointers(void **state)
+{
+	struct mv_report r = full_report();
+	struct mv_verdict *v = &r.verdict;
+	struct mv_pointer found[4];
+	uint64_t a[] = { 0x7f0000000123, 5, 0x7f0000001000 }, b[] = { 0x6f0000000123, 6, 0x7f0000002000 };
+	int n;
+
+	(void)state;
+	v->offset = 40;
+	memcpy(v->leader_bytes, "ab", 2);
+	memcpy(v->variant_bytes, "ab", 2);
+	memcpy(v->leader_bytes + 2, a, sizeof(a));
+	memcpy(v->variant_bytes + 2, b, sizeof(b));
+	v->known = 2 + sizeof(a);
+	assert_int_equal(mv_verdict_first_byte(v), 7);
+	assert_int_equal(mv_report_pointers(&r, found, 4), 1);
+	assert_int_equal(found[0].offset, 35);
+	assert_false(found[0].digits);
+	assert_int_equal(found[0].leader, a[0]);
+	assert_int_equal(found[0].variant, b[0]);
+	assert_ptr_equal(found[0].leader_region, &r.snapshots[0].regions[0]);
+	assert_ptr_equal(found[0].variant_region, &r.snapshots[1].regions[0]);
+	v->known = 9;		/* cut: no pointer any more, and nothing is read beyond */
+	assert_int_equal(mv_report_pointers(&r, found, 4), 0);
+
+	n = snprintf((char *)v->leader_bytes, 100, "0x%llx %llu 77777777 x%llX", 0x7f0000000200ULL, 0x7f0000001001ULL, 0x7f0000001ffeULL);
+	snprintf((char *)v->variant_bytes, 100, "0x%llx %llu 88888888 x%llX", 0x6f0000000300ULL, 0x6f0000001001ULL, 0x6f0000001ffeULL);
+	v->known = (uint32_t)n;
+	v->offset = 2;
+	assert_int_equal(mv_report_pointers(&r, found, 4), 3);
+	assert_int_equal(found[0].offset, 2);
+	assert_true(found[0].digits);
+	assert_int_equal(found[0].variant, 0x6f0000000300);
+	assert_int_equal(found[1].leader, 0x7f0000001001);
+	assert_int_equal(found[2].leader, 0x7f0000001ffe);
+	assert_int_equal(mv_report_pointers(&r, found, 1), 1);
+	memset(v->leader_bytes, '7', sizeof(v->leader_bytes));	/* digits without end */
+	memset(v->variant_bytes, '6', sizeof(v->variant_bytes));
+	v->known = sizeof(v->leader_bytes);
+	assert_int_equal(mv_report_pointers(&r, found, 4), 0);
+	mv_report_free(&r);
+}
+
 static void json_to_full_disk(void **state)
 {
 	struct mv_report r = full_report();
@@ -428,6 +473,7 @@ int main(void)
 		cmocka_unit_test(text_and_json_of_a_forgotten_call),
 		cmocka_unit_test(text_and_json_of_little),
 		cmocka_unit_test(json_full),
+		cmocka_unit_test(pointers),
 		cmocka_unit_test(json_to_full_disk),
 	};
 

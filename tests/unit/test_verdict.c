@@ -66,9 +66,9 @@ static void differing_bytes(void **state)
 	v = sim_expect_difference(s, MV_DIFF_BYTES, 1);
 	assert_int_equal(v->arg, 1);
 	assert_int_equal(v->offset, 22);
-	assert_int_equal(v->known, 14);		/* up to the end */
-	assert_memory_equal(v->leader_bytes, "example.org\r\n\r", 14);
-	assert_memory_equal(v->variant_bytes, "EXAMPLE.org\r\n\r", 14);
+	assert_int_equal(v->known, 30);		/* from a little before up to the end */
+	assert_memory_equal(v->leader_bytes, "HTTP/1.1\r\nHost: example.org\r\n\r", 30);
+	assert_memory_equal(v->variant_bytes, "HTTP/1.1\r\nHost: EXAMPLE.org\r\n\r", 30);
 	sim_free(s);
 	/* The argument they are behind, when there are several. */
 	s = sim_new(NULL);
@@ -79,9 +79,9 @@ static void differing_bytes(void **state)
 	v = sim_expect_difference(s, MV_DIFF_BYTES, 1);
 	assert_int_equal(v->arg, 3);
 	assert_int_equal(v->offset, 3);
-	assert_int_equal(v->known, 2);
-	assert_memory_equal(v->leader_bytes, "w", 2);
-	assert_memory_equal(v->variant_bytes, "x", 2);
+	assert_int_equal(v->known, 5);		/* of this argument only */
+	assert_memory_equal(v->leader_bytes, "/new", 5);
+	assert_memory_equal(v->variant_bytes, "/nex", 5);
 	sim_free(s);
 	/* Beyond what is sent along it is known that they differ, not where. */
 	s = sim_new(NULL);
