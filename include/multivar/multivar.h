@@ -148,7 +148,8 @@ struct mv_verdict {
 	uint32_t set;			/* thread set: the leader's thread id */
 	uint32_t arg;			/* argument index */
 	uint32_t known;			/* bytes of leader_bytes and variant_bytes that are valid */
-	uint64_t offset;		/* MV_DIFF_BYTES: of the first difference behind the argument */
+	uint32_t bytes_arg;		/* MV_DIFF_BYTES, and MV_DIFF_ARG if known: the argument that the bytes are behind */
+	uint64_t offset;		/* of the first difference behind it */
 	uint64_t leader_value, variant_value;
 	uint8_t leader_bytes[MV_VERDICT_BYTES], variant_bytes[MV_VERDICT_BYTES];	/* from a little before the first difference on */
 	struct mv_call leader_call, variant_call;	/* the variant's own operands; the leader's as they were compared: pointers 0 or 1 */

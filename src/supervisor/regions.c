@@ -90,19 +90,19 @@ unsigned mv_report_pointers(const struct mv_report *r, struct mv_pointer *out, u
 	unsigned known = v->known < sizeof(v->leader_bytes) ? v->known : (unsigned)sizeof(v->leader_bytes);
 	unsigned first = mv_verdict_first_byte(v), i, n = 0;
 
-	if (v->kind != MV_VERDICT_DIVERGENCE || !max)
+	if (v->kind != MV_VERDICT_DIVERGENCE || (v->difference != MV_DIFF_BYTES && v->difference != MV_DIFF_ARG))
 		return 0;
-	if (v->difference == MV_DIFF_ARG) {
-		*out = (struct mv_pointer){ .leader = v->leader_value, .variant = v->variant_value };
-		return both_point(leader, other, out);
+	if (v->difference == MV_DIFF_ARG && max) {
+		*out = (struct mv_pointer){ .arg = v->arg, .is_arg = true, .leader = v->leader_value, .variant = v->variant_value };
+		n = both_point(leader, other, out);
 	}
-	if (v->difference != MV_DIFF_BYTES)
-		return 0;
 	for (i = 0; i < known && n < max;) {
 		unsigned length = pointer_here(v, leader, other, i, known, &out[n]);
 
-		if (length)
+		if (length) {
+			out[n].arg = v->bytes_arg;
 			out[n++].offset = v->offset - first + i;
+		}
 		i += length ? length : 1;
 	}
 	return n;

@@ -80,7 +80,9 @@ const struct mv_snapshot *mv_report_snapshot(const struct mv_report *r, unsigned
 
 /* A pointer among what differs. */
 struct mv_pointer {
-	uint64_t offset;		/* where its bytes begin behind the argument; 0 if it is the argument */
+	unsigned arg;
+	bool is_arg;			/* the argument itself */
+	uint64_t offset;		/* else: where its bytes begin behind the argument */
 	bool digits;			/* printed, not as it is in memory */
 	uint64_t leader, variant;
 	const struct mv_region *leader_region, *variant_region;	/* the leader's is NULL where it was not looked at */

@@ -122,7 +122,8 @@ static json_t *pointers_value(struct builder *b, const struct mv_report *r)
 	for (i = 0; i < n; i++) {
 		json_t *o = json_object();
 
-		set(b, o, "offset", json_integer((json_int_t)found[i].offset));
+		set(b, o, "argument", json_integer(found[i].arg + 1));
+		set(b, o, "offset", found[i].is_arg ? json_null() : json_integer((json_int_t)found[i].offset));
 		set(b, o, "digits", json_boolean(found[i].digits));
 		set(b, o, "leader", pointer_value(b, found[i].leader, found[i].leader_region));
 		set(b, o, "other", pointer_value(b, found[i].variant, found[i].variant_region));

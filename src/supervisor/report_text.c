@@ -88,10 +88,11 @@ static void pointers(const struct page *p, const char *name)
 	for (i = 0; i < n; i++) {
 		const struct mv_pointer *q = &found[i];
 
-		if (p->r->verdict.difference == MV_DIFF_BYTES)
-			fprintf(p->out, "  a pointer%s at byte %llu\n", q->digits ? " in digits" : "", (unsigned long long)q->offset);
+		if (q->is_arg)
+			fprintf(p->out, "  argument %u is a pointer\n", q->arg + 1);
 		else
-			fputs("  a pointer\n", p->out);
+			fprintf(p->out, "  behind argument %u, at byte %llu: a pointer%s\n", q->arg + 1, (unsigned long long)q->offset,
+				q->digits ? " in digits" : "");
 		fprintf(p->out, "  %-10s   0x%llx", "leader", (unsigned long long)q->leader);
 		if (q->leader_region)
 			in_region(p, q->leader_region, q->leader);

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -101,7 +102,7 @@ def rop(t):
     t.send(b"echo PWNED\n")
 
 
-@attack("return to libc: system(text)", "stack_overflow", call=FAULT)
+@attack("return to libc: system(text)", "stack_overflow", call=FAULT + r"rt_sigaction\(2, ")
 def ret2libc(t):
     command = t.find(b"the buffer on the stack") + t.distance + 8 * 4
     smash(t, p64(t.gadget(POP_RDI), command, t.gadget(RET), t.symbol("system", LIBC)) + b"echo PWNED\0")
@@ -186,7 +187,7 @@ for count in (2, 3, 4):
 partial(5)
 
 
-@attack("GOT entry, by an unchecked index", "table_index", call=FAULT + r"\w+\(")
+@attack("GOT entry, by an unchecked index", "table_index")
 def got_overwrite(t):
     path = os.path.realpath(t.program)
     t.send(struct.pack("<qQ", (got_entry(path, "puts") - symbols(path)["table"]) // 8, t.symbol("win")))
@@ -212,6 +213,13 @@ def heap_callback(t):
 @attack("heap overflow into a neighbour's flag (data only)", "heap_overflow", differs="nothing", call="", detected="never", prevents=())
 def heap_flag(t):
     t.lump(b"A" * t.distance + p64(1))
+
+
+@attack("heap overflow into a neighbour's pointer to its class's functions", "vtable")
+def vtable(t):
+    """The forged table is in the buffer itself."""
+    forged = t.find(b"the buffer on the heap")
+    t.lump(address_of_win(t) * 2 + b"A" * (t.distance - 16) + p64(forged))
 
 
 @attack("use after free, block allocated again", "use_after_free")
@@ -271,6 +279,22 @@ def format_write(t):
 @leak("pointer in an answer", "object_id")
 def pointer_leak(t):
     t.send(b"x")
+
+
+def sent_address(t, output):
+    return contains_address(t, t.received)
+
+
+@leak("pointer in an answer, on a socket", "socket_id", call=r"sendto\(4, \.\.\.\): " + BYTES, success=sent_address)
+def socket_leak(t):
+    t.received = b""
+    with socket.create_connection(("127.0.0.1", t.distance), timeout=20) as s:
+        s.sendall(b"x")
+        try:
+            while data := s.recv(100):
+                t.received += data
+        except ConnectionError:
+            pass		# stopped
 
 
 @leak("uninitialised stack in an answer", "uninitialised")
@@ -481,6 +505,8 @@ def check(a):
             raise Wrong(f"policy {policy}: detected, but not prevented: {o}")
         if a.differs == "address" and a.detected == "always":
             told_apart(o)
+        if a.differs == "bytes" and policy in a.prevents and not o.report["difference"]["pointers"]:
+            raise Wrong(f"policy {policy}: the report does not say which bytes are pointers: {o.report['difference']}")
 
 
 def main():

@@ -7,6 +7,7 @@ builds.py --list names the cases; builds.py NAME runs one, as divergence/cases.p
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -142,14 +143,18 @@ def bad_programs():
     os.mkdir("folder")
     shutil.copy("/bin/true", "plain")
     os.chmod("plain", 0o644)
-    for name in ("script", "text", "foreign"):
+    with open("i386", "wb") as f:
+        f.write(b"\x7fELF\1\1\1" + bytes(9) + struct.pack("<HHI", 2, 3, 1) + bytes(100))     # ELFCLASS32, EM_386
+    for name in ("script", "text", "foreign", "i386"):
         os.chmod(name, 0o755)
     refused("1=./missing", 127, r"--variant 1=\./missing: No such file")
     refused("1=./plain", 126, r"1=\./plain: not executable")
     refused("1=./folder", 126, r"1=\./folder: not a file")
     refused("1=./script", 126, r"1=\./script: a script")
     refused("1=./text", 126, r"1=\./text: not a program")
-    refused("1=./foreign", 126, r"1=\./foreign: a program for another architecture")
+    for name in ("foreign", "i386"):
+        refused(f"1=./{name}", 126, rf"1=\./{name}: a program for another architecture")
+        refused(f"0=./{name}", 126, rf"0=\./{name}: a program for another architecture")
 
 
 @case

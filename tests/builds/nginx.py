@@ -9,12 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
 
-from source import Wrong, build, fetch_source
+from source import Wrong, build, fetch_source, workshop
 
 FRONTENDS = ("ptrace", "inproc")
 BUILDS = {"gcc": "-O2", "clang": "-O1 -Wno-error"}
@@ -82,11 +81,7 @@ def serve(mvarmor, frontend, leader, follower, content):
 def main():
     mvarmor = os.path.abspath(sys.argv[1])
     content = bytes(range(256)) * 1000
-    with tempfile.TemporaryDirectory() as here:
-        os.chmod(here, 0o755)
-        os.chdir(here)
-        for name in ("prefix/logs", "www"):
-            os.makedirs(name)
+    with workshop():
         with open("www/file", "wb") as f:
             f.write(content)
         archive = fetch_source()
@@ -99,8 +94,6 @@ def main():
         except Wrong as e:
             print(f"FAIL {e}")
             return 1
-        finally:
-            os.chdir("/")
     return 0
 
 

@@ -1,8 +1,10 @@
 """Debian's source package of nginx, and builds of it."""
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 OPTIONS = ["--without-http_rewrite_module", "--without-http_gzip_module", "--without-pcre"]     # no libraries needed
 
@@ -14,6 +16,20 @@ class Wrong(Exception):
 def skip(why):
     print(f"SKIP: {why}")
     sys.exit(77)
+
+
+@contextlib.contextmanager
+def workshop():
+    """A directory to build and run in, which is removed again.  A worker that is somebody else can enter it; www is what is served."""
+    with tempfile.TemporaryDirectory() as here:
+        os.chmod(here, 0o755)
+        os.chdir(here)
+        for name in ("prefix/logs", "www"):
+            os.makedirs(name)
+        try:
+            yield
+        finally:
+            os.chdir("/")
 
 
 def fetch_source():

@@ -198,7 +198,7 @@ def pointers_in_digits():
 
 @case
 def pointer_as_argument():
-    pointers_named("argument", [(0, "[stack]")], "comprehensive")
+    pointers_named("argument", [(None, "[stack]")], "comprehensive")
 
 
 def diverge_ahead(more):

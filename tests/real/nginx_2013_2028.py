@@ -24,7 +24,7 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), name) for name in ("builds", "attack")]
 from attacks import POP_RDI, POP_RSI, POLICIES, RET, rdx  # noqa: E402
-from source import Wrong, build, fetch_source  # noqa: E402
+from source import Wrong, build, fetch_source, workshop  # noqa: E402
 from target import LIBC, Known, Refused, p64, read_maps  # noqa: E402
 
 FRONTENDS = ("ptrace", "inproc")
@@ -222,9 +222,7 @@ def check(mvarmor, nginx):
 
 
 def vulnerable():
-    """Built in the current directory, which others must be able to enter."""
-    for name in ("prefix/logs", "www"):
-        os.makedirs(name)
+    """Built in the workshop."""
     with open("www/index.html", "w") as f:
         f.write("hello\n")
     return build(fetch_source(), "nginx", "gcc", FLAGS, LINK, patch=f"{HERE}/nginx-cve-2013-2028.patch")
@@ -232,17 +230,13 @@ def vulnerable():
 
 def main():
     mvarmor = os.path.abspath(sys.argv[1])
-    with tempfile.TemporaryDirectory() as here:
-        os.chmod(here, 0o755)
-        os.chdir(here)
+    with workshop():
         try:
             for found in check(mvarmor, vulnerable()):
                 print("PASS " + ", ".join(found), flush=True)
         except Wrong as e:
             print(f"FAIL {e}")
             return 1
-        finally:
-            os.chdir("/")
     return 0
 
 

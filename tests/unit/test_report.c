@@ -35,7 +35,7 @@ static struct mv_verdict bytes_verdict(void)
 	struct mv_verdict v = divergence(MV_DIFF_BYTES, write_call, write_call);
 
 	v.variant_call.args[1] = 0x6f0000001000;
-	v.arg = 1;
+	v.arg = v.bytes_arg = 1;
 	v.offset = 17;
 	v.known = 2;
 	memcpy(v.leader_bytes, "A\n", 2);

@@ -83,6 +83,19 @@ static void differing_bytes(void **state)
 	assert_memory_equal(v->leader_bytes, "/new", 5);
 	assert_memory_equal(v->variant_bytes, "/nex", 5);
 	sim_free(s);
+	/* A length is compared before; what is behind the pointer tells more. */
+	s = sim_new(NULL);
+	strcpy(sim_mem(s, 0, 0x100), "an id 0x1234, and 0x56");
+	strcpy(sim_mem(s, 1, 0x100), "an id 0x12345, and 0x67");
+	assert_false(sim_each(s, (struct mv_call[]){ CALL(__NR_write, 1, AT(0x100), 22), CALL(__NR_write, 1, AT(0x100), 23) }));
+	v = sim_expect_difference(s, MV_DIFF_ARG, 1);
+	assert_int_equal(v->arg, 2);
+	assert_int_equal(v->bytes_arg, 1);
+	assert_int_equal(v->offset, 12);
+	assert_int_equal(v->known, 22);		/* as many as both have */
+	assert_memory_equal(v->leader_bytes, "an id 0x1234, and 0x56", 22);
+	assert_memory_equal(v->variant_bytes, "an id 0x12345, and 0x6", 22);
+	sim_free(s);
 	/* Beyond what is sent along it is known that they differ, not where. */
 	s = sim_new(NULL);
 	*(uint8_t *)sim_mem(s, 1, OUT + 5000) = 1;
