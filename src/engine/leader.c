@@ -112,12 +112,17 @@ static uint64_t output_size(const struct mv_thread *t)
 	return size;
 }
 
-/* Can the outputs, size bytes, be in the record of the result?  Followers take them before they act. */
+/*
+ * Can the outputs, size bytes, be in the record of the result?  Followers take them before they act, and before they have their
+ * turn: what is converted by what other threads have registered comes later.
+ */
 static bool fits(const struct mv_thread *t, uint64_t size, size_t max)
 {
 	if (t->ndests != 1 || t->cls != MV_CLASS_LEADER || hook(t)->follow || ordered(t))
 		return !size;
-	return size <= max && (!hook(t)->publish || size <= MV_SCRATCH);
+	if (hook(t)->publish && (t->process->turns || size > MV_SCRATCH))
+		return !size;
+	return size <= max;
 }
 
 static bool publish_result(struct mv_thread *t)
