@@ -229,6 +229,13 @@ static void put_sockaddr(struct mv_thread *t, unsigned arg, uint64_t addr, uint6
 	case 2:		/* AF_INET: sin_zero does not count */
 		n = len < 8 ? len : 8;
 		break;
+	case 10:	/* AF_INET6 */
+		n = len < 28 ? len : 28;
+		break;
+	case 16:	/* AF_NETLINK: nl_pad does not count */
+		__builtin_memset(sa + 2, 0, 2);
+		n = len < 12 ? len : 12;
+		break;
 	default:
 		n = len;
 	}

@@ -1,4 +1,5 @@
 /* Structures whose padding holds addresses: the same call in every variant. */
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include "check.h"
@@ -20,6 +21,7 @@ int main(void)
 		struct iovec v;
 		char text[16];
 	} x;
+	struct sockaddr_nl nl;
 	struct sigevent se;
 	struct pollfd p;
 	timer_t timer;
@@ -56,5 +58,9 @@ int main(void)
 	fill(&p, sizeof(p));
 	p.fd = -1;
 	SHOW(poll(&p, 1, 0));
+	fill(&nl, sizeof(nl));
+	nl.nl_family = AF_NETLINK;
+	nl.nl_pid = nl.nl_groups = 0;
+	SHOW(bind(socket(AF_NETLINK, SOCK_RAW, 0), (struct sockaddr *)&nl, sizeof(nl)));
 	return 0;
 }
