@@ -131,12 +131,14 @@ static int find_stack(struct boot *b)
 	const struct mv_map *map = mv_maps_find(&b->maps, b->regs->rsp);
 	uint64_t lowest = LOWEST;
 	struct rlimit limit;
+	int r;
 
 	if (!map)
 		return mv_error_set(b->err, EINVAL, "boot: process %d has no stack at %#llx", (int)b->pid,
 				    (unsigned long long)b->regs->rsp);
-	if (prlimit(b->pid, RLIMIT_STACK, NULL, &limit))
-		return mv_error_set(b->err, errno, "boot: the stack limit of process %d", (int)b->pid);
+	r = mv_proc_limit(b->pid, "Max stack size", &limit, b->err);
+	if (r)
+		return r;
 	b->stack = (struct boot_part){ .start = map->start, .end = map->end, .align = BOOT_PAGE, .ordinal = MV_MAP_STACK,
 				       .flags = MV_MM_GROWS_DOWN };
 	b->stack_room = limit.rlim_cur == RLIM_INFINITY ? 256 * MIB : min_u64(page_up(limit.rlim_cur), GIB);
@@ -257,6 +259,8 @@ static void plan_brk(struct boot *b, uint64_t kernel_brk)
 			       mv_layout_random(b->layout) % ((area.end - area.start) / 2 / BOOT_PAGE) * BOOT_PAGE;
 		start = base + BOOT_PAGE * (1 + mv_layout_random(b->layout) %
 					    (min_u64(BRK_DISTANCE, (area.end - base) / 4) / BOOT_PAGE));
+		/* What malloc adds to align a block must be the same in all variants. */
+		start = (start + MV_BRK_ALIGN - 1) / MV_BRK_ALIGN * MV_BRK_ALIGN + b->layout->brk_phase;
 		b->plan->brk_start = start;
 		b->plan->brk_limit = min_u64(area.end, start + BRK_ROOM);
 		return;

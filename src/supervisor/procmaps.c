@@ -1,6 +1,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,40 @@ int mv_proc_slurp(pid_t pid, const char *name, char **text, size_t *len, struct 
 	*text = buf;
 	*len = used;
 	return 0;
+}
+
+static bool parse_limit(char **at, rlim_t *limit)
+{
+	char *end;
+
+	*at += strspn(*at, " ");
+	if (!strncmp(*at, "unlimited", 9)) {
+		*at += 9;
+		*limit = RLIM_INFINITY;
+		return true;
+	}
+	*limit = strtoull(*at, &end, 10);
+	if (end == *at)
+		return false;
+	*at = end;
+	return true;
+}
+
+int mv_proc_limit(pid_t pid, const char *name, struct rlimit *limit, struct mv_error *err)
+{
+	char *text, *at;
+	size_t len;
+	bool found;
+	int r = mv_proc_slurp(pid, "limits", &text, &len, err);
+
+	if (r)
+		return r;
+	at = strstr(text, name);
+	if (at)
+		at += strlen(name);
+	found = at && parse_limit(&at, &limit->rlim_cur) && parse_limit(&at, &limit->rlim_max);
+	free(text);
+	return found ? 0 : mv_error_set(err, EIO, "/proc/%d/limits does not tell \"%s\"", (int)pid, name);
 }
 
 /* "start-end perms offset major:minor inode   name"; the line ends with NUL. */

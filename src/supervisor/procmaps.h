@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include "base/error.h"
 
@@ -44,5 +45,10 @@ uint64_t mv_auxv_get(const struct mv_auxv *auxv, uint64_t type);
 int mv_proc_peek(pid_t pid, uint64_t addr, void *dst, size_t len, struct mv_error *err);
 /* Read the file /proc/PID/name whole: *text is malloc()ed, *len long, with a NUL behind.  0, or -errno with *err filled. */
 int mv_proc_slurp(pid_t pid, const char *name, char **text, size_t *len, struct mv_error *err);
+/*
+ * The limit of that name in /proc/PID/limits ("Max stack size").  prlimit() would ask for CAP_SYS_RESOURCE, which root of a
+ * container has not, as soon as the process has another user.  0, or -errno with *err filled.
+ */
+int mv_proc_limit(pid_t pid, const char *name, struct rlimit *limit, struct mv_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/resource.h>
 #include "inproc.h"
+#include "supervisor/procmaps.h"
 
 uint64_t in_writable(const struct pt *pt, unsigned variant)
 {
@@ -22,12 +23,13 @@ static rlim_t raised(rlim_t limit, rlim_t by)
 	return limit < RLIM_INFINITY - by ? limit + by : RLIM_INFINITY;
 }
 
-static int raise_limit(struct pt_task *t, int resource, const char *option, uint64_t by, struct mv_error *err)
+static int raise_limit(struct pt_task *t, int resource, const char *name, const char *option, uint64_t by, struct mv_error *err)
 {
 	struct rlimit limit;
+	int r = mv_proc_limit(t->tid, name, &limit, err);
 
-	if (prlimit(t->tid, (__rlimit_resource_t)resource, NULL, &limit))
-		return mv_error_set(err, errno, "cannot read the limits of variant %u", t->variant);
+	if (r || limit.rlim_cur == RLIM_INFINITY)
+		return r;
 	limit.rlim_cur = raised(limit.rlim_cur, by);
 	limit.rlim_max = raised(limit.rlim_max, by);
 	if (prlimit(t->tid, (__rlimit_resource_t)resource, &limit, NULL))
@@ -38,7 +40,7 @@ static int raise_limit(struct pt_task *t, int resource, const char *option, uint
 
 int in_room(struct pt_task *t, struct mv_error *err)
 {
-	int r = raise_limit(t, RLIMIT_AS, "-v", in_mapped(t->pt, t->variant), err);
+	int r = raise_limit(t, RLIMIT_AS, "Max address space", "-v", in_mapped(t->pt, t->variant), err);
 
-	return r ? r : raise_limit(t, RLIMIT_DATA, "-d", in_writable(t->pt, t->variant), err);
+	return r ? r : raise_limit(t, RLIMIT_DATA, "Max data size", "-d", in_writable(t->pt, t->variant), err);
 }
