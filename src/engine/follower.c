@@ -173,6 +173,10 @@ static bool same_call(const struct mv_thread *t, const struct mv_record *rec)
 /* A call that this variant makes and the leader does not: answered from what is known, else by the kernel. */
 static void surplus(struct mv_thread *t, struct mv_step *step)
 {
+	if (t->cls == MV_CLASS_ALL) {
+		mv_alone(t, step);
+		return;
+	}
 	if (hook(t)->surplus && hook(t)->surplus(t)) {
 		t->state = MV_ST_IDLE;
 		step->action = MV_DONE;
@@ -362,8 +366,11 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	if (rec->kind == MV_REC_ENTER && !same_call(t, rec)) {
 		unsigned mine = slack(t->desc), leaders = record_slack(rec);
 
-		/* Of two that are alike the leader's goes first: this variant's may yet come there. */
-		if (leaders && leaders >= mine) {
+		/*
+		 * Of two that are alike the leader's goes first: this variant's may yet come there.  But what changes nothing but
+		 * this variant does not wait: the leader's may be a look at the clock that it will share.
+		 */
+		if (leaders && leaders >= mine && !(mine && t->cls == MV_CLASS_ALL)) {
 			t->passing = true;
 			return fetch(t, step);
 		}

@@ -89,6 +89,7 @@ void mv_layout_init(struct mv_layout *l, enum mv_layout_mode mode, unsigned vari
 	shuffle(&r, slices, sizeof(slices));
 	shuffle(&r, windows, nwindows);
 	common = mv_random_next(&r);
+	l->brk_phase = mv_random_next(&r) % (MV_BRK_ALIGN / PAGE) * PAGE;
 
 	for (unsigned i = 0; i < MV_VARIANTS_MAX; i++) {
 		uint64_t own = mv_random_next(&r);

@@ -16,6 +16,7 @@
 
 #define MV_SLICE_SHIFT 43
 #define MV_STRIPE_SHIFT 40
+#define MV_BRK_ALIGN ((uint64_t)1 << 21)
 
 /*
  * Areas of a stripe, low to high: program and brk heap; file mappings; anonymous mappings; stacks.  An area is as long
@@ -30,6 +31,7 @@ struct mv_layout {
 	uint64_t window_size;
 	unsigned stripe;		/* 0..7 */
 	struct mv_area image, files, anon, stack;
+	uint64_t brk_phase;		/* where the program break starts, modulo MV_BRK_ALIGN: the same in all variants */
 	struct mv_area monitor;		/* for what an in-process front-end maps; there in every mode */
 	uint64_t rng;			/* state of the variant's own placement randomness */
 };
