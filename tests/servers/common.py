@@ -101,6 +101,12 @@ class Server:
             print("no longer listening")
 
 
+def children(of):
+    """The processes below one, that are not on their way out."""
+    listed = subprocess.run(["ps", "-o", "stat=", "--ppid", str(of)], stdout=subprocess.PIPE, text=True).stdout.split()
+    return sum(not state.startswith("Z") for state in listed)
+
+
 def self_signed(certificate, key):
     """A certificate for 127.0.0.1 and its key, made by openssl (natively)."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
@@ -135,3 +141,16 @@ def wrk(port, path, errors_count=True, scheme="http"):
     print("wrk: answers", requests > 20, "wrong answers", wrong[1] if wrong else 0)
     if errors_count:
         print("socket errors", sum(map(int, errors.groups())) if errors else 0)
+
+
+def ab(port, path, requests, *flags):
+    """So many requests by apache's client, eight at a time; print how many there were and what was wrong."""
+    done = subprocess.run(["ab", "-q", "-n", str(requests), "-c", "8", *flags, f"http://127.0.0.1:{port}{path}"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SLOWER * 40)
+    figures = dict(re.findall(r"^(Complete requests|Failed requests|Non-2xx responses):\s+(\d+)", done.stdout, re.M))
+    if done.returncode:
+        fail(done.stdout)
+    if "-k" in flags:
+        # A connection that the server closes between two requests counts as a failure.
+        figures.pop("Failed requests")
+    print("ab", path, figures)

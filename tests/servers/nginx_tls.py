@@ -4,8 +4,7 @@ import hashlib
 import os
 import shutil
 import signal
-import subprocess
-from common import Server, client_tls, fetch, free_port, self_signed, wait_for, wrk
+from common import Server, children, client_tls, fetch, free_port, self_signed, wait_for, wrk
 
 port, plain_port = free_port(), free_port()
 self_signed("cert.pem", "key.pem")
@@ -36,12 +35,6 @@ http {{
 def pid(path):
     with open(path) as f:
         return int(f.read())
-
-
-def children(of):
-    """The processes below one, that are not on their way out."""
-    listed = subprocess.run(["ps", "-o", "stat=", "--ppid", str(of)], stdout=subprocess.PIPE, text=True).stdout.split()
-    return sum(not state.startswith("Z") for state in listed)
 
 
 os.mkdir("www")

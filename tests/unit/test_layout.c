@@ -55,6 +55,8 @@ static void disjoint(void **state)
 				check_area(&l[i], &l[i].stack, base + w - w / 16, base + w);
 				assert_true(l[i].anon.end - l[i].anon.start >= w / 2);
 				assert_int_equal(l[i].anon.end % w, l[0].anon.end % w);
+				assert_int_equal(l[i].brk_phase, l[0].brk_phase);
+				assert_true(l[i].brk_phase < MV_BRK_ALIGN && l[i].brk_phase % 4096 == 0);
 				assert_int_equal(l[i].anon.end - l[i].anon.start, l[0].anon.end - l[0].anon.start);
 				assert_int_equal(l[i].files.end - l[i].files.start,
 						 l[0].files.end - l[0].files.start);
