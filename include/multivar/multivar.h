@@ -361,6 +361,7 @@ struct mv_wait {
 	uint32_t value;		/* what the word was: sleep only while *word == value */
 	uint32_t *sleepers;	/* counts those that were about to sleep on the word; its writers wake them when there are new ones */
 	uint32_t *naps;		/* follower: counts those that were about to nap; NULL where a thread is not to */
+	bool soon;		/* others wait for what this thread does next: it may pay to spin */
 };
 /* What a parked thread waits for.  The pointers are valid until mv_thread_gone(). */
 void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w);

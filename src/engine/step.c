@@ -235,8 +235,9 @@ void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w)
 		return;
 	w->word = &word->value;
 	w->sleepers = &word->sleepers;
-	/* At a lockstep call the leader will wait for this thread; and nobody knows when siblings will. */
-	w->naps = t->variant && t->state != MV_ST_TURN && t->level != MV_LEVEL_LOCKSTEP ? &word->naps : NULL;
+	/* Nobody knows when siblings will wait for this thread; the leader says so. */
+	w->naps = t->variant && t->state != MV_ST_TURN ? &word->naps : NULL;
+	w->soon = !w->naps || t->level == MV_LEVEL_LOCKSTEP;
 	w->value = __atomic_load_n(&word->value, __ATOMIC_SEQ_CST);
 }
 

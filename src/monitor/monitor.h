@@ -29,6 +29,7 @@ struct mon_thread {
 	bool pseudo;				/* it is no call: the supervisor has put it in where the program was */
 	struct mon_altstack { uint64_t sp; uint32_t flags, pad; uint64_t size; } altstack;	/* what the kernel is given of one */
 	bool rested;				/* its last nap was not disturbed */
+	bool hurried;				/* ... was: the leader is likely to wait for it again soon */
 	uint32_t spin;				/* looks at a word before a wait sleeps, as it has paid lately */
 	uint8_t stack[MON_STACK] __attribute__((aligned(64)));
 	struct mon_frame frame __attribute__((aligned(64)));

@@ -70,14 +70,15 @@ void mon_wake(struct mv_thread *t)
 		mon_kernel(NR_FUTEX, (uint64_t)words[n], FUTEX_WAKE_, ALL, 0, 0);
 }
 
-/* Sleep until the word changes; the counter tells its writer who sleeps.  True if it did not within that time. */
-static bool sleep(const struct mv_wait *w, uint32_t *counter, int64_t nsec)
+/* Sleep until the word changes; the counter tells its writer who sleeps.  What the kernel says: 0 woken, -EAGAIN, -ETIMEDOUT. */
+static int64_t sleep(const struct mv_wait *w, uint32_t *counter, int64_t nsec)
 {
 	struct { int64_t sec, nsec; } limit = { 0, nsec };
 
 	__atomic_fetch_add(counter, 1, __ATOMIC_SEQ_CST);
-	return __atomic_load_n(w->word, __ATOMIC_SEQ_CST) == w->value &&
-	       mon_kernel(NR_FUTEX, (uint64_t)w->word, FUTEX_WAIT_, w->value, (uint64_t)&limit, 0) == -ETIMEDOUT;
+	if (__atomic_load_n(w->word, __ATOMIC_SEQ_CST) != w->value)
+		return -EAGAIN;
+	return mon_kernel(NR_FUTEX, (uint64_t)w->word, FUTEX_WAIT_, w->value, (uint64_t)&limit, 0);
 }
 
 /*
@@ -101,14 +102,19 @@ static bool spin(struct mon_thread *m, const struct mv_wait *w)
 
 static void wait(struct mon_thread *m, const struct mv_wait *w)
 {
+	if ((w->soon || m->hurried) && spin(m, w))
+		return;
 	if (w->naps) {
+		int64_t r;
+
 		if (!m->rested) {
-			m->rested = sleep(w, w->naps, MON_NAP);
+			r = sleep(w, w->naps, MON_NAP);
+			m->rested = r == -ETIMEDOUT;
+			if (r != -EAGAIN)
+				m->hurried = !r;
 			return;
 		}
 		m->rested = false;
-	} else if (spin(m, w)) {
-		return;
 	}
 	sleep(w, w->sleepers, MON_SLEEP);
 }

@@ -161,10 +161,12 @@ static void nap_until_held(void **state)
 	sim_free(s);
 }
 
-/* The leader will wait for it there. */
-static void no_nap_at_lockstep(void **state)
+/* The leader waits for it at the beginning of a call, but not for what it makes of the result. */
+static void nap_at_lockstep(void **state)
 {
 	struct sim_options o = sim_defaults;
+	struct mv_call call = CALL(__NR_getpid);
+	uint32_t *words[MV_WAKES_MAX];
 	struct mv_step step;
 	struct mv_wait w;
 	struct sim *s;
@@ -172,10 +174,23 @@ static void no_nap_at_lockstep(void **state)
 	(void)state;
 	o.level = MV_LEVEL_LOCKSTEP;
 	s = sim_new(&o);
-	step = sim_enter(s->t[1], CALL(__NR_getpid));
+	step = sim_enter(s->t[1], call);
 	sim_expect(&step, MV_PARK);
-	w = sleeps(s, s->t[1]);
-	assert_null(w.naps);
+	w = naps(s, s->t[1]);
+	assert_true(w.soon);
+	step = sim_enter(s->t[0], call);
+	sim_expect(&step, MV_PARK);
+	wakes(s->t[0], &w);
+	step = sim_retry(s->t[1]);
+	sim_expect(&step, MV_PARK);
+	naps(s, s->t[1]);
+	step = sim_retry(s->t[0]);
+	sim_expect_run(&step, __NR_getpid);
+	step = sim_exit(s->t[0], 7);
+	sim_expect_done(&step, 7);
+	assert_int_equal(mv_thread_wakes(s->t[0], words), 0);
+	step = sim_retry(s->t[1]);
+	sim_expect_done(&step, 7);
 	sim_free(s);
 }
 
@@ -458,7 +473,7 @@ int main(void)
 		cmocka_unit_test(nobody_sleeps),
 		cmocka_unit_test(nap_until_crowded),
 		cmocka_unit_test(nap_until_held),
-		cmocka_unit_test(no_nap_at_lockstep),
+		cmocka_unit_test(nap_at_lockstep),
 		cmocka_unit_test(take),
 		cmocka_unit_test(publish),
 		cmocka_unit_test(result),
