@@ -220,6 +220,7 @@ static int run(struct mv_settings *s, const struct mv_policy *policy, char **arg
 		.turns_shared = s->turns == MV_TURNS_SHARED,
 		.same_at_random = s->same_at_random,
 		.own_random = s->random,
+		.no_keys = s->pku,
 		.heap = (enum mv_heap_mode)s->heap,
 		.heap_library = s->heap_library,
 		.slab_max = s->slab_max,

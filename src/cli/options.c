@@ -33,6 +33,7 @@ static const char *const heaps[] = {
 	[MV_HEAP_OFF] = "off", [MV_HEAP_FOLLOWERS] = "followers", [MV_HEAP_ALL] = "all", NULL
 };
 static const char *const randoms[] = { "kernel", "own", NULL };
+static const char *const pkus[] = { "auto", "off", NULL };
 static const char *const off_on[] = { "off", "on", NULL };
 static const char *const threads[] = { [MV_THREADS_FREE] = "free", [MV_THREADS_TURNS] = "turns", NULL };
 static const char *const turns[] = { [MV_TURNS_PROCESS] = "process", [MV_TURNS_SHARED] = "shared", NULL };
@@ -105,6 +106,10 @@ const struct mv_option mv_options[] = {
 		.help = "Where OpenSSL's random numbers come from: the kernel, equal in all variants, or its own generators, which are "
 			"seeded with addresses and so differ",
 	}, {
+		.name = "pku", .commands = MV_CMD_RUN, .argument = "MODE", .deflt = "auto", .parse = parse_choice, FIELD(pku),
+		.choices = pkus,
+		.help = "Memory protection keys, for the monitor's memory with inproc: auto where the processor has them, or off",
+	}, {
 		.name = "heap", .commands = MV_CMD_RUN, .argument = "WHO", .deflt = "off", .parse = parse_choice, FIELD(heap),
 		.choices = heaps,
 		.help = "Preload the diversifying heap (libmvheap(7)) into all programs of the run, at other distances in every variant; "
@@ -152,7 +157,7 @@ const struct mv_option mv_options[] = {
 		.name = "on-divergence", .commands = MV_CMD_RUN, .argument = "WHAT", .deflt = "kill", .parse = parse_choice,
 		FIELD(on_divergence), .choices = recoveries,
 		.help = "What a divergence does: end the run, or drop the variant that disagrees with the leader and go on with "
-			"the others; vote goes by the majority, with another leader if need be, and report ends with the exit "
+			"the others; vote does so only while a majority agrees with the leader, and report ends with the exit "
 			"status of a divergence all the same",
 	}, {
 		.name = "restart", .commands = MV_CMD_RUN, .argument = "MAX", .optional = true, .parse = parse_restart,

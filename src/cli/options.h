@@ -39,6 +39,7 @@ struct mv_settings {
 	unsigned turns;			/* enum mv_turns */
 	bool same_at_random;
 	unsigned random;		/* 0 = the kernel's numbers, 1 = libraries' own */
+	unsigned pku;			/* 0 = where there are protection keys, 1 = not */
 	unsigned heap;			/* enum mv_heap_mode */
 	const char *heap_library;	/* not an option: found when heap asks for it */
 	unsigned slab_max, slab_pad;

@@ -276,7 +276,7 @@ const struct mv_probe mv_probes[] = {
 		"with inproc nothing but the filter keeps calls from changing the monitor's mappings", "use Linux 6.10 or later",
 	}, {
 		"pkeys", "protection keys", 0, mv_probe_pkeys,
-		"none yet: mvarmor does not use them", "none where the processor or hypervisor has no protection keys",
+		"with inproc the program's own loads and stores can reach the monitor's memory, if it knows the address", "none where the processor or hypervisor has no protection keys",
 	}, {
 		"tsc", "trapping rdtsc (PR_SET_TSC)", 0, probe_tsc,
 		"programs that look at the time stamp counter may diverge without an attack",

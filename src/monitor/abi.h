@@ -7,15 +7,33 @@
 #ifndef MV_MONITOR_ABI_H
 #define MV_MONITOR_ABI_H
 
-/* Offsets into struct mon_thread, which %gs points to. */
-#define MON_SELF 0
+/*
+ * What the assembly knows of a thread lies in three arrays, MON_ENTRIES bytes one behind the other: its head, which %gs points to, is
+ * a file's that nobody can write to; its state is the monitor's; and its scratch is as the program's own memory, for what
+ * registers hold on the way through a protection key (keys.S).  Offsets from %gs:
+ */
+#define MON_THREADS 16384
+#define MON_HEAD_SIZE 64
+#define MON_ENTRIES (MON_THREADS * MON_HEAD_SIZE)
 #define MON_ENTRY 8		/* where trampolines jump to */
 #define MON_LOOK 16		/* ... those of rdtsc: MV_ENTRY_SIZE behind */
-#define MON_FRAME 24		/* the thread's frame, at the top of its monitor stack */
-#define MON_SAVED_RSP 32
-#define MON_PENDING 40		/* set by the supervisor: it holds a signal for this thread */
-#define MON_INUSE 44
-#define MON_BACK 48		/* where mon_leave_to() goes */
+#define MON_SELF (MON_ENTRIES + 0)
+#define MON_FRAME (MON_ENTRIES + 8)	/* the thread's frame, at the top of its monitor stack */
+#define MON_SAVED_RSP (MON_ENTRIES + 16)
+#define MON_PENDING (MON_ENTRIES + 24)	/* set by the supervisor: it holds a signal for this thread */
+#define MON_INUSE (MON_ENTRIES + 28)
+#define MON_BACK (MON_ENTRIES + 32)	/* where mon_leave_to() goes */
+#define MON_SCRATCH (2 * MON_ENTRIES)	/* eight words */
+
+/* The protection key of the monitor's memory.  The last one: programs get the numbers that they get natively. */
+#define MON_KEY 15
+#define MON_KEY_CLOSED 0x40000000	/* of its two bits in PKRU: as they are after an exec, and in handlers of signals */
+#define MON_KEY_BITS 0xc0000000
+
+/* Functions that mon_send_closed goes to. */
+#define MON_SEND_ASYNC 0
+#define MON_SEND_PSEUDO 1
+#define MON_SEND_COUNTER 2
 
 /* Offset into struct mon_regs. */
 #define REGS_RIP 120
@@ -40,6 +58,7 @@
 #define FRAME_SIZE 128
 
 /* Call numbers that no kernel has; our filter makes stops of them. */
+#define MON_LEAVE_NR 64			/* MON_LEAVE, for assembly */
 #define MON_SERVICE_NR 0x3ffffff1	/* rdi = enum mon_service, rsi, rdx, r10 = its arguments */
 
 #ifndef __ASSEMBLER__
@@ -59,25 +78,34 @@ struct mon_frame {
 };
 _Static_assert(sizeof(struct mon_frame) == FRAME_SIZE, "the assembly knows it");
 
+struct mon_head {
+	uint64_t here;			/* its own address: for who looks */
+	uint64_t entry, look;
+	uint64_t rest[5];
+};
+_Static_assert(sizeof(struct mon_head) == MON_HEAD_SIZE && offsetof(struct mon_head, entry) == MON_ENTRY &&
+	       offsetof(struct mon_head, look) == MON_LOOK, "the assembly knows it");
+
 /* The part of a thread's state that others than the monitor's own C code use. */
-struct mon_thread_head {
+struct mon_state {
 	void *self;
-	void *entry, *look;
 	struct mon_frame *frame;
 	uint64_t saved_rsp;
 	uint32_t pending;
 	uint32_t inuse;
 	uint64_t back;
+	uint64_t rest[3];
 };
-_Static_assert(offsetof(struct mon_thread_head, inuse) == MON_INUSE && offsetof(struct mon_thread_head, back) == MON_BACK,
-	       "the assembly knows it");
+_Static_assert(sizeof(struct mon_state) == MON_HEAD_SIZE && offsetof(struct mon_state, frame) == MON_FRAME - MON_ENTRIES &&
+	       offsetof(struct mon_state, inuse) == MON_INUSE - MON_ENTRIES &&
+	       offsetof(struct mon_state, back) == MON_BACK - MON_ENTRIES, "the assembly knows it");
 
 /* What the monitor asks of the supervisor.  The result is -errno or as said. */
 enum mon_service {
 	MON_STOP,		/* the run has a verdict; does not return */
 	MON_EXPORT,		/* arg0 = descriptor; its handle */
 	MON_IMPORT,		/* arg0 = struct mon_import; the descriptor */
-	/* Before a clone: arg0 = number the child must get or 0, arg1 = its thread set, arg2 = its mon_thread_head, arg3 = flags */
+	/* Before a clone: arg0 = number the child must get or 0, arg1 = its thread set, arg2 = its mon_head, arg3 = flags */
 	MON_CLONE,
 	MON_TAKE,		/* arg0 = where a siginfo goes; the signal's number, 0 = none.  To be delivered then */
 	MON_DELIVER,		/* arg0 = struct mon_delivery; goes on with the frame's registers */
@@ -93,6 +121,7 @@ enum mon_service {
 	/* arg0 = struct mon_text, to be filled, for the file that was just mapped; a descriptor to map, which is then to be closed */
 	MON_TEXT,
 	MON_NUDGE,		/* leader: a signal was published for twins that may make no call; follower: look once more for one */
+	MON_LEAVE = MON_LEAVE_NR,	/* goes on with the frame's registers, which the monitor cannot load all itself */
 };
 
 /* What the monitor is to map over the text of a file that the program has mapped: prot PROT_READ | PROT_EXEC. */
@@ -142,9 +171,11 @@ struct mon_boot {
 	uint64_t heap, heap_size;	/* zeroed memory for the monitor */
 	uint64_t mapped, writable;	/* bytes that the kernel counts for the monitor: of address space; of private writable memory */
 	uint64_t low, high;		/* the monitor's area: image, heap, arena, and what is unmapped around them */
+	uint64_t files;			/* f_fsid of the file system that memory files are in, ours among them */
 	uint32_t variant;
 	uint32_t tid;
 	uint32_t usable_cpus;
+	uint32_t keys;			/* where PKRU is in the XSAVE area of a signal's frame; 0 = MON_KEY is not used */
 	uint32_t nmappings;
 	struct mon_ticks ticks;
 	uint64_t entry, sp;		/* the program's */
@@ -167,10 +198,14 @@ struct mon_info {
 	uint64_t gate, gate_end;	/* the page with all system call instructions */
 	uint64_t check, insn, after, abort;	/* of the program's calls: look for signals, call, return; and give up */
 	uint64_t refuse;		/* ... close what rdi tells (rax = number of close), return -EACCES */
+	uint64_t no_return, returned;	/* rt_sigreturn: where a thread is whose frame is bad; and where it gets to with the key closed */
 	uint64_t copy, copy_bytes, copy_end, copy_fault;	/* copying from and to the program's memory, see entry.S */
+	/* Ways in where the key is closed (keys.S): to start, entry and look; to the functions above; with the frame filled. */
+	uint64_t start_closed, entry_closed, look_closed, send_closed, filled_closed;
+	uint64_t die;			/* where a thread stops that has come to an instruction in the midst of those */
 	uint64_t text, text_end;
 	uint64_t boot;			/* struct mon_boot */
-	uint64_t thread;		/* the first thread's struct mon_thread_head */
+	uint64_t heads;			/* struct mon_head of all threads, the first one's first; mon_state and scratch behind */
 	uint64_t stack;			/* the top of its monitor stack */
 };
 #endif

@@ -20,6 +20,8 @@
 #define CLOCK_MONOTONIC_RAW_ 4
 #define RDTSCP_LEN 3
 #define PROC_SUPER_MAGIC 0x9fa0
+#define TMPFS_MAGIC_ 0x01021994
+#define STATFS_FSID 7		/* the word of struct statfs */
 #define RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
 
 _Noreturn void mon_stop(void)
@@ -62,7 +64,7 @@ static bool opens(uint32_t nr)
 	return nr == NR_OPEN || nr == NR_OPENAT || nr == NR_OPENAT2;
 }
 
-/* What is open may be a file that tells of the monitor, whatever its path was. */
+/* What is open may be a file that tells of the monitor, or is the monitor's, whatever its path was. */
 static int64_t opened(int64_t fd)
 {
 	uint64_t statfs[15] = { 0 };
@@ -70,7 +72,7 @@ static int64_t opened(int64_t fd)
 	int64_t r = 0;
 
 	mon_kernel(NR_FSTATFS, (uint64_t)fd, (uint64_t)statfs, 0, 0, 0);
-	if (statfs[0] == PROC_SUPER_MAGIC)
+	if (statfs[0] == PROC_SUPER_MAGIC || (statfs[0] == TMPFS_MAGIC_ && statfs[STATFS_FSID] == mon_boot.files))
 		r = mon_service(MON_OPENED, (uint64_t)fd, 0);
 	if (r == MON_COPY) {
 		copy.cloexec = mon_kernel(NR_FCNTL, (uint64_t)fd, F_GETFD_, 0, 0, 0) > 0;
@@ -101,7 +103,7 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 		return mon_process_call(m, step, r);
 	} else if (call.nr == NR_ARCH_PRCTL && mon_segment(&call, r)) {
 		return false;
-	} else if (mon_limit(&call, r) || mon_lock_all(&call, r)) {
+	} else if (mon_limit(&call, r) || mon_lock_all(&call, r) || mon_key(&call, r)) {
 		return false;
 	} else {
 		mon_unlock();
@@ -117,7 +119,7 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 
 static bool pending(const struct mon_thread *m)
 {
-	return __atomic_load_n(&m->head.pending, __ATOMIC_RELAXED);
+	return __atomic_load_n(&m->state->pending, __ATOMIC_RELAXED);
 }
 
 /* The twins may be outside of any call, or asleep in one that is in no stream. */
@@ -141,7 +143,7 @@ static bool signal_waits(struct mon_thread *m, struct mv_step *step)
 	bool waits;
 
 	if (pending(m))
-		__atomic_store_n(&m->head.pending, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&m->state->pending, 0, __ATOMIC_SEQ_CST);
 	waits = mv_pending_signal(m->thread, step);
 	mon_wake(m->thread);
 	return waits;
@@ -155,7 +157,7 @@ static bool interrupted(struct mon_thread *m, int64_t r, struct mv_step *step, s
 
 	if (!pending(m))
 		return false;
-	if (!mv_thread_leads(m->thread)) {
+	if (mv_thread_variant(m->thread)) {
 		if (!RESTARTS(r) || !signal_waits(m, step))
 			return false;
 		step->action = MV_INTERRUPT;
@@ -191,7 +193,7 @@ void mon_finish(struct mon_thread *m, struct mv_step *step)
 	for (;;) {
 		switch (step->action) {
 		case MV_RUN:
-			if (!mv_thread_leads(m->thread) && signal_waits(m, step))
+			if (mv_thread_variant(m->thread) && signal_waits(m, step))
 				return;
 			do {
 				ended = run_call(m, step, &r);
@@ -236,14 +238,14 @@ void mon_signal_at_end(struct mon_thread *m)
 {
 	struct mv_step step;
 
-	if (!mv_thread_leads(m->thread) && signal_waits(m, &step))
+	if (mv_thread_variant(m->thread) && signal_waits(m, &step))
 		mon_deliver(&step);
 }
 
 /* As at the end of a call, where the frame is not the program's. */
 static void signal_later(struct mon_thread *m)
 {
-	if (!mv_thread_leads(m->thread) && mv_signal_waits(m->thread))
+	if (mv_thread_variant(m->thread) && mv_signal_waits(m->thread))
 		mon_service(MON_NUDGE, 0, 0);
 }
 
@@ -258,8 +260,8 @@ void mon_call(struct mon_frame *f)
 	int sig;
 
 	mon_lock();
-	sig = pending(m) && mv_thread_leads(m->thread) ? mon_take(info) : 0;
-	if (!sig && call.nr == NR_RT_SIGRETURN && mv_thread_leads(m->thread))
+	sig = pending(m) && !mv_thread_variant(m->thread) ? mon_take(info) : 0;
+	if (!sig && call.nr == NR_RT_SIGRETURN && !mv_thread_variant(m->thread))
 		sig = mon_take_unblocked(f, info);
 	if (sig) {
 		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
@@ -277,20 +279,18 @@ void mon_call(struct mon_frame *f)
 		mon_service(MON_REACHED, call.nr, 0);
 	if (step.action == MV_REFUSE) {
 		mon_unlock();
-		mon_service4(MON_REFUSE, step.fatal, (uint64_t)step.result, call.nr, 0);
-		__builtin_unreachable();
+		mon_last(MON_REFUSE, step.fatal, (uint64_t)step.result, call.nr);
 	}
 	if (step.action == MV_SIGNAL)
 		mon_deliver_before(m, &step, call.nr);
 	if (step.action == MV_INTERRUPT)
 		mon_deliver_interrupted(m, &step, &call);
 	if (call.nr == NR_RT_SIGRETURN) {
-		mon_guard_context(m, f->rsp);
 		signal_later(m);
 		mon_unlock();
-		mon_sigreturn(f);
+		mon_return(m, f->rsp);
 	}
-	if (call.nr == NR_TGKILL && step.result == -ESRCH && !mv_thread_leads(m->thread))
+	if (call.nr == NR_TGKILL && step.result == -ESRCH && mv_thread_variant(m->thread))
 		mon_wait_gone(&call);
 	f->rax = (uint64_t)step.result;
 	if (step.sig)
@@ -309,7 +309,7 @@ void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
 
 	mon_lock();
 	/* Its instruction is run again after the handler.  A fault goes before other signals. */
-	sig = nr != MV_PSEUDO_FAULT && pending(m) && mv_thread_leads(m->thread) ? mon_take(info) : 0;
+	sig = nr != MV_PSEUDO_FAULT && pending(m) && !mv_thread_variant(m->thread) ? mon_take(info) : 0;
 	if (sig) {
 		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
 		mon_deliver(&step);
@@ -325,8 +325,7 @@ void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
 		mon_deliver(&step);
 	signal_later(m);
 	mon_unlock();
-	mon_service(MON_PSEUDO_DONE, (uint64_t)step.result, 0);
-	__builtin_unreachable();
+	mon_last(MON_PSEUDO_DONE, (uint64_t)step.result, 0, 0);
 }
 
 /* Without asking the supervisor: programs do this several times when they start. */
@@ -340,7 +339,7 @@ void mon_counter(uint64_t nr)
 
 	mon_lock();
 	/* The instruction is run again after the handler. */
-	sig = pending(m) && mv_thread_leads(m->thread) ? mon_take(info) : 0;
+	sig = pending(m) && !mv_thread_variant(m->thread) ? mon_take(info) : 0;
 	if (sig) {
 		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
 	} else {
@@ -360,8 +359,7 @@ void mon_counter(uint64_t nr)
 	mon_unlock();
 	m->regs.rax = (uint32_t)step.result;
 	m->regs.rdx = (uint64_t)step.result >> 32;
-	m->counting = false;
-	mon_leave_to(&m->regs);
+	mon_leave_to(m);
 }
 
 void mon_looks(const struct mon_regs *regs)
@@ -381,7 +379,7 @@ void mon_async(uint64_t set_free)
 	int sig;
 
 	mon_lock();
-	if (!mv_thread_leads(m->thread)) {
+	if (mv_thread_variant(m->thread)) {
 		if (signal_waits(m, &step))
 			mon_deliver(&step);
 	} else if (set_free) {
@@ -395,6 +393,5 @@ void mon_async(uint64_t set_free)
 		mon_deliver(&step);
 	}
 	mon_unlock();
-	mon_service(MON_PSEUDO_DONE, 0, 0);
-	__builtin_unreachable();
+	mon_last(MON_PSEUDO_DONE, 0, 0, 0);
 }

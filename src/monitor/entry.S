@@ -89,13 +89,21 @@ FUNCTION mon_clone
 1:	mov	%gs:MON_FRAME, %rsp
 	xor	%ebp, %ebp
 	call	mon_child		/* the frame holds what the program sees */
-	mov	%gs:MON_FRAME, %rsp
-	jmp	mon_exit
+	hlt
 
-/* void mon_sigreturn(const struct mon_frame *) */
+/* void mon_sigreturn(uint64_t context) */
 FUNCTION mon_sigreturn
-	mov	FRAME_RSP(%rdi), %rsp
+	mov	%rdi, %rsp
 	mov	$15, %eax
+	syscall
+FUNCTION mon_sigreturn_after
+	hlt
+
+/* void mon_last_open(service, a, b, c): the supervisor gives the thread other registers */
+FUNCTION mon_last_open
+	mov	%rcx, %r10
+FUNCTION mon_last_call
+	mov	$MON_SERVICE_NR, %eax
 	syscall
 	hlt
 
@@ -149,9 +157,9 @@ FUNCTION mon_entry
 	xor	%ebp, %ebp
 	call	mon_call
 	jmp	mon_exit
-/* void mon_leave(struct mon_thread *) */
-FUNCTION mon_leave
-	mov	MON_FRAME(%rdi), %rsp
+/* void mon_leave_open(void) */
+FUNCTION mon_leave_open
+	mov	%gs:MON_FRAME, %rsp
 /* rsp = the frame */
 FUNCTION mon_exit
 	mov	FRAME_FLAGS(%rsp), %ecx
@@ -201,11 +209,11 @@ FUNCTION mon_look
 	hlt
 
 /*
- * void mon_leave_to(const struct mon_regs *)
+ * void mon_leave_to_open(const struct mon_regs *)
  *
  * No iretq: QEMU 7.2, emulating, lets one that a program makes read the stack as the kernel, and with SMAP the guest oopses.
  */
-FUNCTION mon_leave_to
+FUNCTION mon_leave_to_open
 	mov	%rdi, %rsp
 	mov	REGS_RIP(%rdi), %rax
 	mov	%rax, %gs:MON_BACK

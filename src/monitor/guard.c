@@ -12,7 +12,6 @@
 #define MAP_FIXED_NOREPLACE_ 0x100000u
 #define MREMAP_FIXED_ 2u
 #define SS_DISABLE_ 2u
-#define CONTEXT_STACK 16	/* of a ucontext */
 #define SOL_SOCKET_ 1
 #define SO_ATTACH_FILTER_ 26
 #define SO_ATTACH_REUSEPORT_CBPF_ 51
@@ -47,7 +46,7 @@ static void redirect_arguments(struct mon_thread *m, const struct mv_desc *d, st
 /* ---- the stack for signals: the kernel writes there long after it was told of it ---- */
 
 /* One that touches the area is to be where nothing is mapped, as natively. */
-static bool move_stack(struct mon_thread *m, struct mon_altstack *s)
+bool mon_move_stack(struct mon_thread *m, struct mon_altstack *s)
 {
 	if (s->flags & SS_DISABLE_ || !mon_owns(s->sp, s->size))
 		return false;
@@ -66,16 +65,7 @@ static void redirect_stack(struct mon_thread *m, struct mv_call *c)
 	if (!c->args[0] || mon_peek(NULL, c->args[0], s, sizeof(*s)) < sizeof(*s))
 		return;
 	c->args[0] = (uint64_t)s;
-	move_stack(m, s);
-}
-
-void mon_guard_context(struct mon_thread *m, uint64_t context)
-{
-	uint64_t at = context + CONTEXT_STACK;
-	struct mon_altstack s;
-
-	if (mon_peek(NULL, at, &s, sizeof(s)) == sizeof(s) && move_stack(m, &s))
-		mon_poke(NULL, at, &s, sizeof(s));
+	mon_move_stack(m, s);
 }
 
 /* ---- ranges: calls that go on behind what is not mapped ---- */

@@ -16,7 +16,7 @@
 #define MON_SPIN_MIN 64		/* for a start: all may run on one CPU, where a spin only keeps the others off */
 
 struct mon_thread {
-	struct mon_thread_head head;
+	struct mon_state *state;
 	struct mon_thread *next;		/* of all ever made in this process */
 	struct mv_thread *thread;		/* the engine's; NULL once the thread is ending */
 	struct mon_thread *child;		/* being made by a clone that shares our memory */
@@ -41,8 +41,11 @@ struct mon {
 	uint32_t lock;
 	uint32_t spin_max;			/* looks at a word before a wait sleeps, at most */
 	struct mon_thread *threads;
+	uint32_t nthreads;			/* heads that were given away */
 };
 extern struct mon mon;
+extern struct mon_head mon_heads[MON_THREADS];	/* read-only */
+extern struct mon_state mon_states[MON_THREADS];
 extern struct mon_boot mon_boot;
 
 static inline struct mon_thread *mon_self(void)
@@ -64,10 +67,15 @@ long mon_gate_on_stack(const struct mv_call *call, uint64_t rsp);	/* for calls t
 long mon_kernel(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
 long mon_kernel_call(const struct mv_call *call);
 long mon_clone(const struct mv_call *call);
-_Noreturn void mon_sigreturn(const struct mon_frame *f);
+_Noreturn void mon_sigreturn(uint64_t context);
 _Noreturn void mon_exit_thread(int status);
-_Noreturn void mon_leave(struct mon_thread *m);		/* to the program, with the frame's registers */
-_Noreturn void mon_leave_to(const struct mon_regs *r);	/* ... with these */
+_Noreturn void mon_leave_open(void);			/* to the program, with the frame's registers */
+_Noreturn void mon_leave_to_open(const struct mon_regs *r);	/* ... with these */
+_Noreturn void mon_last_open(enum mon_service s, uint64_t a, uint64_t b, uint64_t c);
+/* keys.S: the same where the key has to be closed */
+_Noreturn void mon_leave_closed(void);
+_Noreturn void mon_leave_to_closed(const struct mon_regs *r);
+_Noreturn void mon_last_closed(enum mon_service s, uint64_t a, uint64_t b, uint64_t c);
 size_t mon_copy(void *to, const void *from, size_t n);
 
 static inline long mon_service4(enum mon_service s, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -78,6 +86,21 @@ static inline long mon_service4(enum mon_service s, uint64_t a, uint64_t b, uint
 static inline long mon_service(enum mon_service s, uint64_t a, uint64_t b)
 {
 	return mon_service4(s, a, b, 0, 0);
+}
+
+static inline _Noreturn void mon_leave(void)
+{
+	if (mon_boot.keys)
+		mon_leave_closed();
+	mon_leave_open();
+}
+
+/* A service that does not return: the thread goes on in the program. */
+static inline _Noreturn void mon_last(enum mon_service s, uint64_t a, uint64_t b, uint64_t c)
+{
+	if (mon_boot.keys)
+		mon_last_closed(s, a, b, c);
+	mon_last_open(s, a, b, c);
 }
 
 /* memory.c; and what the compiler calls */
@@ -103,10 +126,17 @@ static inline bool mon_in_area(uint64_t addr)
  * (then true).
  */
 bool mon_guard(struct mon_thread *m, struct mv_call *call, int64_t *result);
-/* Likewise for a signal context that the program returns to. */
-void mon_guard_context(struct mon_thread *m, uint64_t context);
+/* The stack for signals that the kernel is told of: true if it was put elsewhere. */
+bool mon_move_stack(struct mon_thread *m, struct mon_altstack *s);
 /* arch_prctl about the program's gs, the real one being ours: the answer, or false if the call is about something else. */
 bool mon_segment(const struct mv_call *call, int64_t *result);
+
+/* key.c */
+/* pkey_free and pkey_mprotect of the monitor's key: answered as if it were nobody's; or false if it is another one. */
+bool mon_key(const struct mv_call *call, int64_t *result);
+_Noreturn void mon_return(struct mon_thread *m, uint64_t context);	/* from a handler: what rt_sigreturn does */
+_Noreturn void mon_returned(void);					/* where the kernel gets to then */
+_Noreturn void mon_leave_to(struct mon_thread *m);			/* to the program, with m->regs */
 
 /* limit.c */
 /* getrlimit and the like about memory of this process: answered in *result; or false if the call is about something else. */
@@ -156,7 +186,7 @@ bool mon_is_process_call(const struct mv_call *call);
 bool mon_process_call(struct mon_thread *m, struct mv_step *step, int64_t *result);
 struct mon_thread *mon_thread_make(void);
 void mon_thread_init(struct mon_thread *m);
-void mon_child(void);			/* where a thread begins; from entry.S */
+_Noreturn void mon_child(void);		/* where a thread begins; from entry.S */
 
 /* signal.c */
 /* Leader: take one signal that the supervisor holds, to deliver it: its number, or 0. */

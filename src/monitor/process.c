@@ -39,13 +39,9 @@ bool mon_is_process_call(const struct mv_call *call)
 
 void mon_thread_init(struct mon_thread *m)
 {
-	extern void mon_entry(void), mon_look(void);
-
-	m->head.self = m;
-	m->head.entry = (void *)mon_entry;
-	m->head.look = (void *)mon_look;
-	m->head.frame = &m->frame;
-	m->head.inuse = 1;
+	m->state->self = m;
+	m->state->frame = &m->frame;
+	m->state->inuse = 1;
 	m->thread = NULL;
 	m->child = NULL;
 	m->attached = 0;
@@ -59,16 +55,17 @@ struct mon_thread *mon_thread_make(void)
 	struct mon_thread *m;
 
 	for (m = mon.threads; m; m = m->next)
-		if (!__atomic_load_n(&m->head.inuse, __ATOMIC_ACQUIRE))
+		if (!__atomic_load_n(&m->state->inuse, __ATOMIC_ACQUIRE))
 			break;
 	if (!m) {
-		m = mon_alloc(sizeof(*m));
+		m = mon.nthreads < MON_THREADS ? mon_alloc(sizeof(*m)) : NULL;
 		if (!m)
 			return NULL;
+		m->state = &mon_states[mon.nthreads++];
 		m->next = mon.threads;
 		mon.threads = m;
 	}
-	m->head.pending = 0;
+	m->state->pending = 0;
 	mon_thread_init(m);
 	return m;
 }
@@ -88,7 +85,7 @@ static void become_child(struct mon_thread *m)
 		if (other->thread)
 			mv_thread_forget(other->thread);
 		other->thread = NULL;
-		other->head.inuse = 0;
+		other->state->inuse = 0;
 	}
 	mv_thread_forget(parent);
 	mon.shared = false;
@@ -120,6 +117,7 @@ void mon_child(void)
 	mon_finish(m, &step);
 	mon_signal_at_end(m);
 	mon_unlock();
+	mon_leave();
 }
 
 /* ---- clone ---- */
@@ -175,7 +173,7 @@ static int64_t clone_shared(struct mon_thread *m, struct mon_thread *c, struct m
 	mon_lock();
 	if (mon_is_error(r)) {
 		c->thread = NULL;
-		c->head.inuse = 0;
+		c->state->inuse = 0;
 	}
 	m->child = mon_is_error(r) ? NULL : c;
 	return r;
@@ -206,11 +204,16 @@ static int64_t clone_apart(struct mon_thread *m, struct mv_call call, struct clo
 		mon_finish(m, &begin);
 		mon_signal_at_end(m);
 		mon_unlock();
-		mon_leave(m);
+		mon_leave();
 	}
 	if (!mon_is_error(r))
 		mv_thread_child_apart(m->thread);
 	return r;
+}
+
+static uint64_t head_of(const struct mon_thread *m)
+{
+	return (uint64_t)&mon_heads[m->state - mon_states];
 }
 
 /* *ended: step tells by now what comes next. */
@@ -235,10 +238,10 @@ static int64_t clone(struct mon_thread *m, struct mv_step *step, bool *ended)
 		if (!c)
 			return -ENOMEM;
 	}
-	r = mon_service4(MON_CLONE, step->child_tid, mv_thread_child_set(m->thread), (uint64_t)(c ? c : m), flags);
+	r = mon_service4(MON_CLONE, step->child_tid, mv_thread_child_set(m->thread), head_of(c ? c : m), flags);
 	if (mon_is_error(r)) {
 		if (c)
-			c->head.inuse = 0;
+			c->state->inuse = 0;
 		return r;
 	}
 	if (flags & CLONE_VM_) {
@@ -251,7 +254,7 @@ static int64_t clone(struct mon_thread *m, struct mv_step *step, bool *ended)
 			if (m->child->thread)
 				mv_thread_forget(m->child->thread);
 			m->child->thread = NULL;
-			m->child->head.inuse = 0;
+			m->child->state->inuse = 0;
 		}
 		m->child = NULL;
 		return r;

@@ -62,8 +62,7 @@ static _Noreturn void deliver(const struct mv_step *step, const uint64_t *mask)
 
 	__builtin_memcpy(d.siginfo, step->siginfo, sizeof(d.siginfo));
 	mon_unlock();
-	mon_service(MON_DELIVER, (uint64_t)&d, 0);
-	__builtin_unreachable();
+	mon_last(MON_DELIVER, (uint64_t)&d, 0, 0);
 }
 
 /*
@@ -80,7 +79,7 @@ uint64_t mon_again(uint64_t rip)
 
 void mon_deliver_before(struct mon_thread *m, const struct mv_step *step, uint64_t nr)
 {
-	struct mon_frame *f = m->head.frame;
+	struct mon_frame *f = &m->frame;
 
 	f->rax = nr;
 	f->rip = mon_again(f->rip);
@@ -95,7 +94,7 @@ void mon_deliver(const struct mv_step *step)
 /* What the kernel does at the end of a call that a signal has interrupted. */
 void mon_deliver_interrupted(struct mon_thread *m, const struct mv_step *step, const struct mv_call *call)
 {
-	struct mon_frame *f = m->head.frame;
+	struct mon_frame *f = &m->frame;
 	uint64_t at = mv_temporary_mask(call, mon_peek, NULL), mask = 0;
 	struct action a = { 0 };
 	bool under;

@@ -6,11 +6,12 @@
 #define NR_MSEAL 462
 
 extern char mon_kernel_insn[], mon_gate_start[], mon_gate_end[], mon_gate_check[], mon_gate_insn[], mon_gate_after[];
-extern char mon_gate_abort[], mon_gate_refuse[];
+extern char mon_gate_abort[], mon_gate_refuse[], mon_sigreturn_after[];
 extern char mon_copy_bytes[], mon_copy_end[], mon_copy_fault[], mon_text[], mon_text_end[], mon_image_end[];
-void mon_entry(void);
-void mon_look(void);
-void mon_start(void);
+void mon_entry(void), mon_entry_closed(void);
+void mon_look(void), mon_look_closed(void);
+void mon_start(void), mon_start_closed(void);
+void mon_send_closed(void), mon_filled_closed(void), mon_die(void);
 void mon_begin(int64_t unmapped);
 
 struct mon mon;
@@ -32,6 +33,8 @@ __attribute__((section(".mon_info"), used)) const volatile struct mon_info mon_i
 	.after = (uint64_t)mon_gate_after,
 	.abort = (uint64_t)mon_gate_abort,
 	.refuse = (uint64_t)mon_gate_refuse,
+	.no_return = (uint64_t)mon_sigreturn_after,
+	.returned = (uint64_t)mon_returned,
 	.copy = (uint64_t)mon_copy,
 	.copy_bytes = (uint64_t)mon_copy_bytes,
 	.copy_end = (uint64_t)mon_copy_end,
@@ -39,7 +42,13 @@ __attribute__((section(".mon_info"), used)) const volatile struct mon_info mon_i
 	.text = (uint64_t)mon_text,
 	.text_end = (uint64_t)mon_text_end,
 	.boot = (uint64_t)&mon_boot,
-	.thread = (uint64_t)&first,
+	.heads = (uint64_t)mon_heads,
+	.start_closed = (uint64_t)mon_start_closed,
+	.entry_closed = (uint64_t)mon_entry_closed,
+	.look_closed = (uint64_t)mon_look_closed,
+	.send_closed = (uint64_t)mon_send_closed,
+	.filled_closed = (uint64_t)mon_filled_closed,
+	.die = (uint64_t)mon_die,
 	.stack = (uint64_t)&first.frame,
 };
 
@@ -128,12 +137,15 @@ void mon_begin(int64_t unmapped)
 {
 	struct mon_thread *m = &first;
 
+	if (mon.run)
+		mon_fail("the monitor is started again");
 	mon.run = (struct mv_run *)mon_boot.run;
 	if (unmapped)
 		mon_fail("the boot agent's memory stays mapped");
 	mon.spin_max = mon_boot.usable_cpus >= 2 ? MON_SPIN_MAX : 0;
 	/* From kernel 6.10 on, what is mapped for us stays as it is until the next exec. */
 	mon_over_area(NR_MSEAL);
+	m->state = &mon_states[mon.nthreads++];
 	mon_thread_init(m);
 	mon.threads = m;
 	mon_lock();
@@ -141,5 +153,5 @@ void mon_begin(int64_t unmapped)
 	m->frame = (struct mon_frame){ .rip = mon_boot.entry, .rsp = mon_boot.sp, .flags = 0x202 };
 	mon_signal_at_end(m);
 	mon_unlock();
-	mon_leave(m);
+	mon_leave();
 }

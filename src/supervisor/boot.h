@@ -50,7 +50,7 @@ struct mv_boot_text {		/* executable memory of the interpreter, mapped from its 
 	const char *name;	/* path; valid in mv_boot_extra.add() only */
 };
 
-#define MV_BOOT_OPS_MAX 96
+#define MV_BOOT_OPS_MAX 144
 #define MV_BOOT_TEXTS_MAX 4
 
 struct mv_boot_plan;

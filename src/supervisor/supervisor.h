@@ -39,6 +39,7 @@ struct mv_run_options {
 	bool turns_shared;		/* ... and those of processes that share memory */
 	bool same_at_random;		/* do not give each variant its own AT_RANDOM */
 	bool own_random;		/* leave libraries the random generators that they have */
+	bool no_keys;			/* no protection key for monitors */
 	enum mv_heap_mode heap;
 	const char *heap_library;	/* absolute path of libmvheap.so; not used with MV_HEAP_OFF */
 	unsigned slab_max, slab_pad;	/* objects, bytes */

@@ -71,6 +71,37 @@ def auto():
     run([program("refused"), "set_gs"], "-f", "inproc", preexec_fn=limit).must(125, "the hard limit of memory .ulimit -H -v", out="")
 
 
+REFUSE_CODE = r"""
+import ctypes, os, struct, sys
+# mmap of prot 5, flags MAP_PRIVATE: EACCES.  ld.so's mappings are fixed.
+ops = [(0x20, 0, 0, 0), (0x15, 0, 5, 9), (0x20, 0, 0, 32), (0x15, 0, 3, 5), (0x20, 0, 0, 40), (0x15, 0, 1, 2),
+       (0x06, 0, 0, 0x5000D), (0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *op) for op in ops))
+libc = ctypes.CDLL(None)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, struct.pack("HxxxxxxQ", len(ops), ctypes.addressof(code)), 0, 0):
+    sys.exit(77)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+@case
+def auto_without_code():
+    """... and ptrace where memory files cannot be mapped executable."""
+    def refused(frontend):
+        argv = [sys.executable, "-c", REFUSE_CODE] + MVARMOR + ["-f", frontend, "--", program("refused"), "set_gs"]
+        return subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30 * SLOWER)
+
+    r = refused("auto")
+    if r.returncode == 77:
+        raise Skip("no seccomp filter")
+    if r.returncode or r.stdout != "before\n42\n" or not r.stderr.startswith(
+            "mvarmor: front-end inproc cannot run here: memory files cannot be mapped executable: Permission denied (see mvarmor check)\n"):
+        raise Wrong(f"{r}")
+    r = refused("inproc")
+    if r.returncode != 125 or r.stdout or "memory files cannot be mapped executable" not in r.stderr:
+        raise Wrong(f"{r}")
+
+
 @case
 def not_found():
     for name in ("no-such-program", "./no-such-program", "/no/such/dir/program"):

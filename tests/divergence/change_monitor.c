@@ -4,7 +4,7 @@
 #include "monitor.h"
 
 /* In the gap behind the image, which begins with the gate. */
-#define GAP 0xb0000
+#define GAP 0x3b0000
 #define GAP_LEN 0x20000
 
 int main(int argc, char **argv)

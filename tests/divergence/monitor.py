@@ -4,6 +4,7 @@
 import ctypes
 import os
 import re
+import signal
 import sys
 
 import cases
@@ -37,7 +38,9 @@ def denied_from_gate():
     """The filter denies what the table denies, for calls from the gate too."""
     r = inside([program("denied_from_gate")]).must(0)
     got = [line.rsplit(": ", 1)[1] for line in r.out.splitlines()]
-    wanted = ["EPERM", "EINVAL", "EPERM", "EPERM", "ENOSYS", "EPERM", "EPERM", "ok", "ENOSYS", "EPERM", "ENOSYS", "ENOSYS"]
+    wanted = ["EPERM", "EINVAL", "EPERM", "EPERM", "ENOSYS", "EPERM", "EPERM", "ok", "ENOSYS", "EPERM", "EINVAL",
+              "ENOSYS", "ENOSYS", "ENOSYS", "ENOSYS", "ENOSYS", "ENOSYS", "EINVAL", "EACCES", "EPERM", "ENOSYS", "ENOSYS", "ENODEV",
+              "ENOSYS", "ENOSYS"]
     if got != wanted:
         raise Wrong(f"{r.out}\nnot {wanted}")
 
@@ -161,6 +164,16 @@ def open_memory_supervisor():
 
 
 @case
+def open_memory_to_read():
+    """The supervisor knows where all is in all variants: nor can its memory be read, nor what variants and it have in common."""
+    for how in ("supervisor_read", "arena_read"):
+        r = inside([program("open_memory"), how]).must(0, out=f"{how}: EACCES\n")
+        if "opens a file that shows a monitor's memory: refused" not in r.log:
+            raise Wrong(f"not reported: {r.log}")
+    inside([program("open_memory"), "memory_file"]).must(0, out="memory_file: open\n")
+
+
+@case
 def open_to_write():
     """Other files can."""
     r = inside([program("open_memory"), "other"]).must(0, out="other: open\n")
@@ -169,7 +182,7 @@ def open_to_write():
 
 
 def monitors_of(process, name, count):
-    """Processes below with a monitor, and where it lies: pid -> [(start, end, permissions)], first and last are the arena's file."""
+    """Processes below with a monitor, and where it lies: pid -> [(start, end, permissions)], all from the first of the arena's file to the last."""
     def find():
         found = {}
         for pid in below(process.pid):
@@ -181,8 +194,8 @@ def monitors_of(process, name, count):
             except OSError:
                 continue
             of_file = [i for i, m in enumerate(maps) if m[3].startswith("/memfd:mvarmor-arena")]
-            if named and len(of_file) == 3:
-                found[pid] = [(int(m[0], 16), int(m[1], 16), m[2]) for m in maps[of_file[0]:of_file[2] + 1]]
+            if named and len(of_file) == 4:
+                found[pid] = [(int(m[0], 16), int(m[1], 16), m[2]) for m in maps[of_file[0]:of_file[3] + 1]]
         return found if len(found) >= count else None
     return wait_for(f"{count} processes of {name} with a monitor", find)
 
@@ -234,7 +247,7 @@ def monitor_is_sealed():
 @case
 def look_for_monitor():
     """Probing finds no monitor, wherever it is, nor does /proc tell of it; that it was looked for is reported."""
-    r = inside([program("look_for_monitor")]).must(0, out="listed: 0 0, found: 0\n")
+    r = inside([program("look_for_monitor")], timeout=80).must(0, out="listed: 0 0, found: 0\n")
     if "gives write an address of the monitor's" not in r.log:
         raise Wrong(f"log: {r.log}")
     script = "cd /proc/self && grep -c arena maps smaps numa_maps; cat mem pagemap task/self/mem map_files/* 2>/dev/null; head -c 9 smaps_rollup"
@@ -247,6 +260,50 @@ def look_for_monitor():
 def proc_tells():
     """No file of /proc/self has an address of the monitor's in it."""
     inside([program("proc_tells")], timeout=60).must(0, out="looked: 1, told: 0\n")
+
+
+# What a program's own instructions may do to the parts of the monitor, where that has a protection key.
+REACHES = "goes to memory of the monitor's itself"
+REFUSED_TO = {"read": ("state", "heap", "arena", "text"), "write": ("head", "state", "heap", "arena", "text")}
+ALLOWED_TO = {"read": ("head", "scratch"), "write": ("scratch",)}
+
+
+@case
+def reach_monitor():
+    """Loads and stores do not get at the monitor's memory, and such attempts are reported."""
+    for how, places in REFUSED_TO.items():
+        for place in places:
+            r = inside([program("reach_monitor"), how, place]).must(-signal.SIGSEGV, out="")
+            if REACHES not in r.log:
+                raise Wrong(f"{how} {place}: not reported: {r.log}")
+    for how, places in ALLOWED_TO.items():
+        for place in places:
+            inside([program("reach_monitor"), how, place]).must(0, out="done\n")
+    # Without a key there would be nothing to refuse.
+    inside([program("reach_monitor"), "read", "arena"], "--pku", "off").must(0, out="done\n")
+
+
+@case
+def reach_monitor_midst():
+    """Its code cannot be begun in the midst."""
+    inside([program("reach_monitor"), "midst", "entry"]).must(86, r"divergence: variant \d has come into the midst of the monitor$", out="")
+
+
+@case
+def reach_monitor_jump():
+    """A jump to one of the instructions that open the monitor's memory, with registers that open it, does not."""
+    for n in range(8):
+        r = inside([program("reach_monitor"), "jump", str(n)])
+        if "open" in r.out or (r.status == 0 and r.out != "closed\n"):
+            raise Wrong(f"wrpkru {n}: {r.status} {r.out}")
+        if r.status not in (0, 86, 125, -signal.SIGSEGV):
+            raise Wrong(f"wrpkru {n}: {r.status} {r.log}")
+
+
+@case
+def reach_monitor_kernel():
+    """Nor does what the kernel is told: frames of signals, calls about keys."""
+    inside([program("reach_monitor"), "kernel", "-"]).must(0, out="000000 14\ndone\n")
 
 
 @case

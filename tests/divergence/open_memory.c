@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/mman.h>
 #include "monitor.h"
 
 static long openat_gate(const char *path, int flags)
@@ -13,8 +14,9 @@ int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
 	struct open_how wide = { .flags = O_RDWR };
-	char path[64];
+	char path[64], to[64];
 	long r = -ENOSYS;
+	ssize_t n;
 
 	monitor_block();
 	if (!strcmp(how, "open")) {
@@ -39,6 +41,19 @@ int main(int argc, char **argv)
 	} else if (!strcmp(how, "supervisor")) {
 		snprintf(path, sizeof(path), "/proc/%d/mem", getppid());
 		r = openat_gate(path, O_RDWR);
+	} else if (!strcmp(how, "supervisor_read")) {		/* by calls of the program's */
+		snprintf(path, sizeof(path), "/proc/%d/mem", getppid());
+		r = open(path, O_RDONLY) < 0 ? -errno : 0;
+	} else if (!strcmp(how, "arena_read")) {
+		for (int fd = 3; fd < 64 && r != 0 && r != -EACCES; fd++) {
+			snprintf(path, sizeof(path), "/proc/%d/fd/%d", getppid(), fd);
+			n = readlink(path, to, sizeof(to) - 1);
+			if (n > 0 && !strncmp(to, "/memfd:mvarmor-arena", 20))
+				r = open(path, O_RDONLY) < 0 ? -errno : 0;
+		}
+	} else if (!strcmp(how, "memory_file")) {		/* of its own: nothing is refused */
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd_create("own", 0));
+		r = open(path, O_RDONLY) < 0 ? -errno : 0;
 	} else if (!strcmp(how, "other")) {
 		r = openat_gate("other", O_RDWR | O_CREAT);
 	}

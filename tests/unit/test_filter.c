@@ -356,6 +356,26 @@ static void ranges(void **state)
 	assert_int_equal(filtered(&d), SECCOMP_RET_ALLOW);
 }
 
+/* Where the monitor's memory has a key nobody can give that back. */
+static void key_is_kept(void **state)
+{
+	struct seccomp_data d = { .arch = AUDIT_ARCH_X86_64, .instruction_pointer = GATE, .nr = SYS_pkey_free };
+	struct in_image keyed = image;
+
+	(void)state;
+	keyed.keyed = true;
+	memset(&bpf, 0, sizeof(bpf));
+	in_filter_write(&bpf, &keyed, &policy, COOKIE);
+	assert_true(bpf_program(&bpf, &program));
+	for (uint64_t key = 0; key < 20; key++) {
+		d.args[0] = key | key << 32;
+		assert_int_equal(filtered(&d), key == MON_KEY ? SECCOMP_RET_ERRNO | EINVAL : SECCOMP_RET_ALLOW);
+	}
+	assert_true(with_policy("exec"));
+	d.args[0] = MON_KEY;
+	assert_int_equal(filtered(&d), SECCOMP_RET_ALLOW);
+}
+
 /* Before there was anything to guard and deny it took 11 instructions. */
 static void frequent_calls_are_short(void **state)
 {
@@ -381,6 +401,7 @@ int main(void)
 		cmocka_unit_test(every_policy),
 		cmocka_unit_test(import),
 		cmocka_unit_test(ranges),
+		cmocka_unit_test(key_is_kept),
 		cmocka_unit_test(frequent_calls_are_short),
 	};
 

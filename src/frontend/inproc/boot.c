@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/log.h"
@@ -60,17 +61,21 @@ static int add_monitor(struct mv_boot_plan *plan, void *ctx, struct mv_error *er
 	const struct mv_boot_op import = { PT_IMPORT_NR, { 0, 0, 0, 0, 0, pt->cookie }, MV_BOOT_GIVES_FD };
 	const struct mv_boot_op done = { SYS_close, { 0 }, MV_BOOT_CLOSES_FD };
 	const int rw = PROT_READ | PROT_WRITE, anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
+	const uint64_t bss = m->base + m->text + m->data, states = m->info.heads + MON_ENTRIES;
 	int r;
 
 	/* The text shared: what is mapped like that and not writable cannot be written through /proc/PID/mem. */
 	if ((r = mv_boot_add_op(plan, import, err)) ||
 	    (r = add_map(plan, m->base, m->text, PROT_READ | PROT_EXEC, MAP_SHARED, m->text_file, err)) ||
 	    (r = add_map(plan, m->base + m->text, m->data, rw, MAP_PRIVATE, m->data_file, err)) ||
-	    (r = add_map(plan, m->base + m->text + m->data, m->bss, rw, anonymous, 0, err)) ||
+	    (r = add_map(plan, bss, m->info.heads - bss, rw, anonymous, 0, err)) ||
+	    (r = add_map(plan, m->info.heads, MON_ENTRIES, PROT_READ, MAP_SHARED, m->heads_file, err)) ||
+	    (r = add_map(plan, states, bss + m->bss - states, rw, anonymous, 0, err)) ||
 	    (r = add_map(plan, m->heap, MON_HEAP, rw, anonymous | MAP_NORESERVE, 0, err)) ||
 	    (r = add_map(plan, m->arena, pt->session->options->arena_size, rw, MAP_SHARED, 0, err)))
 		return r;
-	if ((r = mv_boot_add_op(plan, done, err)))
+	if ((r = mv_boot_add_op(plan, done, err)) ||
+	    (pt->inproc->keys && (r = in_key_boot(m, pt->session->options->arena_size, plan, err))))
 		return r;
 	b->files[b->nfiles++] = pt->session->arena;
 	return in_texts_boot(b->t, plan, &import, &done, b->files, &b->nfiles, err);
@@ -92,6 +97,7 @@ static int tell(struct pt_task *t, const struct mv_boot_plan *plan, struct mv_er
 	const struct mv_run_options *o = pt->session->options;
 	const struct in_image *m = &pt->inproc->images[t->variant];
 	struct mon_boot *boot = calloc(1, sizeof(*boot));
+	struct statfs fs;
 	bool good;
 
 	if (!boot || plan->nmappings + 1 > MON_MAPPINGS_MAX) {
@@ -110,6 +116,9 @@ static int tell(struct pt_task *t, const struct mv_boot_plan *plan, struct mv_er
 	boot->variant = t->variant;
 	boot->tid = t->id;
 	boot->ticks = pt->inproc->ticks;
+	if (!fstatfs(pt->session->arena, &fs))
+		memcpy(&boot->files, &fs.f_fsid, sizeof(boot->files));
+	boot->keys = pt->inproc->keys;
 	boot->usable_cpus = (uint32_t)CPU_COUNT(&pt->cpus);
 	boot->entry = plan->entry;
 	boot->sp = plan->sp;
@@ -144,7 +153,7 @@ static int start(struct pt_task *t, struct mv_error *err)
 		return mv_error_set(err, ESRCH, "gone");
 	t->regs.rip = info->start;
 	t->regs.rsp = info->stack;
-	t->regs.gs_base = t->inside->head = info->thread;
+	t->regs.gs_base = t->inside->head = info->heads;
 	in_set_pending(t, t->held || t->inside->nudged);
 	return pt_set_regs(t) ? 0 : mv_error_set(err, errno, "cannot set registers");
 }

@@ -89,6 +89,11 @@ static bpf_place by_arguments(struct filter *f, unsigned nr)
 	case SYS_munmap:
 	case SYS_madvise:
 		return if_touches(f, 0, 1, f->guarded, f->allow);
+	case SYS_pkey_free:	/* the next pkey_alloc would have it, open */
+		if (!f->image->keyed)
+			return f->allow;
+		bpf_if(f->b, BPF_JEQ, MON_KEY, error(f, EINVAL), f->allow);
+		return bpf_load(f->b, (unsigned)ARG(0));
 	case SYS_shmat:
 		return if_flag(f, 2, SHM_REMAP, error(f, EINVAL), f->allow);
 	case SYS_open:

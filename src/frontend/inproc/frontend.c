@@ -29,8 +29,7 @@ static const struct pt_mode engine_inside = {
 	.on_ended = in_on_ended,
 	.retry = in_retry, .tick = in_tick, .progress = in_progress, .absent = in_absent,
 	.standing = in_standing, .history = in_history, .look = in_look,
-	.set = in_set, .in_program = in_in_program, .spin = in_spin, .set_free = in_set_free, .stands = in_stands, .meets = in_meets,
-	.files = in_files, .call_at = in_call_at, .again = in_again,
+	.set = in_set, .in_program = in_in_program, .spin = in_spin, .set_free = in_set_free,
 	.proc_copy = in_proc_copy,
 };
 
@@ -45,6 +44,7 @@ static int run(struct mv_session *session, struct mv_error *err)
 		return mv_error_set(err, ENOMEM, "cannot start");
 	pt_affinity_start(&pt);
 	in_ticks_start(in);
+	in->keys = session->options->no_keys ? 0 : in_key_offset();
 	for (unsigned v = 0; v < pt.nvariants; v++)
 		mv_run_layout(session->run, v, &in->layouts[v]);
 	r = in_images_load(&pt, err);

@@ -83,6 +83,7 @@ static int place(struct pt *pt, unsigned variant, const struct parts *p, struct 
 	m->high = m->arena + arena + MON_GAP;
 	m->text_file = arena;
 	m->data_file = arena + m->text + variant * m->data;
+	m->heads_file = arena + m->text + pt->nvariants * m->data + variant * MON_ENTRIES;
 	if (m->high > area->end)
 		return mv_error_set(err, 0, "an arena of %zu bytes does not fit into the layout", o->arena_size);
 	return 0;
@@ -93,6 +94,31 @@ static int write_at(struct pt *pt, uint64_t at, const void *bytes, uint64_t size
 	if (pwrite(pt->session->arena, bytes, size, (off_t)at) != (ssize_t)size)
 		return mv_error_set(err, errno, "cannot write the monitor's image");
 	return 0;
+}
+
+/* A page at a time: hardly any process has more than a page of threads. */
+int in_heads_write(struct pt *pt, unsigned variant, uint64_t head, struct mv_error *err)
+{
+	struct in_image *m = &pt->inproc->images[variant];
+	struct mon_head page[PAGE / sizeof(struct mon_head)];
+
+	if (head - m->info.heads >= MON_ENTRIES)
+		return mv_error_set(err, EINVAL, "a monitor has a thread that is nowhere");
+	for (; m->heads <= head - m->info.heads; m->heads += PAGE) {
+		for (unsigned i = 0; i < PAGE / sizeof(*page); i++)
+			page[i] = (struct mon_head){ m->info.heads + m->heads + i * sizeof(*page), m->info.entry, m->info.look, { 0 } };
+		if (write_at(pt, m->heads_file + m->heads, page, PAGE, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* Where the key is closed the ways in are others. */
+static void choose_ways_in(struct mon_info *info)
+{
+	info->start = info->start_closed;
+	info->entry = info->entry_closed;
+	info->look = info->look_closed;
 }
 
 static int load(struct pt *pt, unsigned variant, const struct parts *p, struct mv_error *err)
@@ -115,7 +141,12 @@ static int load(struct pt *pt, unsigned variant, const struct parts *p, struct m
 		r = write_at(pt, m->data_file, data, m->data, err);
 	memcpy(&m->info, data, sizeof(m->info));
 	free(data);
-	return r;
+	m->keyed = pt->inproc->keys;
+	if (m->keyed)
+		choose_ways_in(&m->info);
+	if (!r && m->info.heads + 3 * MON_ENTRIES != m->base + m->text + m->data + m->bss)
+		r = mv_error_set(err, 0, "the monitor's image is damaged");
+	return r ? r : in_heads_write(pt, variant, m->info.heads, err);
 }
 
 int in_images_load(struct pt *pt, struct mv_error *err)

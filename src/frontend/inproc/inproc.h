@@ -5,6 +5,7 @@
 #ifndef MV_FRONTEND_INPROC_INPROC_H
 #define MV_FRONTEND_INPROC_INPROC_H
 
+#include <signal.h>
 #include <stdio.h>
 #include "frontend/ptrace/pt.h"
 #include "monitor/abi.h"
@@ -19,6 +20,9 @@ struct in_image {
 	uint64_t heap;			/* where the heap is, behind a gap that is not mapped */
 	uint64_t arena;			/* where the arena goes */
 	uint64_t text_file, data_file;	/* offsets in the arena's memfd: the text is all variants' */
+	uint64_t heads_file;		/* ... of the threads' heads: at info.heads, in the midst of bss */
+	uint64_t heads;			/* bytes of those that are written */
+	bool keyed;			/* all of it has the monitor's protection key */
 	struct mon_info info;
 };
 
@@ -32,6 +36,7 @@ struct inproc {
 	struct in_image images[MV_VARIANTS_MAX];
 	struct mv_layout layouts[MV_VARIANTS_MAX];
 	struct mon_ticks ticks;			/* what rdtsc gives; rate 0 = not measured yet */
+	uint32_t keys;				/* monitors have a protection key: mon_boot.keys; 0 = none */
 };
 
 enum in_where { IN_PROGRAM, IN_MONITOR, IN_GATE };
@@ -58,13 +63,13 @@ struct in_task {
 	uint64_t child_flags;		/* ... and what it shares */
 	struct in_claim claim;		/* follower: what its monitor has spoken of last */
 	enum in_agreed agreed_on;	/* ... and where that stands */
-	bool told_to_stop;		/* it is accused, and has said that it stands */
 	bool sensitive;			/* makes a sensitive call, whose exit stops */
 	uint64_t mapping;		/* ... and maps this many bytes of code, which are rewritten at its end, or 0 */
 	bool opening;			/* opens a file to write to it, likewise */
-	uint64_t head;			/* address of its struct mon_thread_head, 0 = not seen yet */
+	uint64_t head;			/* address of its struct mon_head, 0 = not seen yet */
+	uint64_t self, self_of;		/* address of its struct mon_thread, which belongs to that head; see in_self() */
 	bool nudged;			/* follower: a signal is in its stream that it may not look for by itself */
-	bool reached;			/* it was reported that it gives addresses of the monitor's to calls */
+	bool reached;			/* it was reported that it gives addresses of the monitor's to calls, or goes there itself */
 	int copy;			/* of a file in /proc, to be imported instead of it; 0 = none */
 	struct { uint64_t at, size, offset; int fd; } mapped;	/* the last call that makes memory executable: of a file; size 0 = else */
 	struct in_text *offered;	/* what the monitor is to map there, NULL = nothing */
@@ -90,6 +95,18 @@ struct in_task {
 
 /* image.c */
 int in_images_load(struct pt *pt, struct mv_error *err);	/* into the arena's memfd; 0 or -errno */
+int in_heads_write(struct pt *pt, unsigned variant, uint64_t head, struct mv_error *err);	/* that one is there; 0 or -errno */
+
+/* key.c: a protection key for the monitor's memory */
+/* Is there one, on this machine?  Then where PKRU is in XSAVE areas; else 0. */
+uint32_t in_key_offset(void);
+struct mv_boot_plan;
+int in_key_boot(const struct in_image *m, uint64_t arena_size, struct mv_boot_plan *plan, struct mv_error *err);
+/*
+ * A fault of t, stopped: one on the way into the monitor, since the program has closed the way to its own memory (then t goes on), or one
+ * in the monitor with its key closed (then the run ends).  False if it is neither.
+ */
+bool in_key_fault(struct pt_task *t, const siginfo_t *info);
 
 /* room.c */
 /* Bytes that the kernel counts for the monitor in a process: of address space, and of private writable memory. */
@@ -125,6 +142,8 @@ void in_ticks_measure(struct inproc *in);	/* once for the run */
 struct in_task *in_task_new(struct pt_task *t, uint64_t set);	/* NULL without memory */
 void in_task_free(struct in_task *i);
 enum in_where in_where(const struct pt_task *t);
+/* Address of the thread's struct mon_thread; 0 if it cannot be read. */
+uint64_t in_self(struct pt_task *t);
 /* At every stop: registers, and what they tell.  False if the thread is gone. */
 bool in_stopped(struct pt_task *t);
 /* Send a thread that is stopped in the program into the monitor: function(a, b, c) on its monitor stack. */
@@ -140,11 +159,6 @@ void in_absent(struct pt_task *t, const char *text);
 bool in_standing(struct pt_task *t, struct mv_standing *out);
 void in_on_gone(struct pt_task *t, int sig);
 void in_on_ended(struct pt_task *t);
-bool in_stands(struct pt_task *t);
-bool in_meets(struct pt_task *t, uint64_t seq);
-struct mv_files *in_files(struct pt_task *t);
-uint64_t in_call_at(struct pt_task *t);
-void in_again(struct pt_task *t);
 
 /* patch.c */
 void in_plans_free(struct pt *pt);
@@ -201,6 +215,7 @@ void in_sensitive_over(struct pt_task *t);		/* it has returned */
 void in_reader_free(struct inproc *in);
 
 /* service.c */
+bool in_frame(struct pt_task *t, struct mon_frame *f);	/* the program's registers, as its monitor has them */
 void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r);
 void in_answer(struct pt_task *t, int64_t result);	/* at a call: it is not made, and goes on */
 void in_on_seccomp(struct pt_task *t);

@@ -11,4 +11,7 @@
 int in_needs_code(struct mv_error *err);			/* the monitor's text is mapped from a memory file */
 int in_needs_room(uint64_t arena_size, struct mv_error *err);	/* limits of memory can be raised by what the monitor takes */
 
+/* Likewise what it does without where it is missing: protection keys, all of them, closed from the start. */
+int in_needs_keys(struct mv_error *err);
+
 #endif

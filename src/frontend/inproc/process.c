@@ -11,14 +11,19 @@
 void in_before_clone(struct pt_task *t)
 {
 	struct pt_variant *v = &t->pt->variants[t->variant];
+	struct mv_error err;
 
+	if (in_heads_write(t->pt, t->variant, t->regs.r10, &err)) {
+		pt_fail(t->pt, 0, "%s", err.text);
+		return;
+	}
 	t->inside->child_set = t->regs.rdx;
 	t->inside->child_head = t->regs.r10;
 	t->inside->child_flags = t->regs.r8;
 	if (t->inside->child_flags & CLONE_THREAD)
 		in_rewrite_at(t, true);
 	t->child_tid = (uint32_t)t->regs.rsi;
-	if (pt_leads(t)) {
+	if (!t->variant) {
 		in_answer(t, 0);
 		return;
 	}
@@ -37,7 +42,7 @@ void in_retry(struct pt *pt)
 	struct pt_task *t, *next;
 
 	HASH_ITER(hh, pt->tasks, t, next) {
-		if (t->parked && !pt_leads(t) && !pt_is_out(pt, t->variant) && !pt->variants[t->variant].cloning)
+		if (t->parked && t->variant && !pt_is_out(pt, t->variant) && !pt->variants[t->variant].cloning)
 			in_before_clone(t);
 	}
 }
@@ -45,14 +50,14 @@ void in_retry(struct pt *pt)
 void in_on_clone(struct pt_task *t, pid_t child)
 {
 	struct pt *pt = t->pt;
-	uint32_t tid = pt_child_id(t, child);
+	uint32_t tid = t->variant ? t->child_tid : (uint32_t)child;
 	struct pt_task *c;
 	bool thread;
 
 	t->inside->sensitive = false;
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;
-	if (!pt_leads(t) && (uint32_t)pt_namespace_tid(child) != tid) {
+	if (t->variant && (uint32_t)pt_namespace_tid(child) != tid) {
 		pt_fail(pt, 0, "variant %u: a new process did not get the leader's number %u", t->variant, tid);
 		return;
 	}

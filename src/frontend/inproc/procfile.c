@@ -125,6 +125,25 @@ static bool one_of(const char *name, const char *const *names)
 	return false;
 }
 
+/* The arena and the monitor's image: variants have mapped it, and root can open what is mapped. */
+static bool is_arena(const struct pt_task *t, int fd)
+{
+	struct stat arena, file;
+	char link[48];
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->tid, fd);
+	return !fstat(t->pt->session->arena, &arena) && !stat(link, &file) && arena.st_dev == file.st_dev && arena.st_ino == file.st_ino;
+}
+
+/* What is below the supervisor's own directory; NULL if it is something else. */
+static const char *supervisors(const char *path)
+{
+	char own[32];
+	int n = snprintf(own, sizeof(own), "/proc/%d/", getpid());
+
+	return strncmp(path, own, (size_t)n) ? NULL : path + n;
+}
+
 enum in_proc_file in_proc_file(const struct pt_task *t, int fd, char *path, size_t size)
 {
 	static const char *const copied[] = { "maps", "smaps", "smaps_rollup", "numa_maps", NULL };
@@ -138,6 +157,12 @@ enum in_proc_file in_proc_file(const struct pt_task *t, int fd, char *path, size
 	if (n < 0)
 		return IN_PROC_OTHER;
 	path[n] = 0;
+	/* The supervisor knows of all variants where everything is. */
+	name = supervisors(path);
+	if (name)
+		return one_of(name, copied) || one_of(name, refused) ? IN_PROC_REFUSED : IN_PROC_OTHER;
+	if (is_arena(t, fd))
+		return IN_PROC_REFUSED;
 	if (!described(t->pt, path, &name))
 		return IN_PROC_OTHER;
 	return one_of(name, copied) ? IN_PROC_COPIED : one_of(name, refused) ? IN_PROC_REFUSED : IN_PROC_OTHER;
@@ -145,29 +170,11 @@ enum in_proc_file in_proc_file(const struct pt_task *t, int fd, char *path, size
 
 /* ---- opened to be written ---- */
 
-/* The arena and the monitor's image: variants have mapped it, and root can open what is mapped. */
-static bool is_arena(const struct pt_task *t, int fd)
-{
-	struct stat arena, file;
-	char link[48];
-
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->tid, fd);
-	return !fstat(t->pt->session->arena, &arena) && !stat(link, &file) && arena.st_dev == file.st_dev && arena.st_ino == file.st_ino;
-}
-
-static bool is_supervisors(const char *path)
-{
-	char own[32];
-	int n = snprintf(own, sizeof(own), "/proc/%d/", getpid());
-
-	return !strncmp(path, own, (size_t)n);
-}
-
 static bool writes_to_us(const struct pt_task *t, int fd)
 {
 	char path[256] = "";
 
-	return in_proc_file(t, fd, path, sizeof(path)) == IN_PROC_REFUSED || is_supervisors(path) || is_arena(t, fd);
+	return in_proc_file(t, fd, path, sizeof(path)) == IN_PROC_REFUSED || supervisors(path);
 }
 
 void in_opening(struct pt_task *t)

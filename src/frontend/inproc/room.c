@@ -10,12 +10,12 @@ uint64_t in_writable(const struct pt *pt, unsigned variant)
 {
 	const struct in_image *m = &pt->inproc->images[variant];
 
-	return m->data + m->bss + MON_HEAP;
+	return m->data + m->bss - MON_ENTRIES + MON_HEAP;
 }
 
 uint64_t in_mapped(const struct pt *pt, unsigned variant)
 {
-	return in_writable(pt, variant) + pt->inproc->images[variant].text + pt->session->options->arena_size;
+	return in_writable(pt, variant) + MON_ENTRIES + pt->inproc->images[variant].text + pt->session->options->arena_size;
 }
 
 static rlim_t raised(rlim_t limit, rlim_t by)

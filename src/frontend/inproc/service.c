@@ -33,6 +33,27 @@ void in_frame_to_regs(const struct mon_frame *f, struct user_regs_struct *r)
 	r->eflags = r->r11 = f->flags;
 }
 
+bool in_frame(struct pt_task *t, struct mon_frame *f)
+{
+	uint64_t at;
+
+	return pt_peek(t, t->inside->head + MON_FRAME, &at, sizeof(at)) == sizeof(at) && pt_peek(t, at, f, sizeof(*f)) == sizeof(*f);
+}
+
+static void leave(struct pt_task *t)
+{
+	struct mon_frame f;
+
+	if (!in_frame(t, &f)) {
+		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, "a thread has lost its monitor");
+		return;
+	}
+	in_frame_to_regs(&f, &t->regs);
+	t->regs.orig_rax = (uint64_t)-1;
+	if (pt_set_regs(t))
+		pt_resume(t, PTRACE_CONT, 0);
+}
+
 /*
  * A call of the vsyscall page: the kernel kills a thread whose instruction pointer is changed there.  It skips the call and
  * returns to the program, where the thread stops again and is sent into the monitor.
@@ -98,6 +119,7 @@ static int64_t opened(struct pt_task *t, int fd)
 
 	switch (in_proc_file(t, fd, path, sizeof(path))) {
 	case IN_PROC_REFUSED:
+		mv_log(MV_LOG_NOTICE, "variant %u: process %d opens a file that shows a monitor's memory: refused", t->variant, t->tid);
 		return -EACCES;
 	case IN_PROC_COPIED:
 		copy = in_proc_copy(t->pt, path);
@@ -248,8 +270,7 @@ static void serve(struct pt_task *t)
 
 	switch (t->regs.rdi) {
 	case MON_STOP:
-		t->inside->told_to_stop = true;	/* the loop sees the verdict */
-		break;
+		break;		/* the loop sees the verdict */
 	case MON_EXPORT:
 		in_answer(t, export_file(t, (int)a));
 		break;
@@ -297,6 +318,9 @@ static void serve(struct pt_task *t)
 		break;
 	case MON_TEXT:
 		offer_text(t, a);
+		break;
+	case MON_LEAVE:
+		leave(t);
 		break;
 	case MON_NUDGE:
 		in_answer(t, 0);

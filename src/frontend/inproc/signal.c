@@ -126,14 +126,46 @@ static bool without_frame(struct pt_task *t, const siginfo_t *info)
 	return true;
 }
 
-static void on_fault(struct pt_task *t, const siginfo_t *info)
+/* The program has gone to memory of the monitor's: to it nothing is mapped there. */
+static bool reaches(struct pt_task *t, const siginfo_t *info)
 {
+	const struct in_image *m = &t->pt->inproc->images[t->variant];
+	uint64_t at = (uint64_t)info->si_addr;
+
+	if (info->si_signo != SIGSEGV || info->si_code <= 0 || info->si_code == SI_KERNEL || at < m->low || at >= m->high)
+		return false;
+	if (!t->inside->reached)
+		mv_log(MV_LOG_NOTICE, "variant %u: process %d goes to memory of the monitor's itself, where the program has nothing",
+		       t->variant, t->tid);
+	t->inside->reached = true;
+	return true;
+}
+
+/* A frame that rt_sigreturn cannot go back by: the fault is the program's, where it has made the call. */
+static bool bad_frame(struct pt_task *t, const siginfo_t *info)
+{
+	const struct mon_info *m = info_of(t);
+	struct mon_frame f;
+
+	if (info->si_signo != SIGSEGV || info->si_code != SI_KERNEL || (t->regs.rip != m->no_return && t->regs.rip != m->returned) ||
+	    !in_frame(t, &f))
+		return false;
+	in_frame_to_regs(&f, &t->regs);
+	t->regs.orig_rax = (uint64_t)-1;
+	return true;
+}
+
+static void on_fault(struct pt_task *t, siginfo_t *info)
+{
+	bool lost = bad_frame(t, info);
 	uint32_t nr = info->si_signo == SIGSEGV ? pt_trapped_counter(t) : 0;
 	char text[120];
 
 	if (!nr)
 		mv_log(MV_LOG_SIGNAL, "variant %u: %d: fault, signal %d at %#llx (address %p)", t->variant, t->tid, info->si_signo,
 		       t->regs.rip, info->si_addr);
+	if (t->pt->inproc->keys && in_key_fault(t, info))
+		return;
 	if (in_where(t) != IN_PROGRAM) {
 		if (end_copy(t))
 			return;
@@ -144,6 +176,10 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 	}
 	if (goes_on(t, info))
 		return;
+	if (reaches(t, info)) {
+		*info = (siginfo_t){ .si_signo = SIGSEGV, .si_code = SEGV_MAPERR, .si_addr = info->si_addr };
+		ptrace(PTRACE_SETSIGINFO, t->tid, 0, info);
+	}
 	if (t->inside->agreed) {
 		t->inside->agreed = false;
 		show_text(t);
@@ -153,7 +189,7 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 	if (nr)
 		in_rewrite_at(t, false);
 	t->inside->agreed = !nr;
-	t->inside->no_frame = without_frame(t, info);
+	t->inside->no_frame = lost || without_frame(t, info);
 	t->inject = *info;
 	if (nr ? !in_send_counter(t, nr) :
 		 !in_send(t, info_of(t)->pseudo, MV_PSEUDO_FAULT, (uint64_t)info->si_signo, (uint32_t)info->si_code))
@@ -250,9 +286,8 @@ static void refused(struct pt_task *t)
 {
 	struct user_regs_struct program = t->regs;
 	struct mon_frame f;
-	uint64_t at;
 
-	if (pt_peek(t, t->inside->head + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f)) {
+	if (!in_frame(t, &f)) {
 		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, "a thread has lost its monitor");
 		return;
 	}
@@ -276,7 +311,7 @@ void in_on_signal(struct pt_task *t, int sig)
 		on_queued(t, sig);
 	} else if (pt_synchronous(&info)) {
 		on_fault(t, &info);
-	} else if (!pt_leads(t)) {
+	} else if (t->variant) {
 		if (!vsyscall(t))
 			pt_resume(t, PTRACE_CONT, 0);
 	} else {
@@ -305,10 +340,8 @@ void in_deliver(struct pt_task *t, uint64_t delivery)
 	struct in_task *i = t->inside;
 	struct mon_delivery d;
 	struct mon_frame f;
-	uint64_t at;
 
-	if (pt_peek(t, delivery, &d, sizeof(d)) != sizeof(d) || d.sig < 1 || d.sig > 64 ||
-	    pt_peek(t, t->inside->head + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f)) {
+	if (pt_peek(t, delivery, &d, sizeof(d)) != sizeof(d) || d.sig < 1 || d.sig > 64 || !in_frame(t, &f)) {
 		mv_run_fail(t->pt->run, MV_VERDICT_FAILURE, "a monitor asks for a signal that is none");
 		return;
 	}
@@ -352,11 +385,11 @@ static void nudge(struct pt_task *t)
 
 void in_nudge(struct pt_task *t)
 {
-	if (!pt_leads(t))
+	if (t->variant)
 		nudge(t);
 	/* One that is not made yet looks for itself when it begins. */
-	for (unsigned v = 0; pt_leads(t) && v < t->pt->nvariants; v++) {
-		struct pt_task *twin = v == t->variant || pt_is_out(t->pt, v) ? NULL : pt_task_twin(t->pt, v, t->id);
+	for (unsigned v = 1; !t->variant && v < t->pt->nvariants; v++) {
+		struct pt_task *twin = pt_task_twin(t->pt, v, t->id);
 
 		if (twin && twin->started)
 			nudge(twin);
@@ -398,7 +431,7 @@ static bool async(struct pt_task *t)
 {
 	struct in_task *i = t->inside;
 
-	if (in_where(t) != IN_PROGRAM || t->inject_sig || !(pt_leads(t) ? t->held != NULL : i->nudged))
+	if (in_where(t) != IN_PROGRAM || t->inject_sig || !(t->variant ? i->nudged : t->held != NULL))
 		return false;
 	i->nudged = false;
 	return in_send(t, info_of(t)->async, 0, 0, 0);

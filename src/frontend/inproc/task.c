@@ -51,14 +51,34 @@ bool in_stopped(struct pt_task *t)
 	return true;
 }
 
+uint64_t in_self(struct pt_task *t)
+{
+	struct in_task *i = t->inside;
+
+	if (i->self_of != i->head) {
+		i->self_of = 0;
+		if (!i->head || pt_peek(t, i->head + MON_SELF, &i->self, sizeof(i->self)) != sizeof(i->self))
+			return 0;
+		i->self_of = i->head;
+	}
+	return i->self;
+}
+
 static void send_on(struct pt_task *t, uint64_t stack, uint64_t function, uint64_t a, uint64_t b, uint64_t c)
 {
+	const struct mon_info *info = &t->pt->inproc->images[t->variant].info;
+
 	t->own = t->regs;
 	t->regs.rip = function;
 	t->regs.rsp = stack - 8;
 	t->regs.rdi = a;
 	t->regs.rsi = b;
 	t->regs.rdx = c;
+	if (t->pt->inproc->keys) {
+		t->regs.rip = info->send_closed;
+		t->regs.r8 = c;
+		t->regs.r11 = function == info->async ? MON_SEND_ASYNC : function == info->pseudo ? MON_SEND_PSEUDO : MON_SEND_COUNTER;
+	}
 	t->regs.eflags &= ~0x400ull;
 	t->regs.orig_rax = (uint64_t)-1;
 	if (pt_set_regs(t))
@@ -80,6 +100,7 @@ bool in_send_counter(struct pt_task *t, uint32_t nr)
 {
 	struct user_regs_struct r = t->regs;
 	struct { struct mon_regs regs; bool counting; } to;
+	uint64_t self = in_self(t);
 
 	_Static_assert(offsetof(struct mon_thread, counting) - offsetof(struct mon_thread, regs) == sizeof(struct mon_regs),
 		       "written together");
@@ -89,10 +110,10 @@ bool in_send_counter(struct pt_task *t, uint32_t nr)
 		r.rip, r.eflags, r.rsp,
 	};
 	to.counting = true;
-	if (pt_poke(t, t->inside->head + offsetof(struct mon_thread, regs), &to, sizeof(to.regs) + sizeof(to.counting)) !=
-	    sizeof(to.regs) + sizeof(to.counting))
+	if (!self || pt_poke(t, self + offsetof(struct mon_thread, regs), &to, sizeof(to.regs) + sizeof(to.counting)) !=
+		     sizeof(to.regs) + sizeof(to.counting))
 		return false;
-	send_on(t, t->inside->head + offsetof(struct mon_thread, frame), t->pt->inproc->images[t->variant].info.counter, nr, 0, 0);
+	send_on(t, self + offsetof(struct mon_thread, frame), t->pt->inproc->images[t->variant].info.counter, nr, 0, 0);
 	return true;
 }
 
@@ -133,12 +154,15 @@ static void show_program(struct pt_task *t)
 	const struct mon_info *info = &t->pt->inproc->images[t->variant].info;
 	struct mon_frame f;
 	bool counting = false;
-	uint64_t at;
+	uint64_t self;
 
 	if (in_where(t) == IN_PROGRAM)
 		return;
-	pt_peek(t, t->inside->head + offsetof(struct mon_thread, counting), &counting, sizeof(counting));
-	if (counting && !in_take_regs(t, t->inside->head + offsetof(struct mon_thread, regs)))
+	self = in_self(t);
+	if (!self)
+		return;
+	pt_peek(t, self + offsetof(struct mon_thread, counting), &counting, sizeof(counting));
+	if (counting && !in_take_regs(t, self + offsetof(struct mon_thread, regs)))
 		return;
 	if (t->inside->pseudo || counting) {
 		t->regs = t->own;
@@ -146,7 +170,7 @@ static void show_program(struct pt_task *t)
 		/* On its way: its frame is of an earlier call. */
 		t->regs.rip = t->regs.rip == info->entry ? t->regs.rcx : t->regs.rax;
 	} else {
-		if (pt_peek(t, t->inside->head + MON_FRAME, &at, sizeof(at)) != sizeof(at) || pt_peek(t, at, &f, sizeof(f)) != sizeof(f))
+		if (pt_peek(t, self + offsetof(struct mon_thread, frame), &f, sizeof(f)) != sizeof(f))
 			return;
 		in_frame_to_regs(&f, &t->regs);
 	}
@@ -157,9 +181,9 @@ static void show_program(struct pt_task *t)
 /* The engine's thread, out of the memory of the monitor. */
 static bool read_thread(struct pt_task *t, struct mv_thread *copy)
 {
-	uint64_t at;
+	uint64_t self = in_self(t), at;
 
-	return pt_peek(t, t->inside->head + offsetof(struct mon_thread, thread), &at, sizeof(at)) == sizeof(at) &&
+	return self && pt_peek(t, self + offsetof(struct mon_thread, thread), &at, sizeof(at)) == sizeof(at) &&
 	       pt_peek(t, at, copy, sizeof(*copy)) == sizeof(*copy);
 }
 
@@ -179,42 +203,6 @@ void in_look(struct pt_task *t, struct mv_snapshot *s)
 	mv_snapshot_take(t->tid, in_text_rename, t, s);
 	memcpy(s->history, history, n * sizeof(*history));
 	s->nhistory = n;
-}
-
-/* ---- a change of the leader ---- */
-
-bool in_stands(struct pt_task *t)
-{
-	return t->inside && t->inside->told_to_stop;
-}
-
-bool in_meets(struct pt_task *t, uint64_t seq)
-{
-	struct mv_thread e;
-
-	return t->inside && in_stopped(t) && read_thread(t, &e) && mv_thread_meets(&e, seq);
-}
-
-struct mv_files *in_files(struct pt_task *t)
-{
-	static const struct mv_ops ops = { .peek = pt_peek, .alloc = pt_alloc, .free = pt_free };
-	struct mv_process p;
-	struct mv_thread e;
-
-	if (!read_thread(t, &e) || pt_peek(t, (uint64_t)e.process, &p, sizeof(p)) != sizeof(p))
-		return NULL;
-	return mv_files_fetch(&ops, t, (uint64_t)p.files);
-}
-
-uint64_t in_call_at(struct pt_task *t)
-{
-	return t->pt->inproc->images[t->variant].info.kernel;
-}
-
-void in_again(struct pt_task *t)
-{
-	t->inside->told_to_stop = false;
-	in_answer(t, 0);
 }
 
 /* ---- how far it is ---- */
