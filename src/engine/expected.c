@@ -19,6 +19,7 @@
 #define NR_FSTAT 5
 #define NR_LSEEK 8
 #define NR_MMAP 9
+#define NR_MPROTECT 10
 #define NR_PREAD64 17
 #define NR_FCNTL 72
 #define NR_READLINK 89
@@ -254,6 +255,18 @@ static bool alike(const struct mv_thread *t, const struct mv_record *rec, const 
 }
 
 /*
+ * Both change the protection of the same mapping to the same, but of another part of it: the one call, as each build needs it.
+ * Taken for two, the leader's would still be to come, and the calls after it would be compared with it.
+ */
+static bool same_change(const struct mv_thread *t, const struct mv_record *rec)
+{
+	const uint64_t *args = mv_record_args(rec);
+
+	return t->call.nr == NR_MPROTECT && rec->nr == NR_MPROTECT && args[2] == t->norm[2] &&
+	       mv_norm_ordinal(t->norm[0]) && mv_norm_ordinal(args[0]) == mv_norm_ordinal(t->norm[0]);
+}
+
+/*
  * This variant's own go first: what it makes in excess it makes now, while what the leader makes it may yet come to.
  */
 enum mv_expect mv_expected(struct mv_thread *t, const struct mv_record *rec, const void *payload)
@@ -262,8 +275,11 @@ enum mv_expect mv_expected(struct mv_thread *t, const struct mv_record *rec, con
 
 	if (!t->run->rules[t->variant].count || alike(t, rec, payload))
 		return MV_EXPECT_NOTHING;
-	if (contained(t) && allowed(t, MV_RULE_FOLLOWER, t->call.nr))
+	if (contained(t) && allowed(t, MV_RULE_FOLLOWER, t->call.nr)) {
+		if (same_change(t, rec) && contained_record(t, rec, &d) && allowed(t, MV_RULE_LEADER, rec->nr))
+			return MV_EXPECT_BOTH;
 		return MV_EXPECT_MINE;
+	}
 	if (take_report(t))
 		return MV_EXPECT_REPORT;
 	if (contained_record(t, rec, &d) && allowed(t, MV_RULE_LEADER, rec->nr))

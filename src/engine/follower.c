@@ -359,6 +359,10 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		case MV_EXPECT_LEADERS:
 			t->passing = true;
 			return fetch(t, step);
+		case MV_EXPECT_BOTH:
+			t->passing = true;	/* by the next call */
+			mv_alone(t, step);
+			return false;
 		case MV_EXPECT_NOTHING:
 			break;
 		}

@@ -451,7 +451,7 @@ static void gather_operand(struct mv_thread *t, const struct mv_operand *o)
 		uint64_t n[2];
 
 		mv_mm_normalise(t->process->mm, v, n);
-		t->norm[o->arg] = n[0] << 44 ^ n[1];
+		t->norm[o->arg] = n[0] << MV_NORM_SHIFT ^ n[1];
 		return;
 	}
 	}

@@ -355,7 +355,15 @@ static inline void mv_end(struct mv_thread *t, struct mv_step *step)
 bool mv_is_heap_call(const struct mv_call *call);
 
 /* ---- expected.c ---- */
-enum mv_expect { MV_EXPECT_NOTHING, MV_EXPECT_MINE, MV_EXPECT_REPORT, MV_EXPECT_LEADERS };
+/* Of an address as it is compared: the mapping it lies in, 0 if none. */
+#define MV_NORM_SHIFT 44
+
+static inline uint64_t mv_norm_ordinal(uint64_t norm)
+{
+	return norm >> MV_NORM_SHIFT;
+}
+
+enum mv_expect { MV_EXPECT_NOTHING, MV_EXPECT_MINE, MV_EXPECT_REPORT, MV_EXPECT_LEADERS, MV_EXPECT_BOTH };
 /* Follower, at a call that is not the leader's record: whose is it that the rules let one make alone?  Counts the rule. */
 enum mv_expect mv_expected(struct mv_thread *t, const struct mv_record *rec, const void *payload);
 /* Follower, at the beginning of a call: true if it is none for the stream; step says what to do. */

@@ -223,6 +223,50 @@ static void report(void **state)
 	sim_free(s);
 }
 
+static int64_t own_addresses(struct sim *s, unsigned variant, const struct mv_step *step)
+{
+	(void)s;
+	(void)step;
+	return (int64_t)sim_addr(variant, 0x100000);
+}
+
+/* The part of a mapping that becomes read-only has another length: no rule is needed for what comes after it. */
+static void protected_differently(void **state)
+{
+	struct sim *s = start("allow follower mprotect sysinfo\nallow leader mprotect");
+	struct mv_call info = CALL(__NR_sysinfo, AT(OUT));
+	struct mv_step step;
+
+	(void)state;
+	s->kernel = own_addresses;
+	assert_true(sim_all(s, CALL(__NR_mmap, 0, 16384, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)));
+	s->kernel = NULL;
+	assert_true(sim_all(s, CALL(__NR_mprotect, AT(0x100000), 4096, PROT_READ)));
+	assert_int_equal(used(s, 0), 0);
+	sim_leads(s, CALL(__NR_mprotect, AT(0x100000), 4096, PROT_READ), 0);
+	sim_leads(s, info, 0);
+	step = sim_enter(s->t[1], CALL(__NR_mprotect, AT(0x100000), 8192, PROT_READ));
+	sim_expect_run(&step, __NR_mprotect);
+	step = sim_exit(s->t[1], 0);
+	sim_expect_done(&step, 0);
+	sim_follows(s, info, 0);
+	assert_int_equal(used(s, 0), 1);
+	assert_int_equal(used(s, 1), 0);	/* sysinfo: both have made it */
+	assert_int_equal(used(s, 2), 1);
+	/* Another protection is another call. */
+	sim_leads(s, CALL(__NR_mprotect, AT(0x100000), 4096, PROT_READ), 0);
+	step = sim_enter(s->t[1], CALL(__NR_mprotect, AT(0x100000), 8192, PROT_NONE));
+	sim_expect_run(&step, __NR_mprotect);
+	step = sim_exit(s->t[1], 0);
+	sim_expect_done(&step, 0);
+	step = sim_enter(s->t[1], CALL(__NR_mprotect, AT(0x100000), 4096, PROT_READ));
+	sim_expect_run(&step, __NR_mprotect);
+	step = sim_exit(s->t[1], 0);
+	sim_expect_done(&step, 0);
+	assert_int_equal(used(s, 2), 1);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +276,7 @@ int main(void)
 		cmocka_unit_test(another_file),
 		cmocka_unit_test(code_is_compared),
 		cmocka_unit_test(leader_alone),
+		cmocka_unit_test(protected_differently),
 		cmocka_unit_test(report),
 	};
 
