@@ -181,11 +181,24 @@ const struct mv_verdict *mv_run_accusation(const struct mv_run *run, unsigned va
 bool mv_run_passed(const struct mv_run *run, unsigned accused, unsigned other);
 /* Nobody waits for it any more.  Parked threads of the leader find out when they are retried. */
 void mv_run_release(struct mv_run *run, unsigned variant);
+/*
+ * Another variant takes the leader's place.  Two accused ones agree if they make the same call where the leader makes another; they
+ * stand at the end of what it has written, if they do not come to more.  The leader must have been stopped for good, at that call
+ * if it waits for all to come to it (mv_thread_meets()); the front-end then gives the new leader what only the old one has.
+ * variant leads from then on, and those of with (bits, variant's among them), which all agree, are accused no more.  Parked
+ * threads of theirs go on when they are retried, and the new leader's call is a lockstep call.
+ */
+bool mv_run_agree(const struct mv_run *run, unsigned a, unsigned b);
+bool mv_run_at_end(const struct mv_run *run, unsigned variant);
+void mv_run_take_over(struct mv_run *run, unsigned variant, uint32_t with);
+/* Does it use anything of an IPC namespace?  No two variants are in the same. */
+bool mv_run_uses_ipc(const struct mv_run *run);
 /* Its accusation becomes the verdict on the run, if there is none yet. */
 void mv_run_convict(struct mv_run *run, unsigned variant);
 /* The environment of some variants has this setting ("NAME=VALUE", the name below 64 bytes), others' does not. */
 void mv_run_own_setting(struct mv_run *run, const char *setting);
 unsigned mv_run_variants(const struct mv_run *run);
+unsigned mv_run_leader(const struct mv_run *run);
 /* MV_DIFF_REPORT: what the variant wrote, len bytes as it wrote them, at most 16 KiB. */
 const char *mv_run_report(const struct mv_run *run, size_t *len);
 /* The rules of a variant with what the engine has counted. */
@@ -278,6 +291,12 @@ void mv_set_absent(struct mv_run *run, uint64_t set, unsigned variant, const str
 bool mv_set_progress(const struct mv_run *run, uint64_t set, unsigned variant, uint64_t *head, uint64_t *tail);
 
 unsigned mv_thread_variant(const struct mv_thread *t);
+/* Does it lead?  One of a new leader's does as soon as it has read all that the old one has written. */
+bool mv_thread_leads(struct mv_thread *t);
+/* Leader: has it come to that call, and waits for all others to come there? */
+bool mv_thread_meets(const struct mv_thread *t, uint64_t seq);
+/* The call at hand is taken back, and is a lockstep call when the program makes it again. */
+void mv_thread_again(struct mv_thread *t);
 uint32_t mv_thread_tid(const struct mv_thread *t);
 void *mv_thread_task(const struct mv_thread *t);
 struct mv_process *mv_thread_process(const struct mv_thread *t);

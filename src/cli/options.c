@@ -157,7 +157,7 @@ const struct mv_option mv_options[] = {
 		.name = "on-divergence", .commands = MV_CMD_RUN, .argument = "WHAT", .deflt = "kill", .parse = parse_choice,
 		FIELD(on_divergence), .choices = recoveries,
 		.help = "What a divergence does: end the run, or drop the variant that disagrees with the leader and go on with "
-			"the others; vote does so only while a majority agrees with the leader, and report ends with the exit "
+			"the others; vote goes by the majority, with another leader if need be, and report ends with the exit "
 			"status of a divergence all the same",
 	}, {
 		.name = "restart", .commands = MV_CMD_RUN, .argument = "MAX", .optional = true, .parse = parse_restart,

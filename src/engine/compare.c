@@ -10,9 +10,10 @@ static struct mv_verdict *begin(struct mv_thread *t, const struct mv_record *rec
 	v->variant_call = t->call;
 	v->seq = mv_latest(t)->seq;
 	if (rec) {
-		v->seq = mv_stream_tail(t->stream, t->variant - 1);
+		v->seq = mv_stream_tail(t->stream, mv_consumer(t->variant));
 		v->leader_call.nr = rec->nr;
 		__builtin_memcpy(v->leader_call.args, mv_record_args(rec), sizeof(rec->args));
+		mv_accuse_call(t);
 	}
 	return v;
 }

@@ -292,7 +292,7 @@ bool mv_goes_alone(struct mv_thread *t, struct mv_step *step)
 {
 	static const uint16_t on_local[] = { NR_READ, NR_CLOSE, NR_FSTAT, NR_LSEEK, NR_PREAD64, NR_NEWFSTATAT, NR_FCNTL };
 
-	if (!t->variant || !t->run->rules[t->variant].count)
+	if (t->leads || !t->run->rules[t->variant].count)
 		return false;
 	for (unsigned i = 0; i < sizeof(on_local) / sizeof(*on_local); i++)
 		if (t->call.nr == on_local[i] && is_local_fd(t, t->call.args[0]) &&

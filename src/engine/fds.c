@@ -147,6 +147,46 @@ int mv_fd_set(struct mv_files *f, int64_t fd, struct mv_fd entry)
 	return 0;
 }
 
+/* Some part of it, of n elements. */
+static void *fetch(const struct mv_ops *ops, void *task, const void *at, size_t n, size_t element)
+{
+	void *p = n ? ops->alloc(n * element) : NULL;
+
+	if (p && ops->peek(task, (uint64_t)at, p, n * element) == n * element)
+		return p;
+	if (p)
+		ops->free(p, n * element);
+	return NULL;
+}
+
+struct mv_files *mv_files_fetch(const struct mv_ops *ops, void *task, uint64_t at)
+{
+	struct mv_files *f = fetch(ops, task, (const void *)at, 1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->ops = ops;
+	f->refs = 1;
+	f->regs_max = f->nregs;
+	if (f->nfds > FD_LIMIT * 2u || f->nregs > FD_LIMIT * 16u) {
+		ops->free(f, sizeof(*f));
+		return NULL;
+	}
+	f->fds = fetch(ops, task, f->fds, f->nfds, sizeof(*f->fds));
+	f->regs = fetch(ops, task, f->regs, f->nregs, sizeof(*f->regs));
+	if ((!f->fds && f->nfds) || (!f->regs && f->nregs)) {
+		mv_files_unref(f);
+		return NULL;
+	}
+	return f;
+}
+
+void mv_files_real(struct mv_files *f)
+{
+	for (unsigned i = 0; i < f->nfds; i++)
+		f->fds[i].flags &= (uint8_t)~MV_FD_PLACEHOLDER;
+}
+
 int mv_files_placeholder(const struct mv_files *f)
 {
 	for (unsigned i = 0; i < f->nfds; i++)

@@ -37,6 +37,11 @@ const struct mv_fd *mv_fd_get(const struct mv_files *f, int64_t fd);
 int mv_fd_set(struct mv_files *f, int64_t fd, struct mv_fd entry);
 /* A placeholder, which the program may have closed since; -1 if none is known. */
 int mv_files_placeholder(const struct mv_files *f);
+/* A copy of one that lies at address at in another memory, which peek reads; NULL if it is none. */
+struct mv_files *mv_files_fetch(const struct mv_ops *ops, void *task, uint64_t at);
+struct mv_files *mv_process_files(struct mv_process *p);	/* to be unref'd */
+/* From now on none is a placeholder. */
+void mv_files_real(struct mv_files *f);
 /* No descriptor that was ever made has this number or a higher one; at least 64. */
 uint32_t mv_files_limit(const struct mv_files *f);
 /* As bytes, for another memory (freeze.c): how many, into to, and back; NULL for bytes that are none, or without memory. */

@@ -14,7 +14,7 @@ static const struct mv_hook *hook(const struct mv_thread *t)
 
 static unsigned consumer(const struct mv_thread *t)
 {
-	return t->variant - 1;
+	return mv_consumer(t->variant);
 }
 
 static void consume(struct mv_thread *t)
@@ -606,7 +606,7 @@ static const struct mv_record *signal_next(const struct mv_thread *t, const void
 {
 	const struct mv_record *rec;
 
-	if (!t->variant || (t->state != MV_ST_IDLE && t->state != MV_ST_LOCAL))
+	if (t->leads || (t->state != MV_ST_IDLE && t->state != MV_ST_LOCAL))
 		return NULL;
 	rec = mv_stream_next(t->stream, consumer(t), payload);
 	if (!rec || rec->kind != MV_REC_SIGNAL)

@@ -31,6 +31,8 @@ struct mv_run {
 	uint64_t self;			/* offset of this struct */
 	uint32_t over;			/* set with release when verdict is complete */
 	uint32_t verdict_lock;
+	uint32_t leader;		/* the variant that leads */
+	bool ipc;			/* the program has asked for something of an IPC namespace */
 	uint32_t accused, released;	/* followers (bits) that have diverged, with config.spare; ... that nobody waits for */
 	uint64_t root;			/* offset of the first thread set */
 	uint64_t segments;		/* of System V shared memory (hooks/shm.c): offset, 0 = none yet */
@@ -39,6 +41,8 @@ struct mv_run {
 	struct mv_accusation {
 		uint32_t lock;
 		uint64_t set;		/* offset, 0 = none */
+		uint64_t call[2];	/* what this variant calls, if it calls something: a hash */
+		bool calls;
 		struct mv_verdict verdict;
 	} accusations[MV_VARIANTS_MAX];
 	struct mv_policy policy;
@@ -166,6 +170,8 @@ struct mv_thread {
 	struct mv_set *set;
 	struct mv_stream *stream;
 	unsigned variant;
+	bool leads;			/* its variant is the leader */
+	bool wary;			/* its next call is a lockstep call, whatever the policy says */
 	uint32_t tid;
 	enum mv_state state;
 
@@ -268,6 +274,23 @@ struct mv_hook {
 #define MV_AGAIN (-((int64_t)1 << 32))
 
 /* ---- run.c ---- */
+static inline bool mv_leads(const struct mv_run *run, unsigned variant)
+{
+	return __atomic_load_n(&run->leader, __ATOMIC_ACQUIRE) == variant;
+}
+static inline bool mv_follows(const struct mv_run *run, unsigned variant)
+{
+	return variant && variant < run->config.variants && !mv_leads(run, variant);
+}
+/* A follower's place among the consumers of every stream.  The first leader, which never follows, has none. */
+static inline unsigned mv_consumer(unsigned variant)
+{
+	return variant - 1;
+}
+static inline unsigned mv_consuming(unsigned consumer)
+{
+	return consumer + 1;
+}
 static inline struct mv_arena *run_arena(const struct mv_run *run)
 {
 	return (struct mv_arena *)((char *)run - run->self);
@@ -283,6 +306,8 @@ struct mv_verdict *mv_divergence_begin(struct mv_run *run, unsigned variant, con
 void mv_divergence_end(struct mv_run *run, const struct mv_verdict *v);
 /* Has mv_run_release() been called for it? */
 bool mv_released(const struct mv_run *run, unsigned variant);
+/* A divergence is being told, which is one of the call at hand: what that is. */
+void mv_accuse_call(const struct mv_thread *t);
 void mv_text(char *to, size_t size, const char *const *parts);	/* joins NULL-terminated parts */
 /* Leader: make descriptor fd available to followers.  False if there are none, or it failed (verdict is set). */
 bool mv_export(struct mv_thread *t, int fd, uint64_t *handle);
@@ -292,6 +317,9 @@ struct mv_procset *mv_set_procset(const struct mv_run *run, const struct mv_set 
 struct mv_set *mv_set_at(const struct mv_run *run, uint64_t offset);	/* NULL if there can be none */
 void mv_set_unref(struct mv_run *run, struct mv_set *set);
 void mv_set_drop(struct mv_run *run, struct mv_set *set);	/* one that nobody else has seen */
+
+/* ---- hooks/ipc.c ---- */
+int mv_ipc_prepare(struct mv_thread *t);	/* of every call that makes or uses what is in an IPC namespace */
 
 /* ---- step.c ---- */
 /* Find what the call reads and where it may write.  False without memory (verdict is set). */

@@ -307,13 +307,14 @@ struct mv_word *mv_lead_waits(const struct mv_thread *t)
 
 /*
  * A follower that was released has left the streams of its threads by their ends.  Of those threads that it had yet to make,
- * and where it was about to write a cursor when it was told to stop, the leader does that for it, whenever it would wait.
+ * and where it was about to write a cursor when it was told to stop, the leader does that for it, whenever it would wait.  So it
+ * does for itself, where it was a follower once.
  */
 static bool excuses(struct mv_thread *t)
 {
 	int consumer = awaited(t);
 
-	if (consumer < 0 || !mv_released(t->run, (unsigned)consumer + 1))
+	if (consumer < 0 || !(mv_released(t->run, mv_consuming((unsigned)consumer)) || t->variant == mv_consuming((unsigned)consumer)))
 		return false;
 	mv_stream_leave(t->stream, (unsigned)consumer);
 	return true;
@@ -436,6 +437,7 @@ bool mv_signal_point(const struct mv_thread *t)
 void mv_signal(struct mv_thread *t, int sig, const void *siginfo, enum mv_signal_when when, int64_t result,
 	       struct mv_step *step)
 {
+	mv_thread_leads(t);
 	t->sig = sig;
 	/* To the stream, a call outside of it is a time between two calls. */
 	t->sig_when = when == MV_SIGNAL_IN_CALL && t->state == MV_ST_LOCAL ? MV_SIGNAL_ASYNC : when;

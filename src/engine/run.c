@@ -80,15 +80,14 @@ static void procset_unref(struct mv_run *run, uint64_t at)
 		mv_arena_free(run_arena(run), at, sizeof(*p));
 }
 
-/* One reference for every variant but those that are gone for good. */
+/* One reference for every variant but those that are gone for good.  All but the leader read. */
 static void take_part(struct mv_run *run, struct mv_set *s)
 {
 	s->refs = run->config.variants;
-	for (unsigned v = 1; v < run->config.variants; v++) {
-		if (!mv_released(run, v))
-			continue;
-		mv_stream_leave((struct mv_stream *)(s + 1), v - 1);
-		s->refs--;
+	for (unsigned v = 0; v < run->config.variants; v++) {
+		if (v && (mv_leads(run, v) || mv_released(run, v)))
+			mv_stream_leave((struct mv_stream *)(s + 1), mv_consumer(v));
+		s->refs -= mv_released(run, v);
 	}
 }
 
@@ -188,6 +187,7 @@ static struct mv_thread *thread_new(struct mv_run *run, const struct mv_ops *ops
 	}
 	t->process = p;
 	t->variant = p->variant;
+	t->leads = mv_leads(run, p->variant);
 	t->set = set;
 	t->stream = (struct mv_stream *)(set + 1);
 	t->tid = tid;
@@ -313,19 +313,21 @@ struct mv_thread *mv_thread_child(struct mv_thread *parent, uint32_t tid, void *
 		return NULL;
 	}
 	t->filters = mv_seccomp_ref(parent->filters);
-	if (!t->variant)
+	t->leads = parent->leads;
+	if (t->leads)
 		set->tid = tid;
 	parent->child_set = NULL;
 	return t;
 }
 
-static void end_stream(struct mv_stream *s, unsigned variant, int sig)
+static void end_stream(const struct mv_run *run, struct mv_stream *s, unsigned variant, int sig)
 {
 	struct mv_record *rec;
 	void *payload;
 
-	if (variant) {
-		mv_stream_leave(s, variant - 1);
+	if (!mv_leads(run, variant)) {
+		if (mv_follows(run, variant))
+			mv_stream_leave(s, mv_consumer(variant));
 		return;
 	}
 	rec = mv_stream_reserve(s, 0, &payload);
@@ -380,7 +382,7 @@ uint32_t *mv_set_gone(struct mv_run *run, uint64_t offset, unsigned variant, int
 	if (!ps)
 		return NULL;
 	word = mv_turn_gone(run, s, variant, s->tid);
-	end_stream((struct mv_stream *)(s + 1), variant, sig);
+	end_stream(run, (struct mv_stream *)(s + 1), variant, sig);
 	lost = mv_turn_lost(run, s, variant);
 	last = __atomic_load_n(&ps->refs, __ATOMIC_RELAXED) == 1;
 	mv_set_unref(run, s);
@@ -401,10 +403,10 @@ bool mv_set_progress(const struct mv_run *run, uint64_t offset, unsigned variant
 {
 	struct mv_set *s = mv_set_at(run, offset);
 
-	if (!s || !variant)
+	if (!s || !mv_follows(run, variant))
 		return false;
 	*head = __atomic_load_n(&s->waits[variant], __ATOMIC_RELAXED) ? 0 : mv_stream_head((struct mv_stream *)(s + 1));
-	*tail = mv_stream_tail((struct mv_stream *)(s + 1), variant - 1);
+	*tail = mv_stream_tail((struct mv_stream *)(s + 1), mv_consumer(variant));
 	return true;
 }
 
@@ -413,11 +415,16 @@ void mv_thread_gone(struct mv_thread *t, int sig)
 	mv_turn_gone(t->run, t->set, t->variant, t->tid);
 	if (t->child_set)
 		mv_set_unref(t->run, t->child_set);
-	end_stream(t->stream, t->variant, sig);
+	end_stream(t->run, t->stream, t->variant, sig);
 	mv_turn_lost(t->run, t->set, t->variant);
 	mv_set_unref(t->run, t->set);
 	process_unref(t->process);
 	thread_free(t);
+}
+
+unsigned mv_run_leader(const struct mv_run *run)
+{
+	return __atomic_load_n(&run->leader, __ATOMIC_ACQUIRE);
 }
 
 unsigned mv_thread_variant(const struct mv_thread *t)
@@ -459,7 +466,7 @@ bool mv_thread_behind(const struct mv_thread *t)
 {
 	const void *payload;
 
-	return t->variant && !t->awaits && mv_stream_next(t->stream, t->variant - 1, &payload);
+	return !t->leads && !t->awaits && mv_stream_next(t->stream, mv_consumer(t->variant), &payload);
 }
 
 static void absent(struct mv_run *run, const struct mv_set *set, unsigned variant, const struct mv_call *call, uint64_t seq,
@@ -474,9 +481,9 @@ static void absent(struct mv_run *run, const struct mv_set *set, unsigned varian
 	v->difference = MV_DIFF_ABSENT;
 	v->leader_call = v->variant_call = *call;
 	v->seq = seq;
-	rec = mv_stream_next((const struct mv_stream *)(set + 1), variant - 1, &payload);
+	rec = mv_stream_next((const struct mv_stream *)(set + 1), mv_consumer(variant), &payload);
 	if (rec && rec->kind == MV_REC_ENTER) {
-		v->seq = mv_stream_tail((const struct mv_stream *)(set + 1), variant - 1);
+		v->seq = mv_stream_tail((const struct mv_stream *)(set + 1), mv_consumer(variant));
 		v->leader_call.nr = rec->nr;
 		__builtin_memcpy(v->leader_call.args, mv_record_args(rec), sizeof(rec->args));
 	}
@@ -493,13 +500,18 @@ void mv_set_absent(struct mv_run *run, uint64_t offset, unsigned variant, const 
 {
 	const struct mv_set *s = mv_set_at(run, offset);
 
-	if (s && variant)
+	if (s && mv_follows(run, variant))
 		absent(run, s, variant, call, 0, text);
 }
 
 struct mv_mm *mv_process_mm(struct mv_process *p)
 {
 	return p->mm;
+}
+
+struct mv_files *mv_process_files(struct mv_process *p)
+{
+	return mv_files_ref(p->files);
 }
 
 bool mv_clone_is_thread(const struct mv_thread *t)
@@ -509,7 +521,7 @@ bool mv_clone_is_thread(const struct mv_thread *t)
 
 int mv_process_fd(struct mv_process *p, int fd, unsigned kind)
 {
-	return mv_fd_set(p->files, fd, (struct mv_fd){ .kind = (uint8_t)kind, .flags = p->variant ? MV_FD_PLACEHOLDER : 0 });
+	return mv_fd_set(p->files, fd, (struct mv_fd){ .kind = (uint8_t)kind, .flags = mv_leads(p->run, p->variant) ? 0 : MV_FD_PLACEHOLDER });
 }
 
 unsigned mv_thread_history(const struct mv_thread *t, struct mv_history *out, unsigned max)

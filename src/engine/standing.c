@@ -25,7 +25,7 @@ static const char *const kinds[] = {
 static const char *next_kind(const struct mv_thread *t)
 {
 	const void *payload;
-	const struct mv_record *rec = t->variant ? mv_stream_next(t->stream, t->variant - 1, &payload) : NULL;
+	const struct mv_record *rec = t->leads ? NULL : mv_stream_next(t->stream, mv_consumer(t->variant), &payload);
 
 	if (!rec)
 		return "none";
@@ -40,7 +40,7 @@ static uint64_t consumed(const struct mv_thread *t, uint64_t written)
 	for (unsigned i = 0; i + 1 < t->run->config.variants; i++) {
 		uint64_t next = mv_stream_tail(t->stream, i);
 
-		if ((!t->variant || t->variant - 1 == i) && next && next - 1 < least)
+		if ((t->leads || mv_consumer(t->variant) == i) && next && next - 1 < least)
 			least = next - 1;
 	}
 	return least;
@@ -57,8 +57,7 @@ static void tell(const struct mv_thread *t, const struct mv_procset *ps, struct 
 				     .moves = t->moves, .parked = parked(t->state) };
 	out->written = mv_stream_head(t->stream);
 	out->consumed = consumed(t, out->written);
-	out->turn = t->variant ? __atomic_load_n(&ps->turns[t->variant].done, __ATOMIC_ACQUIRE) + 1
-			       : __atomic_load_n(&ps->issued, __ATOMIC_ACQUIRE) + 1;
+	out->turn = 1 + __atomic_load_n(t->leads ? &ps->issued : &ps->turns[t->variant].done, __ATOMIC_ACQUIRE);
 	out->owner = __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE);
 }
 

@@ -61,6 +61,9 @@ static uint8_t level(const struct mv_thread *t)
 
 	if (d->flags & MV_DESC_PSEUDO)
 		return t->call.nr == MV_PSEUDO_FAULT ? MV_LEVEL_LOCKSTEP : MV_LEVEL_RELAXED;
+	/* Who has ended cannot be replaced. */
+	if (t->run->config.spare && d->flags & MV_DESC_NORETURN)
+		return MV_LEVEL_LOCKSTEP;
 	if (d->fd_arg < MV_NARGS)
 		kind = mv_fd_get(t->process->files, (int32_t)t->call.args[d->fd_arg])->kind;
 	return (uint8_t)mv_call_level(p, d, &t->call, kind);
@@ -138,6 +141,7 @@ void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *s
 		stop(step);
 		return;
 	}
+	mv_thread_leads(t);
 	t->call = *call;
 	t->step = 0;
 	t->flags = 0;
@@ -164,11 +168,14 @@ void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *s
 			mv_ask_own(t, step);
 		return;
 	}
+	if (t->wary)
+		t->level = MV_LEVEL_LOCKSTEP;
+	t->wary = false;
 	if (!mv_operands(t)) {
 		stop(step);
 		return;
 	}
-	t->state = t->variant ? MV_ST_FETCH : mv_turn_enter(t);
+	t->state = t->leads ? mv_turn_enter(t) : MV_ST_FETCH;
 	mv_retry(t, step);
 }
 
@@ -188,10 +195,10 @@ void mv_retry(struct mv_thread *t, struct mv_step *step)
 	step->child_tid = 0;
 	if (mv_stopped(t))
 		stop(step);
-	else if (t->variant)
-		mv_follow(t, step);
-	else
+	else if (mv_thread_leads(t))
 		mv_lead(t, step);
+	else
+		mv_follow(t, step);
 	if ((step->action == MV_DONE || step->action == MV_INTERRUPT) && !outside)
 		remember_result(t, step->result);
 }
@@ -218,17 +225,17 @@ void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step)
 			remember_result(t, step->result);
 		return;
 	}
-	if (t->variant)
-		mv_follow_ran(t, result, step);
-	else
+	if (t->leads)
 		mv_lead_ran(t, result, step);
+	else
+		mv_follow_ran(t, result, step);
 	if (step->action == MV_PARK)
 		mv_retry(t, step);
 }
 
 void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w)
 {
-	struct mv_word *word = t->variant ? mv_follow_waits(t) : mv_lead_waits(t);
+	struct mv_word *word = t->leads ? mv_lead_waits(t) : mv_follow_waits(t);
 
 	*w = (struct mv_wait){ 0 };
 	if (!word)
@@ -236,7 +243,7 @@ void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w)
 	w->word = &word->value;
 	w->sleepers = &word->sleepers;
 	/* Nobody knows when siblings will wait for this thread; the leader says so. */
-	w->naps = t->variant && t->state != MV_ST_TURN ? &word->naps : NULL;
+	w->naps = !t->leads && t->state != MV_ST_TURN ? &word->naps : NULL;
 	w->soon = !w->naps || t->level == MV_LEVEL_LOCKSTEP;
 	w->value = __atomic_load_n(&word->value, __ATOMIC_SEQ_CST);
 }
@@ -246,8 +253,8 @@ static struct mv_word *changed_word(const struct mv_thread *t, unsigned where)
 	struct mv_procset *ps = t->former ? t->former : t->process->procset;
 
 	if (where == MV_CHANGED_STREAM)
-		return t->variant ? mv_stream_consume_word(t->stream, t->variant - 1) : mv_stream_commit_word(t->stream);
-	return t->variant ? &ps->turns[t->variant].moves : &ps->unlocks;
+		return t->leads ? mv_stream_commit_word(t->stream) : mv_stream_consume_word(t->stream, mv_consumer(t->variant));
+	return t->leads ? &ps->unlocks : &ps->turns[t->variant].moves;
 }
 
 unsigned mv_thread_wakes(struct mv_thread *t, uint32_t *words[MV_WAKES_MAX])

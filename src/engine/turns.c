@@ -198,7 +198,7 @@ bool mv_turn_again(struct mv_thread *t)
 	t->extra = t->ticket = 0;
 	t->own = t->result = 0;
 	__builtin_memset(t->aux, 0, sizeof(t->aux));
-	t->state = t->variant ? MV_ST_FETCH : mv_turn_enter(t);
+	t->state = t->leads ? mv_turn_enter(t) : MV_ST_FETCH;
 	return true;
 }
 
@@ -223,7 +223,7 @@ bool mv_turn_wanted(const struct mv_thread *t)
 bool mv_set_hogs(const struct mv_run *run, uint64_t set, uint64_t *since)
 {
 	struct mv_set *s = mv_set_at(run, set);
-	struct mv_procset *ps = s ? mv_set_procset(run, s, 0) : NULL;
+	struct mv_procset *ps = s ? mv_set_procset(run, s, run->leader) : NULL;
 
 	if (!ps || __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) != s->tid || !waiting(ps))
 		return false;
@@ -239,9 +239,9 @@ unsigned mv_set_spins(const struct mv_run *run, uint64_t set, unsigned variant)
 	const struct mv_record *rec;
 	const void *payload;
 
-	if (!s || !variant || variant >= run->config.variants)
+	if (!s || !mv_follows(run, variant))
 		return 0;
-	rec = mv_stream_next((struct mv_stream *)(s + 1), variant - 1, &payload);
+	rec = mv_stream_next((struct mv_stream *)(s + 1), mv_consumer(variant), &payload);
 	return rec && rec->kind == MV_REC_ENTER && rec->nr == MV_PSEUDO_SPIN ? (unsigned)mv_record_args(rec)[0] : 0;
 }
 
@@ -306,10 +306,10 @@ static void give_follow(struct mv_thread *t)
 
 void mv_turn_give(struct mv_thread *t)
 {
-	if (t->variant)
-		give_follow(t);
-	else
+	if (t->leads)
 		give_lead(t);
+	else
+		give_follow(t);
 }
 
 /* ---- deaths ---- */
@@ -335,7 +335,7 @@ static void lose(void *ctx, uint64_t ticket)
 /* Neither the leader's thread nor this twin is there any more: what tickets it has left are nobody's. */
 static bool lose_tickets(struct mv_run *run, struct mv_set *s, unsigned variant)
 {
-	bool apart = __atomic_load_n(&s->apart, __ATOMIC_ACQUIRE) & 1;
+	bool apart = __atomic_load_n(&s->apart, __ATOMIC_ACQUIRE) & 1u << run->leader;
 	struct mv_procset *ps = mv_set_procset(run, s, variant);
 	struct loss loss = { .turn = &ps->turns[variant] };
 
@@ -353,10 +353,11 @@ static bool lose_tickets(struct mv_run *run, struct mv_set *s, unsigned variant)
 struct mv_word *mv_turn_lost(struct mv_run *run, struct mv_set *s, unsigned variant)
 {
 	uint32_t gone = __atomic_fetch_or(&s->gone, 1u << variant, __ATOMIC_ACQ_REL);
+	bool leads = mv_leads(run, variant);
 	struct mv_word *word = NULL;
 
 	for (unsigned v = 1; v < run->config.variants; v++)
-		if ((variant ? v == variant && gone & 1 : gone & 1u << v) && lose_tickets(run, s, v))
+		if ((leads ? gone & 1u << v : v == variant && gone & 1u << run->leader) && !mv_leads(run, v) && lose_tickets(run, s, v))
 			word = &mv_set_procset(run, s, v)->turns[v].moves;
 	return word;
 }
@@ -374,22 +375,23 @@ static bool leave_queue(struct mv_procset *ps, struct mv_set *s)
 struct mv_word *mv_turn_gone(const struct mv_run *run, struct mv_set *s, unsigned variant, uint32_t tid)
 {
 	struct mv_procset *ps = mv_set_procset(run, s, variant);
+	bool leads = mv_leads(run, variant);
 	struct mv_turn *turn;
 	struct mv_word *word;
 
 	if (!ps)
 		return NULL;
 	turn = &ps->turns[variant];
-	word = variant ? &turn->moves : &ps->unlocks;
-	if (!variant && leave_queue(ps, s)) {
+	word = leads ? &ps->unlocks : &turn->moves;
+	if (leads && leave_queue(ps, s)) {
 		mv_word_bump(word);
 		return word;
 	}
-	if (!variant && __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) == tid)
+	if (leads && __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) == tid)
 		s->last = __atomic_load_n(&ps->issued, __ATOMIC_ACQUIRE);
-	if (!__atomic_compare_exchange_n(variant ? &turn->holder : &ps->owner, &tid, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(leads ? &ps->owner : &turn->holder, &tid, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return NULL;
-	if (variant)
+	if (!leads)
 		__atomic_fetch_add(&turn->done, 1, __ATOMIC_RELEASE);
 	mv_word_bump(word);
 	return word;

@@ -65,7 +65,7 @@ struct mv_verdict *mv_divergence_begin(struct mv_run *run, unsigned variant, con
 	struct mv_accusation *a = &run->accusations[variant];
 	struct mv_verdict *v;
 
-	if (!variant || !run->config.spare) {
+	if (mv_leads(run, variant) || !run->config.spare) {
 		v = mv_verdict_begin(run);
 	} else if (__atomic_exchange_n(&a->lock, 1, __ATOMIC_ACQ_REL)) {
 		v = NULL;
@@ -118,7 +118,7 @@ bool mv_run_passed(const struct mv_run *run, unsigned accused, unsigned other)
 {
 	const struct mv_accusation *a = &run->accusations[accused];
 	const struct mv_set *s = a->set ? mv_set_at(run, a->set) : NULL;
-	uint64_t tail = s ? mv_stream_tail((const struct mv_stream *)(s + 1), other - 1) : 0;
+	uint64_t tail = s ? mv_stream_tail((const struct mv_stream *)(s + 1), mv_consumer(other)) : 0;
 
 	return !tail || tail > a->verdict.seq;
 }

@@ -157,7 +157,7 @@ static bool interrupted(struct mon_thread *m, int64_t r, struct mv_step *step, s
 
 	if (!pending(m))
 		return false;
-	if (mv_thread_variant(m->thread)) {
+	if (!mv_thread_leads(m->thread)) {
 		if (!RESTARTS(r) || !signal_waits(m, step))
 			return false;
 		step->action = MV_INTERRUPT;
@@ -193,7 +193,7 @@ void mon_finish(struct mon_thread *m, struct mv_step *step)
 	for (;;) {
 		switch (step->action) {
 		case MV_RUN:
-			if (mv_thread_variant(m->thread) && signal_waits(m, step))
+			if (!mv_thread_leads(m->thread) && signal_waits(m, step))
 				return;
 			do {
 				ended = run_call(m, step, &r);
@@ -238,14 +238,14 @@ void mon_signal_at_end(struct mon_thread *m)
 {
 	struct mv_step step;
 
-	if (mv_thread_variant(m->thread) && signal_waits(m, &step))
+	if (!mv_thread_leads(m->thread) && signal_waits(m, &step))
 		mon_deliver(&step);
 }
 
 /* As at the end of a call, where the frame is not the program's. */
 static void signal_later(struct mon_thread *m)
 {
-	if (mv_thread_variant(m->thread) && mv_signal_waits(m->thread))
+	if (!mv_thread_leads(m->thread) && mv_signal_waits(m->thread))
 		mon_service(MON_NUDGE, 0, 0);
 }
 
@@ -260,8 +260,8 @@ void mon_call(struct mon_frame *f)
 	int sig;
 
 	mon_lock();
-	sig = pending(m) && !mv_thread_variant(m->thread) ? mon_take(info) : 0;
-	if (!sig && call.nr == NR_RT_SIGRETURN && !mv_thread_variant(m->thread))
+	sig = pending(m) && mv_thread_leads(m->thread) ? mon_take(info) : 0;
+	if (!sig && call.nr == NR_RT_SIGRETURN && mv_thread_leads(m->thread))
 		sig = mon_take_unblocked(f, info);
 	if (sig) {
 		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
@@ -290,7 +290,7 @@ void mon_call(struct mon_frame *f)
 		mon_unlock();
 		mon_return(m, f->rsp);
 	}
-	if (call.nr == NR_TGKILL && step.result == -ESRCH && mv_thread_variant(m->thread))
+	if (call.nr == NR_TGKILL && step.result == -ESRCH && !mv_thread_leads(m->thread))
 		mon_wait_gone(&call);
 	f->rax = (uint64_t)step.result;
 	if (step.sig)
@@ -309,7 +309,7 @@ void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
 
 	mon_lock();
 	/* Its instruction is run again after the handler.  A fault goes before other signals. */
-	sig = nr != MV_PSEUDO_FAULT && pending(m) && !mv_thread_variant(m->thread) ? mon_take(info) : 0;
+	sig = nr != MV_PSEUDO_FAULT && pending(m) && mv_thread_leads(m->thread) ? mon_take(info) : 0;
 	if (sig) {
 		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
 		mon_deliver(&step);
@@ -339,7 +339,7 @@ void mon_counter(uint64_t nr)
 
 	mon_lock();
 	/* The instruction is run again after the handler. */
-	sig = pending(m) && !mv_thread_variant(m->thread) ? mon_take(info) : 0;
+	sig = pending(m) && mv_thread_leads(m->thread) ? mon_take(info) : 0;
 	if (sig) {
 		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
 	} else {
@@ -379,7 +379,7 @@ void mon_async(uint64_t set_free)
 	int sig;
 
 	mon_lock();
-	if (mv_thread_variant(m->thread)) {
+	if (!mv_thread_leads(m->thread)) {
 		if (signal_waits(m, &step))
 			mon_deliver(&step);
 	} else if (set_free) {

@@ -139,7 +139,15 @@ void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step)
 {
 	struct mv_wait w, now;
 
-	while (step->action == MV_PARK) {
+	for (;;) {
+		/* It is taken back if another variant becomes the leader. */
+		if (step->action == MV_STOP) {
+			mon_service(MON_STOP, 0, 0);
+			mv_retry(t, step);
+			continue;
+		}
+		if (step->action != MV_PARK)
+			return;
 		mv_thread_wait(t, &w);
 		mv_retry(t, step);
 		mon_wake(t);
@@ -153,6 +161,4 @@ void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step)
 		wait(m, &w);
 		mon_lock();
 	}
-	if (step->action == MV_STOP)
-		mon_stop();
 }

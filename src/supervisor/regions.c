@@ -86,7 +86,7 @@ static unsigned pointer_here(const struct mv_verdict *v, const struct mv_snapsho
 unsigned mv_report_pointers(const struct mv_report *r, struct mv_pointer *out, unsigned max)
 {
 	const struct mv_verdict *v = &r->verdict;
-	const struct mv_snapshot *leader = mv_report_snapshot(r, 0), *other = mv_report_snapshot(r, v->variant);
+	const struct mv_snapshot *leader = mv_report_snapshot(r, r->leader), *other = mv_report_snapshot(r, v->variant);
 	unsigned known = v->known < sizeof(v->leader_bytes) ? v->known : (unsigned)sizeof(v->leader_bytes);
 	unsigned first = mv_verdict_first_byte(v), i, n = 0;
 

@@ -54,7 +54,9 @@ struct mv_report {
 	char policy[64];
 	unsigned variants;
 	unsigned number;		/* of this divergence in the run, from 1; 0: the run does not go on after divergences */
+	unsigned leader;		/* the variant that leads, or did */
 	bool dropped;			/* the run goes on without the variant */
+	bool succeeded;			/* ... without the leader: the variant of the verdict leads now */
 	struct mv_verdict verdict;
 	char *words;			/* MV_DIFF_REPORT: what the variant wrote, malloc()ed; else NULL */
 	char *rules;			/* lines about the rules of other builds and how often each was used, malloc()ed; NULL: none */

@@ -223,12 +223,12 @@ static json_t *regions_value(struct builder *b, const struct mv_snapshot *s)
 	return list;
 }
 
-static json_t *thread_value(struct builder *b, const struct mv_snapshot *s)
+static json_t *thread_value(struct builder *b, const struct mv_report *r, const struct mv_snapshot *s)
 {
 	json_t *o = json_object();
 
 	set(b, o, "variant", json_integer(s->variant));
-	set(b, o, "leader", json_boolean(s->variant == 0));
+	set(b, o, "leader", json_boolean(s->variant == r->leader));
 	set(b, o, "tid", json_integer(s->tid));
 	set(b, o, "host_tid", json_integer(s->host_tid));
 	set(b, o, "program", string_or_null(s->program));
@@ -260,10 +260,12 @@ static json_t *report_value(struct builder *b, const struct mv_report *r)
 	if (r->number) {
 		set(b, o, "number", json_integer(r->number));
 		set(b, o, "dropped", json_boolean(r->dropped));
+		if (r->succeeded)
+			set(b, o, "leads", json_integer(r->verdict.variant));
 	}
 	set(b, o, "difference", v->kind == MV_VERDICT_DIVERGENCE ? difference_value(b, r) : json_null());
 	for (i = 0; i < r->nsnapshots; i++)
-		append(b, threads, thread_value(b, &r->snapshots[i]));
+		append(b, threads, thread_value(b, r, &r->snapshots[i]));
 	set(b, o, "threads", threads);
 	return o;
 }

@@ -32,16 +32,16 @@ static const char *base_name(const char *path)
 
 /* ---- variants ---- */
 
-static bool is_leader(const struct mv_snapshot *s)
+static bool is_leader(const struct mv_report *r, const struct mv_snapshot *s)
 {
-	return s->variant == 0;
+	return s->variant == r->leader;
 }
 
 static void variant_heading(const struct page *p, const struct mv_snapshot *s)
 {
 	char name[32], text[1200], program[1024];
 
-	if (is_leader(s))
+	if (is_leader(p->r, s))
 		snprintf(name, sizeof(name), "leader");
 	else
 		snprintf(name, sizeof(name), "variant %u", s->variant);
@@ -181,7 +181,7 @@ static void one_call(const struct page *p, const char *who, const struct mv_call
 /* What its record in the stream holds. */
 static void forgotten_call(const struct page *p, const struct mv_call *call)
 {
-	const struct mv_snapshot *leader = mv_report_snapshot(p->r, 0);
+	const struct mv_snapshot *leader = mv_report_snapshot(p->r, p->r->leader);
 	char text[256];
 
 	fprintf(p->out, "  %-10s %s\n", "leader", mv_describe_compared(call, text, sizeof(text)));
@@ -202,7 +202,7 @@ static void calls(const struct page *p)
 	if (p->r->leader_call_gone)
 		forgotten_call(p, &v->leader_call);
 	else
-		one_call(p, "leader", &v->leader_call, mv_report_snapshot(p->r, 0));
+		one_call(p, "leader", &v->leader_call, mv_report_snapshot(p->r, p->r->leader));
 	if (v->difference == MV_DIFF_ABSENT)
 		fprintf(p->out, "  %-10s did not arrive\n", name);
 	else
@@ -330,7 +330,10 @@ void mv_report_text(FILE *out, const struct mv_report *r, bool colour)
 	fprintf(out, "  variants   %u\n", r->variants);
 	if (r->policy[0])
 		fprintf(out, "  policy     %s\n", clean(r->policy, line, sizeof(line)));
-	if (r->number && r->dropped)
+	if (r->number && r->succeeded)
+		fprintf(out, "  divergence %u of this run, which goes on without the leader (variant %u): variant %u leads now\n",
+			r->number, r->leader, r->verdict.variant);
+	else if (r->number && r->dropped)
 		fprintf(out, "  divergence %u of this run, which goes on without variant %u\n", r->number, r->verdict.variant);
 	else if (r->number)
 		fprintf(out, "  divergence %u of this run, which ends\n", r->number);

@@ -69,7 +69,7 @@ static bool lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 /* The operands are equal, so is what was asked before: followers fare as the leader does. */
 static void done(struct mv_thread *t)
 {
-	if (t->variant)
+	if (!t->leads)
 		serve(t);
 }
 

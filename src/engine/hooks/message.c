@@ -70,7 +70,7 @@ static void done(struct mv_thread *t)
 		return;
 	for (uint64_t n = 0; (fd = nth(t, n)) >= 0; n++)
 		mv_fd_set(t->process->files, fd, (struct mv_fd){
-			.kind = MV_FDKIND_OTHER, .flags = t->variant ? MV_FD_PLACEHOLDER : 0 });
+			.kind = MV_FDKIND_OTHER, .flags = t->leads ? 0 : MV_FD_PLACEHOLDER });
 }
 
 const struct mv_hook mv_hook_recvmsg = { .after = plant_all, .done = done };

@@ -53,7 +53,7 @@ static bool writes_file(const struct mv_thread *t)
 
 static bool needs_copy(const struct mv_thread *t)
 {
-	return t->variant && writes_file(t);
+	return !t->leads && writes_file(t);
 }
 
 static bool ask_mmap(struct mv_thread *t, struct mv_step *step)

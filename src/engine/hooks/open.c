@@ -142,7 +142,7 @@ static bool follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 
 static void done(struct mv_thread *t)
 {
-	unsigned flags = t->aux[AUX_PROC] ? MV_FD_OWN : t->variant ? MV_FD_PLACEHOLDER : 0;
+	unsigned flags = t->aux[AUX_PROC] ? MV_FD_OWN : t->leads ? 0 : MV_FD_PLACEHOLDER;
 
 	if (!is_error(t->result))
 		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = MV_FDKIND_FILE, .flags = (uint8_t)flags });

@@ -119,7 +119,7 @@ static bool by_descriptor(const struct mv_thread *t)
 
 static int exec_prepare(struct mv_thread *t)
 {
-	return t->variant || !t->ops->may_exec ? 0 : t->ops->may_exec(t->task, &t->call);
+	return !t->leads || !t->ops->may_exec ? 0 : t->ops->may_exec(t->task, &t->call);
 }
 
 static bool exec_lead(struct mv_thread *t, int64_t last, struct mv_step *step)

@@ -135,7 +135,7 @@ static bool get_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 	return false;
 }
 
-const struct mv_hook mv_hook_shmget = { .lead = get_lead, .collect = get_collect, .follow = get_follow };
+const struct mv_hook mv_hook_shmget = { .prepare = mv_ipc_prepare, .lead = get_lead, .collect = get_collect, .follow = get_follow };
 
 /* ---- shmat: args id, address, flags ---- */
 
@@ -143,7 +143,7 @@ enum { AUX_PLACED, AUX_TRIES };
 
 static int at_prepare(struct mv_thread *t)
 {
-	return t->call.args[2] & SHM_REMAP_ ? -EINVAL : 0;
+	return t->call.args[2] & SHM_REMAP_ ? -EINVAL : mv_ipc_prepare(t);
 }
 
 static bool ask_at(struct mv_thread *t, const struct mv_segment *g, struct mv_step *step)
@@ -231,7 +231,7 @@ static void remove_done(struct mv_thread *t)
 {
 	struct mv_segment *g = find(t, t->call.args[0]);
 
-	if (g && !t->variant && !is_error(t->result))
+	if (g && t->leads && !is_error(t->result))
 		__atomic_store_n(&g->removed, 1, __ATOMIC_RELEASE);
 }
 

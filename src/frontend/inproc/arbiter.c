@@ -219,7 +219,7 @@ int64_t in_claim(struct pt_task *t, uint64_t from)
 
 	if (pt_peek(t, from, &c, sizeof(c)) != sizeof(c))
 		return -EFAULT;
-	if (!t->variant || !mv_call_is_sensitive(t->pt->session->options->policy, &c))
+	if (pt_leads(t) || !mv_call_is_sensitive(t->pt->session->options->policy, &c))
 		return -EINVAL;
 	if (c.nr == SYS_clone)
 		c.args[0] &= ~(uint64_t)CLONE_UNTRACED;		/* the engine does without, and no child may */
@@ -238,8 +238,8 @@ static bool agrees(const struct pt_task *t, enum in_agreed as, const struct in_c
 /* Where followers that have come to one place stand, they all go on to another. */
 static void all_from(const struct pt_task *leader, enum in_agreed from, enum in_agreed to)
 {
-	for (unsigned v = 1; v < leader->pt->nvariants; v++) {
-		struct pt_task *twin = pt_task_twin(leader->pt, v, leader->id);
+	for (unsigned v = 0; v < leader->pt->nvariants; v++) {
+		struct pt_task *twin = v == leader->variant ? NULL : pt_task_twin(leader->pt, v, leader->id);
 
 		if (twin && twin->inside && twin->inside->agreed_on == from)
 			twin->inside->agreed_on = to;
@@ -248,8 +248,8 @@ static void all_from(const struct pt_task *leader, enum in_agreed from, enum in_
 
 static bool leader_may(struct pt_task *t, const struct in_claim *call)
 {
-	for (unsigned v = 1; v < t->pt->nvariants; v++)
-		if (!(t->pt->dropped >> v & 1) && !agrees(pt_task_twin(t->pt, v, t->id), IN_CLAIMED, call))
+	for (unsigned v = 0; v < t->pt->nvariants; v++)
+		if (v != t->variant && !(t->pt->dropped >> v & 1) && !agrees(pt_task_twin(t->pt, v, t->id), IN_CLAIMED, call))
 			return false;
 	all_from(t, IN_CLAIMED, IN_GRANTED);
 	return true;
@@ -274,7 +274,7 @@ static bool may(struct pt_task *t, const struct mv_call *c)
 	if (!mv_call_is_sensitive(t->pt->session->options->policy, c))
 		return true;
 	make_claim(t, c, &call);
-	return t->variant ? follower_may(t, c, &call) : leader_may(t, &call);
+	return pt_leads(t) ? leader_may(t, &call) : follower_may(t, c, &call);
 }
 
 void in_sensitive(struct pt_task *t)
@@ -309,7 +309,7 @@ void in_sensitive_over(struct pt_task *t)
 			t->inside->mapped.size = 0;	/* no text that all share takes its place */
 		return;
 	}
-	if (!t->variant)
+	if (pt_leads(t))
 		all_from(t, IN_GRANTED, IN_CLAIMED);
 	else
 		t->inside->agreed_on = IN_GRANTED;

@@ -63,6 +63,7 @@ struct in_task {
 	uint64_t child_flags;		/* ... and what it shares */
 	struct in_claim claim;		/* follower: what its monitor has spoken of last */
 	enum in_agreed agreed_on;	/* ... and where that stands */
+	bool told_to_stop;		/* it is accused, and has said that it stands */
 	bool sensitive;			/* makes a sensitive call, whose exit stops */
 	uint64_t mapping;		/* ... and maps this many bytes of code, which are rewritten at its end, or 0 */
 	bool opening;			/* opens a file to write to it, likewise */
@@ -159,6 +160,11 @@ void in_absent(struct pt_task *t, const char *text);
 bool in_standing(struct pt_task *t, struct mv_standing *out);
 void in_on_gone(struct pt_task *t, int sig);
 void in_on_ended(struct pt_task *t);
+bool in_stands(struct pt_task *t);
+bool in_meets(struct pt_task *t, uint64_t seq);
+struct mv_files *in_files(struct pt_task *t);
+uint64_t in_call_at(struct pt_task *t);
+void in_again(struct pt_task *t);
 
 /* patch.c */
 void in_plans_free(struct pt *pt);

@@ -23,7 +23,7 @@ void in_before_clone(struct pt_task *t)
 	if (t->inside->child_flags & CLONE_THREAD)
 		in_rewrite_at(t, true);
 	t->child_tid = (uint32_t)t->regs.rsi;
-	if (!t->variant) {
+	if (pt_leads(t)) {
 		in_answer(t, 0);
 		return;
 	}
@@ -42,7 +42,7 @@ void in_retry(struct pt *pt)
 	struct pt_task *t, *next;
 
 	HASH_ITER(hh, pt->tasks, t, next) {
-		if (t->parked && t->variant && !pt_is_out(pt, t->variant) && !pt->variants[t->variant].cloning)
+		if (t->parked && !pt_leads(t) && !pt_is_out(pt, t->variant) && !pt->variants[t->variant].cloning)
 			in_before_clone(t);
 	}
 }
@@ -50,14 +50,14 @@ void in_retry(struct pt *pt)
 void in_on_clone(struct pt_task *t, pid_t child)
 {
 	struct pt *pt = t->pt;
-	uint32_t tid = t->variant ? t->child_tid : (uint32_t)child;
+	uint32_t tid = pt_child_id(t, child);
 	struct pt_task *c;
 	bool thread;
 
 	t->inside->sensitive = false;
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;
-	if (t->variant && (uint32_t)pt_namespace_tid(child) != tid) {
+	if (!pt_leads(t) && (uint32_t)pt_namespace_tid(child) != tid) {
 		pt_fail(pt, 0, "variant %u: a new process did not get the leader's number %u", t->variant, tid);
 		return;
 	}

@@ -270,7 +270,8 @@ static void serve(struct pt_task *t)
 
 	switch (t->regs.rdi) {
 	case MON_STOP:
-		break;		/* the loop sees the verdict */
+		t->inside->told_to_stop = true;	/* the loop sees the verdict */
+		break;
 	case MON_EXPORT:
 		in_answer(t, export_file(t, (int)a));
 		break;

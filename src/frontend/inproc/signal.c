@@ -311,7 +311,7 @@ void in_on_signal(struct pt_task *t, int sig)
 		on_queued(t, sig);
 	} else if (pt_synchronous(&info)) {
 		on_fault(t, &info);
-	} else if (t->variant) {
+	} else if (!pt_leads(t)) {
 		if (!vsyscall(t))
 			pt_resume(t, PTRACE_CONT, 0);
 	} else {
@@ -385,11 +385,11 @@ static void nudge(struct pt_task *t)
 
 void in_nudge(struct pt_task *t)
 {
-	if (t->variant)
+	if (!pt_leads(t))
 		nudge(t);
 	/* One that is not made yet looks for itself when it begins. */
-	for (unsigned v = 1; !t->variant && v < t->pt->nvariants; v++) {
-		struct pt_task *twin = pt_task_twin(t->pt, v, t->id);
+	for (unsigned v = 0; pt_leads(t) && v < t->pt->nvariants; v++) {
+		struct pt_task *twin = v == t->variant || pt_is_out(t->pt, v) ? NULL : pt_task_twin(t->pt, v, t->id);
 
 		if (twin && twin->started)
 			nudge(twin);
@@ -431,7 +431,7 @@ static bool async(struct pt_task *t)
 {
 	struct in_task *i = t->inside;
 
-	if (in_where(t) != IN_PROGRAM || t->inject_sig || !(t->variant ? i->nudged : t->held != NULL))
+	if (in_where(t) != IN_PROGRAM || t->inject_sig || !(pt_leads(t) ? t->held != NULL : i->nudged))
 		return false;
 	i->nudged = false;
 	return in_send(t, info_of(t)->async, 0, 0, 0);

@@ -205,6 +205,42 @@ void in_look(struct pt_task *t, struct mv_snapshot *s)
 	s->nhistory = n;
 }
 
+/* ---- a change of the leader ---- */
+
+bool in_stands(struct pt_task *t)
+{
+	return t->inside && t->inside->told_to_stop;
+}
+
+bool in_meets(struct pt_task *t, uint64_t seq)
+{
+	struct mv_thread e;
+
+	return t->inside && in_stopped(t) && read_thread(t, &e) && mv_thread_meets(&e, seq);
+}
+
+struct mv_files *in_files(struct pt_task *t)
+{
+	static const struct mv_ops ops = { .peek = pt_peek, .alloc = pt_alloc, .free = pt_free };
+	struct mv_process p;
+	struct mv_thread e;
+
+	if (!read_thread(t, &e) || pt_peek(t, (uint64_t)e.process, &p, sizeof(p)) != sizeof(p))
+		return NULL;
+	return mv_files_fetch(&ops, t, (uint64_t)p.files);
+}
+
+uint64_t in_call_at(struct pt_task *t)
+{
+	return t->pt->inproc->images[t->variant].info.kernel;
+}
+
+void in_again(struct pt_task *t)
+{
+	t->inside->told_to_stop = false;
+	in_answer(t, 0);
+}
+
 /* ---- how far it is ---- */
 
 uint64_t in_set(const struct pt_task *t)

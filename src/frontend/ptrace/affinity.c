@@ -88,7 +88,7 @@ void pt_affinity_call(struct pt_task *t, int64_t result)
 	size_t n = result > 0 ? (size_t)result : 0;
 	pid_t of = (pid_t)t->call.args[0];
 
-	if (t->variant)
+	if (!pt_leads(t))
 		return;
 	/* A program that places its threads itself is left alone from then on. */
 	if (t->call.nr == SYS_sched_setaffinity && !result) {

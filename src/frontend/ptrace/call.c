@@ -13,9 +13,11 @@
 #include <unistd.h>
 #include <x86intrin.h>
 #include "base/log.h"
+#include "engine/fds.h"
 #include "engine/table.h"
 #include "launch.h"
 #include "pt.h"
+#include "supervisor/procmaps.h"
 
 #define HARMLESS SYS_getpid
 
@@ -507,6 +509,56 @@ void pt_on_entry(struct pt_task *t)
 	pt_apply(t, &step);
 }
 
+/* ---- a change of the leader ---- */
+
+bool pt_stands(struct pt_task *t)
+{
+	return t->thread && !t->emulated && (t->at == PT_AT_ENTRY || t->at == PT_AT_FAULT);
+}
+
+bool pt_meets(struct pt_task *t, uint64_t seq)
+{
+	return t->thread && mv_thread_meets(t->thread, seq);
+}
+
+struct mv_files *pt_files(struct pt_task *t)
+{
+	return mv_process_files(mv_thread_process(t->thread));
+}
+
+/* Any of the vDSO's, which is ours. */
+uint64_t pt_call_at(struct pt_task *t)
+{
+	struct mv_maps maps = { 0 };
+	uint8_t code[8192];
+	uint64_t found = 0;
+
+	if (t->at == PT_AT_ENTRY && !need_regs(t))
+		return 0;
+	mv_maps_read(t->process->tgid, &maps, NULL);
+	for (unsigned i = 0; i < maps.n && !found; i++) {
+		size_t n = strcmp(maps.maps[i].name, "[vdso]") ? 0 : pt_peek(t, maps.maps[i].start, code, sizeof(code));
+
+		for (size_t at = 0; at + 1 < n && !found; at++)
+			if (code[at] == 0x0f && code[at + 1] == 0x05)
+				found = maps.maps[i].start + at;
+	}
+	mv_maps_free(&maps);
+	return found;
+}
+
+void pt_again(struct pt_task *t)
+{
+	if (!pt_leads(t)) {
+		t->parked = true;
+		return;
+	}
+	mv_thread_again(t->thread);
+	if (t->at == PT_AT_ENTRY)
+		roll_back(t);
+	pt_resume(t, PTRACE_CONT, 0);
+}
+
 bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind)
 {
 	if (!t->thread)
@@ -563,7 +615,7 @@ void pt_on_exit(struct pt_task *t)
 		}
 		pt_import_done(t, &import);
 	}
-	if (t->variant && t->interrupted && t->suspended) {
+	if (!pt_leads(t) && t->interrupted && t->suspended) {
 		/* The signal is there already; the arguments are the program's again. */
 		t->suspended = false;
 		t->interrupted = 0;
@@ -572,7 +624,7 @@ void pt_on_exit(struct pt_task *t)
 			pt_resume(t, PTRACE_CONT, 0);
 		return;
 	}
-	if (t->variant && t->interrupted) {
+	if (!pt_leads(t) && t->interrupted) {
 		/* The second half of interrupt(). */
 		give_result(t, t->interrupted);
 		t->interrupted = 0;
@@ -597,7 +649,7 @@ void pt_on_exit(struct pt_task *t)
 		pt->variants[t->variant].cloning = NULL;	/* it failed: no event came */
 	t->child_tid = 0;
 	pt_affinity_call(t, result);
-	if (!t->variant && result == -EINTR && pt_woken_for_nothing(t)) {
+	if (pt_leads(t) && result == -EINTR && pt_woken_for_nothing(t)) {
 		/* Natively this signal would not have woken it; only a traced thread wakes up for what it ignores. */
 		t->interrupted = result;
 		if (!need_regs(t))
@@ -608,7 +660,7 @@ void pt_on_exit(struct pt_task *t)
 			pt_resume(t, PTRACE_CONT, 0);
 		return;
 	}
-	if (!t->variant && pt_signal_due(t)) {
+	if (pt_leads(t) && pt_signal_due(t)) {
 		mv_signal_follows(t->thread);
 		t->return_ip = t->ip;
 	}
@@ -625,6 +677,13 @@ void pt_begin(struct pt_task *t)
 	pt_apply(t, &step);
 }
 
+uint32_t pt_child_id(const struct pt_task *t, pid_t child)
+{
+	if (!pt_leads(t))
+		return t->child_tid;
+	return (uint32_t)(t->variant ? pt_namespace_tid(child) : child);
+}
+
 /* A new thread that was killed before the event of its creation has been reaped already. */
 static bool reaped(pid_t child)
 {
@@ -637,14 +696,14 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 {
 	struct pt *pt = t->pt;
 	struct mv_step step = { 0 };
-	uint32_t tid = t->variant ? t->child_tid : (uint32_t)child;
+	uint32_t tid = pt_child_id(t, child);
 	bool gone = reaped(child);
 	struct pt_task *c;
 
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;
 	t->child_tid = 0;
-	if (t->variant && !gone && (uint32_t)pt_namespace_tid(child) != tid) {
+	if (!pt_leads(t) && !gone && (uint32_t)pt_namespace_tid(child) != tid) {
 		pt_fail(pt, 0, "variant %u: a new process did not get the leader's number %u", t->variant, tid);
 		return;
 	}

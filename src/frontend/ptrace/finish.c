@@ -60,9 +60,11 @@ static void look(struct pt *pt, const struct mv_verdict *verdict, uint32_t stop)
 	struct mv_report *r = &pt->session->report;
 
 	r->verdict = *verdict;
+	r->leader = pt->leader;
 	r->leader_call_gone = r->verdict.kind == MV_VERDICT_DIVERGENCE;
 	r->snapshots = calloc(pt->nvariants, sizeof(*r->snapshots));
-	for (unsigned v = 0; r->snapshots && v < pt->nvariants; v++) {
+	for (unsigned i = 0; r->snapshots && i < pt->nvariants; i++) {
+		unsigned v = (pt->leader + i) % pt->nvariants;
 		struct pt_task *t = pt_task_twin(pt, v, r->verdict.set);
 		struct mv_snapshot *s = &r->snapshots[r->nsnapshots];
 
@@ -76,9 +78,9 @@ static void look(struct pt *pt, const struct mv_verdict *verdict, uint32_t stop)
 			continue;
 		s->variant = v;
 		s->tid = t->id;
-		for (unsigned i = 0; i < s->nhistory; i++)
-			strncpy(s->history_name[i], mv_call_name(&s->history[i].call), sizeof(s->history_name[i]) - 1);
-		if (!v && complete_verdict(&r->verdict, s))
+		for (unsigned c = 0; c < s->nhistory; c++)
+			strncpy(s->history_name[c], mv_call_name(&s->history[c].call), sizeof(s->history_name[c]) - 1);
+		if (v == pt->leader && complete_verdict(&r->verdict, s))
 			r->leader_call_gone = false;
 		r->nsnapshots++;
 	}
@@ -93,6 +95,12 @@ void pt_snapshots(struct pt *pt)
 void pt_snapshots_dropped(struct pt *pt, unsigned variant)
 {
 	look(pt, mv_run_accusation(pt->run, variant), 1u << variant);
+}
+
+void pt_snapshots_succeeded(struct pt *pt, unsigned variant)
+{
+	pt->session->report.succeeded = true;
+	look(pt, mv_run_accusation(pt->run, variant), 1u << pt->leader);
 }
 
 static void kill_tasks(struct pt *pt)

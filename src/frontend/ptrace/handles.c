@@ -54,7 +54,7 @@ int pt_export(void *task, int fd, uint64_t *handle)
 	}
 	e->handle = *handle = ++pt->handles;
 	e->fd = presentable(file);
-	e->wanted = ((1u << pt->nvariants) - 2) & ~pt->dropped;
+	e->wanted = ((1u << pt->nvariants) - 1) & ~(1u << pt->leader) & ~pt->dropped;
 	if (!e->wanted) {
 		close(e->fd);
 		free(e);

@@ -314,12 +314,12 @@ bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, const struct mv_boo
 			return false;
 		goto fail;
 	}
-	if (plan->program_fixed && !t->variant && !(pt->notices & 1)) {
+	if (plan->program_fixed && pt_leads(t) && !(pt->notices & 1)) {
 		pt->notices |= 1;
 		mv_log(MV_LOG_NOTICE, "%s is not position independent: it lies at the same addresses in all variants",
 		       plan->program);
 	}
-	if (heap && !plan->preloaded && !t->variant && !(pt->notices & 2)) {
+	if (heap && !plan->preloaded && pt_leads(t) && !(pt->notices & 2)) {
 		pt->notices |= 2;
 		mv_log(MV_LOG_NOTICE, "%s runs without the diversifying heap: it is static, set-user-id, or cannot see %s",
 		       plan->program, heap);

@@ -101,11 +101,11 @@ static void restore_signals(const struct sigaction saved[NFORWARDED + 2])
 static void send_on(struct pt *pt, int sig)
 {
 	if (!pt->root_gone) {
-		kill((pid_t)pt->root_tid, sig);
+		kill(pt->variants[pt->leader].root, sig);
 		return;
 	}
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
-		if (!t->variant && t->tid == t->process->tgid)
+		if (pt_leads(t) && t->tid == t->process->tgid)
 			kill(t->tid, sig);
 }
 
@@ -119,7 +119,7 @@ static void forward(struct pt *pt)
 		struct pt_task *from = pt_task_find(pt, sent[i].from);
 
 		/* What the program sends to its own process group has reached it already. */
-		if (!from || from->variant)
+		if (!from || !pt_leads(from))
 			send_on(pt, sent[i].sig);
 	}
 	nsent = 0;
@@ -139,17 +139,17 @@ static void root_ended(struct pt *pt, int status)
 }
 
 /* A leader's process was killed: its twins cannot go on. */
-static void kill_twins(struct pt *pt, uint32_t tgid)
+static void kill_twins(struct pt *pt, uint32_t id)
 {
-	for (unsigned v = 1; v < pt->nvariants; v++) {
-		struct pt_task *twin = pt_is_out(pt, v) ? NULL : pt_task_twin(pt, v, tgid);
+	for (unsigned v = 0; v < pt->nvariants; v++) {
+		struct pt_task *twin = pt_is_out(pt, v) ? NULL : pt_task_twin(pt, v, id);
 
-		if (pt_is_out(pt, v))
+		if (v == pt->leader || pt_is_out(pt, v))
 			continue;
 		if (twin)
 			pt_process_kill(twin->process);
 		else
-			pt_doom(pt, v, tgid);	/* not made yet: its parent is behind the leader */
+			pt_doom(pt, v, id);	/* not made yet: its parent is behind the leader */
 	}
 }
 
@@ -172,12 +172,13 @@ void pt_on_end(struct pt_task *t, int status)
 	bool killed = WIFSIGNALED(status), last = t->process->threads == 1, expected = t->process->expected_death;
 	unsigned variant = t->variant;
 	pid_t tgid = t->process->tgid, tid = t->tid;
+	uint32_t id = t->id;
 	bool outside;
 
 	mv_log(MV_LOG_PROCESS, "variant %u: thread %d of process %d ends, status %#x", variant, tid, tgid, status);
 	/* Any other signal than SIGKILL a follower has been given by us. */
-	outside = variant && killed && last && !expected && !pt_is_out(pt, variant) && WTERMSIG(status) == SIGKILL &&
-		  pt_task_twin(pt, 0, t->id);
+	outside = variant != pt->leader && killed && last && !expected && !pt_is_out(pt, variant) && WTERMSIG(status) == SIGKILL &&
+		  pt_task_twin(pt, pt->leader, t->id);
 	if (outside && recovers(pt))
 		pt->mode->absent(t, "it was killed from outside");
 	pt->mode->on_gone(t, killed ? WTERMSIG(status) : 0);
@@ -185,11 +186,11 @@ void pt_on_end(struct pt_task *t, int status)
 	pt->moved = true;
 	if (outside && !recovers(pt))
 		killed_from_outside(pt, variant, tgid, WTERMSIG(status));
-	if (variant)
+	if (variant != pt->leader)
 		return;
 	if (killed && last)
-		kill_twins(pt, (uint32_t)tgid);
-	if (tid == (pid_t)pt->root_tid && last)
+		kill_twins(pt, id);
+	if (tid == pt->variants[variant].root && last)
 		root_ended(pt, status);
 }
 
@@ -246,6 +247,16 @@ static void on_event(struct pt_task *t, int event, int sig)
 	}
 }
 
+static void on_stop(struct pt_task *t, int status)
+{
+	if (status >> 16)
+		on_event(t, status >> 16, WSTOPSIG(status));
+	else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+		t->pt->mode->on_exit(t);
+	else
+		t->pt->mode->on_signal(t, WSTOPSIG(status));
+}
+
 void pt_dispatch(struct pt *pt, pid_t tid, int status)
 {
 	struct pt_task *t = pt_task_find(pt, tid);
@@ -264,15 +275,18 @@ void pt_dispatch(struct pt *pt, pid_t tid, int status)
 	/* Whatever it stops for takes the place of the stop that PTRACE_INTERRUPT asked for. */
 	t->interrupting = false;
 	if (pt_is_out(pt, t->variant)) {
-		t->at = PT_AT_EVENT;	/* it goes nowhere any more */
+		t->at = PT_AT_EVENT;	/* it goes nowhere, unless its variant is cleared */
+		t->kept = true;
+		t->status = status;
 		return;
 	}
-	if (status >> 16)
-		on_event(t, status >> 16, WSTOPSIG(status));
-	else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
-		pt->mode->on_exit(t);
-	else
-		pt->mode->on_signal(t, WSTOPSIG(status));
+	on_stop(t, status);
+}
+
+void pt_take_kept(struct pt_task *t)
+{
+	t->kept = false;
+	on_stop(t, t->status);
 }
 
 static bool going_on(const struct pt *pt)
@@ -422,6 +436,7 @@ static const struct pt_mode engine_here = {
 	.retry = pt_retry_parked, .tick = pt_tick, .progress = pt_progress, .absent = pt_absent,
 	.standing = pt_standing, .history = pt_history, .look = pt_look,
 	.set = pt_set, .in_program = pt_in_program, .spin = pt_spin, .set_free = pt_set_free,
+	.stands = pt_stands, .meets = pt_meets, .files = pt_files, .call_at = pt_call_at, .again = pt_again,
 };
 
 static int run(struct mv_session *session, struct mv_error *err)

@@ -48,6 +48,12 @@ struct pt_mode {
 	void (*set_free)(struct pt_task *t);		/* leader, stopped there: it gives its turn up until its next call */
 	unsigned (*history)(struct pt_task *t, struct mv_history *out, unsigned max);	/* of a thread that may be running */
 	void (*look)(struct pt_task *t, struct mv_snapshot *s);	/* of a stopped thread: all but ids and names */
+	/* For a change of the leader: */
+	bool (*stands)(struct pt_task *t);		/* accused: is it stopped, at what it was accused of? */
+	bool (*meets)(struct pt_task *t, uint64_t seq);	/* leader, stopped: has it come to that call, where all meet? */
+	struct mv_files *(*files)(struct pt_task *t);	/* what its engine knows of descriptors; NULL without memory */
+	uint64_t (*call_at)(struct pt_task *t);		/* where there is a system call instruction, 0 = nowhere */
+	void (*again)(struct pt_task *t);		/* it stands, and is no more accused: it goes on */
 };
 
 /* A process of a variant, as the host sees it. */
@@ -90,6 +96,8 @@ struct pt_task {
 	unsigned variant;
 	enum pt_at at;
 	bool started;		/* its first stop was seen */
+	bool kept;		/* accused, and has stopped since: status is not looked at yet */
+	int status;
 	bool ended;		/* the first of its process, which has other threads: a zombie */
 	bool parked;
 	bool injected;		/* the next system-call entry is ours: carry out next */
@@ -167,7 +175,7 @@ struct pt_variant {
 	int listener;		/* seccomp notification descriptor, for imports */
 	pid_t init;		/* followers: first process of the PID namespace */
 	int control;		/* followers: socket to it */
-	pid_t root;		/* host pid of the variant's first process */
+	pid_t root;		/* host pid of its first process */
 	struct pt_task *cloning;	/* holds the order of pids in the namespace */
 };
 
@@ -187,6 +195,7 @@ struct pt {
 	uint32_t accused;		/* followers (bits) that have diverged: their stops are no more answered */
 	uint32_t dropped;		/* ... that are no part of the run any more */
 	unsigned nvariants;
+	unsigned leader;		/* the variant that leads */
 	unsigned live[MV_VARIANTS_MAX];		/* tasks */
 	struct pt_variant variants[MV_VARIANTS_MAX];
 	uint64_t secret[4];		/* for bytes that all variants share */
@@ -209,6 +218,11 @@ struct pt {
 	struct mv_error *err;
 	bool failed;			/* err is filled */
 };
+
+static inline bool pt_leads(const struct pt_task *t)
+{
+	return t->variant == t->pt->leader;
+}
 
 /* tracee.c: memory and state of a stopped thread */
 /*
@@ -326,6 +340,8 @@ void pt_on_ended(struct pt_task *t);
 void pt_on_exit(struct pt_task *t);
 void pt_on_clone(struct pt_task *t, pid_t child);
 void pt_on_exec(struct pt_task *t);
+/* The number, in the leader's namespace, of a child that t has made: what t's variant was told to give it, or has given. */
+uint32_t pt_child_id(const struct pt_task *t, pid_t child);
 void pt_begin(struct pt_task *t);	/* a new thread or process has stopped for the first time */
 void pt_apply(struct pt_task *t, struct mv_step *step);
 void pt_retry_parked(struct pt *pt);
@@ -368,6 +384,11 @@ void pt_publish_no_signal(struct pt_task *t, enum pt_at at);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */
 bool pt_publish_held(struct pt_task *t, enum pt_at at, enum mv_signal_when when);
 
+bool pt_stands(struct pt_task *t);
+bool pt_meets(struct pt_task *t, uint64_t seq);
+struct mv_files *pt_files(struct pt_task *t);
+uint64_t pt_call_at(struct pt_task *t);
+void pt_again(struct pt_task *t);
 bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind);
 void pt_absent(struct pt_task *t, const char *text);
 bool pt_standing(struct pt_task *t, struct mv_standing *out);
@@ -411,11 +432,22 @@ static inline bool pt_is_out(const struct pt *pt, unsigned variant)
 	return pt->accused >> variant & 1;
 }
 void pt_recover(struct pt *pt);
+/* The run goes on without it: report, and all that is the variant's goes; the loop hears of the ends. */
+void pt_drop(struct pt *pt, unsigned variant);
+void pt_drop_variant(struct pt *pt, unsigned variant);	/* without a report, nor an end of a variant's that has no namespace */
+
+/* takeover.c: a follower takes the leader's place */
+#define PT_WHY 200
+enum pt_takeover { PT_TAKEOVER_WAIT, PT_TAKEOVER_DONE, PT_TAKEOVER_REFUSED };
+uint32_t pt_majority(const struct pt *pt, uint32_t accused);	/* the largest part of them (bits) that agrees on a call */
+/* The first of with, in which all agree, does; or why says what of the leader's cannot be carried over. */
+enum pt_takeover pt_take_over(struct pt *pt, uint32_t with, char why[PT_WHY]);
 
 /* finish.c: the end of a run that got a verdict */
 void pt_snapshots(struct pt *pt);
 /* The report about a follower that is dropped: of it, and what is known of the leader without a stop. */
 void pt_snapshots_dropped(struct pt *pt, unsigned variant);
+void pt_snapshots_succeeded(struct pt *pt, unsigned variant);	/* about the leader, whose place variant takes */
 unsigned pt_history(struct pt_task *t, struct mv_history *out, unsigned max);
 void pt_look(struct pt_task *t, struct mv_snapshot *s);
 bool pt_halt(struct pt_task *t);	/* bring a running thread to a stop; false if it is gone or does not come */
@@ -425,6 +457,7 @@ void pt_kill_all(struct pt *pt);
 void pt_dispatch(struct pt *pt, pid_t tid, int status);	/* handle what waitpid() has told */
 int pt_run(struct pt *pt);	/* with mode, session, run, nvariants and err set: 0 or -errno */
 void pt_on_end(struct pt_task *t, int status);
+void pt_take_kept(struct pt_task *t);	/* handle the stop that was kept */
 void pt_fail(struct pt *pt, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Results by which the kernel says that a signal has interrupted a call. */

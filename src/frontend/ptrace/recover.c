@@ -1,6 +1,6 @@
 /*
- * Followers that have diverged, where the run may go on without them (--on-divergence): who is dropped, and when the run ends
- * after all.
+ * Variants that have diverged, where the run may go on without them (--on-divergence): who is dropped, and when the run ends
+ * after all.  A leader that is in the minority is the business of takeover.c.
  *
  * An accused follower's threads stop where they are, and the leader goes on waiting for them until it is decided.
  */
@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "engine/table.h"
-#include "pt.h"
+#include "carry.h"
 
 static unsigned count(uint32_t variants)
 {
@@ -21,12 +21,12 @@ static void poll_others(const struct pt *pt, uint32_t accused, unsigned *with_le
 {
 	*with_leader = 1;
 	*undecided = 0;
-	for (unsigned v = 1; v < pt->nvariants; v++) {
+	for (unsigned v = 0; v < pt->nvariants; v++) {
 		bool passed = true;
 
-		if (pt_is_out(pt, v))
+		if (v == pt->leader || pt_is_out(pt, v))
 			continue;
-		for (unsigned a = 1; a < pt->nvariants; a++)
+		for (unsigned a = 0; a < pt->nvariants; a++)
 			if (accused >> a & 1 && !mv_run_passed(pt->run, a, v))
 				passed = false;
 		*(passed ? with_leader : undecided) += 1;
@@ -36,7 +36,7 @@ static void poll_others(const struct pt *pt, uint32_t accused, unsigned *with_le
 /* The leader is about to take a signal for a fault that one of the accused has not had. */
 static bool leader_crashes(const struct pt *pt, uint32_t accused)
 {
-	for (unsigned v = 1; v < pt->nvariants; v++) {
+	for (unsigned v = 0; v < pt->nvariants; v++) {
 		const struct mv_verdict *a = mv_run_accusation(pt->run, v);
 
 		if (accused >> v & 1 && a->leader_call.nr == MV_PSEUDO_FAULT && a->variant_call.nr != MV_PSEUDO_FAULT)
@@ -45,53 +45,79 @@ static bool leader_crashes(const struct pt *pt, uint32_t accused)
 	return false;
 }
 
-enum decision { WAIT, DROP, END };
+enum decision { WAIT, DROP, TAKE_OVER, END };
+
+static unsigned enough(const struct pt *pt, uint32_t accused)
+{
+	if (pt->session->options->recovery == MV_RECOVER_VOTE)
+		return (pt->nvariants - count(pt->dropped)) / 2 + 1;
+	return leader_crashes(pt, accused) ? 2 : 1;
+}
 
 static enum decision decide(const struct pt *pt, uint32_t accused)
 {
-	unsigned left = pt->nvariants - count(pt->dropped), with_leader, undecided;
 	bool vote = pt->session->options->recovery == MV_RECOVER_VOTE;
-	unsigned enough = vote ? left / 2 + 1 : leader_crashes(pt, accused) ? 2 : 1;
+	unsigned with_leader, undecided;
 
 	poll_others(pt, accused, &with_leader, &undecided);
-	if (with_leader >= enough)
+	if (with_leader >= enough(pt, accused))
 		return DROP;
-	return with_leader + undecided >= enough ? WAIT : END;
+	if (vote ? undecided : with_leader + undecided >= enough(pt, accused))
+		return WAIT;
+	return vote && count(pt_majority(pt, accused)) >= enough(pt, accused) ? TAKE_OVER : END;
 }
 
-/* All that is the variant's goes with its namespace's first process; the loop hears of the ends. */
-static void drop(struct pt *pt, unsigned variant)
+void pt_drop_variant(struct pt *pt, unsigned variant)
 {
 	struct pt_variant *v = &pt->variants[variant];
 
+	pt->accused |= 1u << variant;
 	pt->dropped |= 1u << variant;
-	pt->session->outcome->divergences++;
-	pt_snapshots_dropped(pt, variant);
-	pt->session->tell(pt->session);
-	kill(v->init, SIGKILL);
-	close(v->control);
-	close(v->listener);
+	if (v->init > 0)
+		kill(v->init, SIGKILL);
+	if (v->control >= 0)
+		close(v->control);
+	if (v->listener >= 0)
+		close(v->listener);
 	*v = (struct pt_variant){ .listener = -1, .control = -1 };
 	pt_exports_drop(pt, variant);
 	mv_run_release(pt->run, variant);
 	pt->moved = true;
+}
+
+void pt_drop(struct pt *pt, unsigned variant)
+{
+	pt->dropped |= 1u << variant;
+	pt->session->outcome->divergences++;
+	pt_snapshots_dropped(pt, variant);
+	pt->session->tell(pt->session);
+	pt_drop_variant(pt, variant);
 	mv_log(MV_LOG_NOTICE, "variant %u is dropped; %u of %u variants go on", variant, pt->nvariants - count(pt->dropped),
 	       pt->nvariants);
 }
 
-static void end(struct pt *pt, uint32_t accused)
+/* against: what keeps a follower from the leader's place, if some agree on another call than the leader's; else NULL. */
+static void end(struct pt *pt, uint32_t accused, const char *against)
 {
 	unsigned first = (unsigned)__builtin_ctz(accused), left = pt->nvariants - count(pt->dropped);
 
 	pt->session->outcome->divergences++;
-	if (leader_crashes(pt, accused))
-		mv_log(MV_LOG_NOTICE, "the leader has crashed alone: the run ends, since no follower can take its place");
-	else if (count(accused) + 1 == left && left > 2)
-		mv_log(MV_LOG_NOTICE, "no follower agrees with the leader: the run ends, since none can take its place");
+	if (against)
+		mv_log(MV_LOG_NOTICE, "no follower can take the leader's place, the run ends: what cannot be carried over is %s", against);
+	else if (leader_crashes(pt, accused))
+		mv_log(MV_LOG_NOTICE, "the leader has crashed alone: the run ends, since it has no majority without it");
 	else
-		mv_log(MV_LOG_NOTICE, "of %u variants %u disagree with the leader: the run ends, since it has no majority", left,
+		mv_log(MV_LOG_NOTICE, "of %u variants %u disagree with the leader: the run ends, since there is no majority", left,
 		       count(accused));
 	mv_run_convict(pt->run, first);
+}
+
+static void take_over(struct pt *pt, uint32_t accused)
+{
+	char why[PT_WHY] = "";
+
+	if (pt_take_over(pt, pt_majority(pt, accused), why) == PT_TAKEOVER_REFUSED)
+		end(pt, accused, why);
 }
 
 void pt_recover(struct pt *pt)
@@ -103,12 +129,15 @@ void pt_recover(struct pt *pt)
 	pt->accused |= accused;
 	switch (decide(pt, accused)) {
 	case DROP:
-		for (unsigned v = 1; v < pt->nvariants && v < MV_VARIANTS_MAX; v++)
+		for (unsigned v = 0; v < pt->nvariants && v < MV_VARIANTS_MAX; v++)
 			if (accused >> v & 1)
-				drop(pt, v);
+				pt_drop(pt, v);
+		break;
+	case TAKE_OVER:
+		take_over(pt, accused);
 		break;
 	case END:
-		end(pt, accused);
+		end(pt, accused, NULL);
 		break;
 	case WAIT:
 		break;		/* there is a tick at the latest */

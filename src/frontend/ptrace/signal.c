@@ -168,7 +168,7 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 
 	call.nr = info->si_signo == SIGSEGV ? pt_trapped_counter(t) : 0;
 	/* The instruction is run again after the handler. */
-	if (call.nr && !t->variant && t->held && pt_publish_held(t, PT_AT_ASYNC, MV_SIGNAL_BOUNDARY))
+	if (call.nr && pt_leads(t) && t->held && pt_publish_held(t, PT_AT_ASYNC, MV_SIGNAL_BOUNDARY))
 		return;
 	t->at = PT_AT_FAULT;
 	t->inject = *info;
@@ -193,10 +193,10 @@ void pt_nudge(struct pt_task *t)
 /* Let followers that run free of calls know that a signal is there for them. */
 static void nudge_followers(struct pt_task *leader)
 {
-	for (unsigned v = 1; v < leader->pt->nvariants; v++) {
-		struct pt_task *t = pt_task_twin(leader->pt, v, mv_thread_tid(leader->thread));
+	for (unsigned v = 0; v < leader->pt->nvariants; v++) {
+		struct pt_task *t = v == leader->variant ? NULL : pt_task_twin(leader->pt, v, leader->id);
 
-		if (t)
+		if (t && !pt_is_out(leader->pt, v))
 			pt_nudge(t);
 	}
 }
@@ -208,8 +208,8 @@ static void nudge_followers(struct pt_task *leader)
  */
 struct pt_task *pt_passed_over(const struct pt_task *t, const siginfo_t *info)
 {
-	bool outside = info->si_code == SI_KERNEL || (info->si_code == SI_USER && info->si_pid != t->process->tgid);
 	struct pt_task *first = pt_task_find(t->pt, t->process->tgid);
+	bool outside = info->si_code == SI_KERNEL || (info->si_code == SI_USER && (!first || info->si_pid != (pid_t)first->id));
 	struct pt_sigsets sets;
 
 	/* A call that has ended with it, as epoll_wait() does, was not interrupted for nothing. */
@@ -260,7 +260,7 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 
 bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info)
 {
-	if (t->requeued && info->si_code == SI_TKILL && info->si_pid == getpid() && t->requeued[sig].si_signo &&
+	if (t->requeued && info->si_code == SI_TKILL && info->si_pid == (t->variant ? 0 : getpid()) && t->requeued[sig].si_signo &&
 	    t->inject_sig != sig) {
 		*info = t->requeued[sig];
 		t->requeued[sig].si_signo = 0;
@@ -287,7 +287,7 @@ void pt_on_signal(struct pt_task *t, int sig)
 		pt_resume(t, PTRACE_CONT, sig);
 	else if (pt_synchronous(&info))
 		on_fault(t, &info);
-	else if (t->variant)
+	else if (!pt_leads(t))
 		/* Whatever followers receive themselves is the echo of something: the leader's signals are what counts. */
 		pt_resume(t, PTRACE_CONT, 0);
 	else
@@ -397,7 +397,7 @@ void pt_on_stop(struct pt_task *t, int sig)
 	if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU) {
 		ptrace(PTRACE_LISTEN, t->tid, 0, 0);
 		/* The terminal's user has stopped the job: stop with it, as the program would natively. */
-		if (!t->variant && t->tid == (pid_t)t->pt->root_tid && sig != SIGSTOP)
+		if (pt_leads(t) && t->id == t->pt->root_tid && sig != SIGSTOP)
 			raise(SIGSTOP);
 		return;
 	}
@@ -407,10 +407,10 @@ void pt_on_stop(struct pt_task *t, int sig)
 		pt_resume(t, PTRACE_CONT, 0);	/* the kernel tells of this stop first */
 	} else if (t->return_ip && !mv_thread_in_call(t->thread)) {
 		pt_publish_no_signal(t, PT_AT_ASYNC);
-	} else if (t->variant && t->thread && !t->inject_sig && mv_pending_signal(t->thread, &step)) {
+	} else if (!pt_leads(t) && t->thread && !t->inject_sig && mv_pending_signal(t->thread, &step)) {
 		t->at = PT_AT_ASYNC;
 		pt_inject(t, step.sig, step.siginfo);
-	} else if (!t->variant && !t->inject_sig && t->held && !mv_thread_in_call(t->thread) &&
+	} else if (pt_leads(t) && !t->inject_sig && t->held && !mv_thread_in_call(t->thread) &&
 		   pt_publish_held(t, PT_AT_ASYNC, MV_SIGNAL_ASYNC)) {
 		nudge_followers(t);
 	} else if (!pt_spin_stop(t)) {

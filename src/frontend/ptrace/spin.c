@@ -101,16 +101,16 @@ bool pt_spin_stop(struct pt_task *t)
 	t->spin.suspected = false;
 	if (!t->pt->mode->in_program(t))
 		return false;
-	if (t->variant)
+	if (!pt_leads(t))
 		wanted = mv_set_spins(t->pt->run, t->pt->mode->set(t), t->variant);
-	if (t->variant && !wanted)
+	if (!pt_leads(t) && !wanted)
 		return false;
 	how = look(t);
 	if (how < 0)
 		return true;
-	if (t->variant ? (unsigned)how != wanted : !convinced(t, (unsigned)how)) {
+	if (pt_leads(t) ? !convinced(t, (unsigned)how) : (unsigned)how != wanted) {
 		t->spin.limit = t->spin.limit < FREE_MS / 4 ? 2 * t->spin.limit : t->spin.limit + FREE_MS / 4;
-		if (t->variant || pt_cpu_time(t->tid) - t->spin.cpu < FREE_MS)
+		if (!pt_leads(t) || pt_cpu_time(t->tid) - t->spin.cpu < FREE_MS)
 			return false;
 		t->pt->mode->set_free(t);
 		return true;
@@ -151,7 +151,7 @@ static bool hogs(struct pt *pt, const struct pt_task *t, uint64_t *since)
 
 	if (!set)
 		return false;
-	if (!t->variant)
+	if (pt_leads(t))
 		return mv_set_hogs(pt->run, set, since);
 	return mv_set_spins(pt->run, set, t->variant) && mv_set_progress(pt->run, set, t->variant, &head, since);
 }

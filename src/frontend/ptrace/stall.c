@@ -49,7 +49,7 @@ static char kernel_state(pid_t tid)
 /* Should it be getting on?  A thread that we think is running and the kernel has stopped is waiting for us. */
 static bool has_work(struct pt_task *t, const struct mv_standing *s)
 {
-	if (!s->state || !t->started || (t->variant ? s->consumed < s->written : s->parked))
+	if (!s->state || !t->started || (pt_leads(t) ? s->parked : s->consumed < s->written))
 		return true;
 	return t->at == PT_RUNNING && kernel_state(t->tid) == 't';
 }

@@ -111,7 +111,7 @@ static void check_follower(struct pt_task *t, unsigned deadline)
 	}
 	if (!t->waiting) {
 		/* What the leader has used until now is more than it needed to get to the record that waits. */
-		leader = pt_task_twin(t->pt, 0, t->id);
+		leader = pt_task_twin(t->pt, t->pt->leader, t->id);
 		t->cpu_limit = (leader ? pt_cpu_time(leader->tid) : pt_cpu_time(t->tid) + deadline) + deadline;
 		t->waiting = true;
 		t->last_cpu = UINT64_MAX;
@@ -137,8 +137,8 @@ static void check_follower(struct pt_task *t, unsigned deadline)
  */
 static void end_deadlock(struct pt_task *leader)
 {
-	for (unsigned v = 1; v < leader->pt->nvariants; v++) {
-		struct pt_task *twin = pt_task_twin(leader->pt, v, mv_thread_tid(leader->thread)), *t, *next;
+	for (unsigned v = 0; v < leader->pt->nvariants; v++) {
+		struct pt_task *twin = v == leader->variant ? NULL : pt_task_twin(leader->pt, v, leader->id), *t, *next;
 
 		if (!twin || twin->at != PT_RUNNING || mv_thread_in_call(twin->thread))
 			continue;
@@ -156,7 +156,7 @@ static void look_for_deadlocks(struct pt *pt)
 	struct pt_task *t, *next;
 
 	HASH_ITER(hh, pt->tasks, t, next) {
-		if (t->variant || !t->thread || t->process->threads < 2)
+		if (!pt_leads(t) || !t->thread || t->process->threads < 2)
 			continue;
 		if (!t->parked || !mv_thread_waits(t->thread))
 			t->waited = false;
@@ -182,13 +182,15 @@ void pt_tick(struct pt *pt)
 	bool held = false;
 
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
+		if (pt_is_out(pt, t->variant))
+			continue;
 		held |= t->held != NULL;
 		look_for_zombie(t);
 		if (t->held)
 			look_at_held(t);
 		else if (t->return_ip)
 			look_for_signal(t);
-		if (t->variant && deadline && !pt_is_out(pt, t->variant))
+		if (!pt_leads(t) && deadline)
 			check_follower(t, deadline);
 	}
 	look_for_deadlocks(pt);

@@ -1,0 +1,255 @@
+#!/usr/bin/python3
+# test: timeout=120
+"""--on-divergence vote with a leader in the minority: a follower takes its place, or the run ends and says why not.  See cases.py."""
+import fcntl
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "servers"), os.path.join(os.path.dirname(HERE), "attack")]
+import cases  # noqa: E402
+from cases import Ended, Wrong, below, case, program, start, wait_for  # noqa: E402
+from common import free_port  # noqa: E402
+from recovery import DROPPED, SEED, odd, slices  # noqa: E402
+
+cases.CASES.clear()  # those of recovery.py
+LEADS = r"mvarmor: variant (\d), the leader, is dropped; variant (\d) leads now, (\d) of (\d) variants go on\n"
+
+
+def succession(log, *expected):
+    """Who has followed whom, and no others were dropped; of each change there is a report that says so."""
+    found = [tuple(map(int, m[:2])) for m in re.findall(LEADS, log)]
+    told = [tuple(map(int, m)) for m in re.findall(r"which goes on without the leader \(variant (\d)\): variant (\d) leads now\n", log)]
+    if found != list(expected) or told != found:
+        raise Wrong(f"{found} and {told}, not {expected}\n{log[:3000]}")
+
+
+def refused(r, what):
+    if not re.search(r"mvarmor: no follower can take the leader's place, the run ends: what cannot be carried over is " + what, r.log) or \
+            re.search(LEADS, r.log):
+        raise Wrong(f"not refused for {what}\n{r.log[:1500]}")
+
+
+# ---- programs ----
+
+def takes_over(how, *policies):
+    def run_it():
+        for policy in policies:
+            for n in (3, 4):
+                r = odd(how, 0, "vote", n=n, policy=policy).must(0, out="done\n")
+                succession(r.log, (0, 1))
+                if re.search(DROPPED, r.log):
+                    raise Wrong(r.log[:1000])
+    run_it.__name__ = "takeover_" + how
+    run_it.__doc__ = f"{how} in the leader alone: the program does what it would have done without."
+    case(run_it)
+
+
+takes_over("call", "comprehensive")
+takes_over("crash", "exec", "comprehensive", "leak")
+takes_over("end", "exec", "comprehensive")
+
+
+@case
+def takeover_ran_ahead():
+    """What the leader has done alone, since nobody waits for it by the policy, nobody can undo."""
+    refused(odd("call", 0, "vote", n=3).must(86, "divergence: "), "calls that it has made already")
+
+
+@case
+def takeover_status():
+    """The report and the status know who was the leader and who is."""
+    r = odd("crash", 0, "vote", "--report", "r.json", "--status-fd", "1", n=3).must(0)
+    with open("r.json") as f:
+        told = json.load(f)
+    if (told["leads"], told["number"]) != (1, 1) or [t["variant"] for t in told["threads"] if t["leader"]] != [0]:
+        raise Wrong(f"report: {told['line']}, {told.get('leads')}")
+    status = json.loads(r.out.splitlines()[-1])
+    if status != {"kind": "exited", "status": 0, "divergences": 1}:
+        raise Wrong(f"status {status}")
+
+
+# ---- a server with clients ----
+
+class Client:
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20 * cases.SLOWER)
+        self.stream = self.socket.makefile("rw")
+
+    def ask(self, line):
+        self.stream.write(line + "\n")
+        self.stream.flush()
+        return self.stream.readline().rstrip("\n")
+
+
+class Clients:
+    """odd_clients, and three clients that stay."""
+
+    def __init__(self, *argv, n=3, policy="leak", options=(), mode="vote"):
+        self.port = free_port()
+        self.odd = slices(n)
+        self.process = start([program("odd_clients"), str(self.port), *argv], "--seed", SEED, "--on-divergence", mode, *options, n=n,
+                             policy=policy)
+        self.clients = [wait_for("server", self.connect)]
+        self.clients += [Client(self.port) for _ in range(2)]
+
+    def connect(self):
+        try:
+            return Client(self.port)
+        except OSError:
+            return None
+
+    def expect(self, *answers):
+        """Each client in turn asks and is answered."""
+        for client in self.clients:
+            for line, answer in answers:
+                got = client.ask(line)
+                if not re.fullmatch(answer, got):
+                    raise Wrong(f"{line}: {got!r}, not {answer!r}\n{self.log()[:2500]}")
+
+    def log(self):
+        with open(cases.LOG) as f:
+            return f.read()
+
+    def end(self, status=9):
+        self.clients[0].stream.write("quit\n")
+        self.clients[0].stream.flush()
+        return Ended(self.process, 30).must(status)
+
+
+def serves_on(how, n=3, policy="leak"):
+    server = Clients(n=n, policy=policy)
+    server.expect(("hello", "hello 1"), ("file abc", r"\d+"), ("event", r"\d+"))
+    server.clients[0].ask("pipe kept")
+    before = server.clients[1].ask("state")
+    pid = int(re.search(r"pid (\d+)", before)[1])
+    if server.clients[2].ask(f"odd {how} {server.odd[0]}") != "odd":
+        raise Wrong(f"no answer to the odd request\n{server.log()[:2500]}")
+    succession(server.log(), (0, 1))
+    got = [server.clients[0].ask(line) for line in ("hello", "file def", "event", "pipe", "child")]
+    if got != ["hello 5", "12", "44", "kept", "0"]:
+        raise Wrong(f"afterwards: {got}")
+    server.clients.append(Client(server.port))
+    server.expect(("hello", r"hello \d+"), ("child", "0"))
+    # Timers go on, and signals find the new leader.
+    server.process.send_signal(signal.SIGUSR1)
+    time.sleep(0.5)
+    wait_for("signal", lambda: server.clients[3].ask("state").startswith(f"1 alarms, 1 expirations, 1 signals, pid {pid},"))
+    with open("written") as f:
+        if f.read() != "abcabcabcdef":
+            raise Wrong("the file holds something else")
+    return server
+
+
+@case
+def clients_call():
+    """An odd call of the leader's: nothing of it is made, no client notices."""
+    for n, policy in ((3, "comprehensive"), (4, "comprehensive")):
+        serves_on("call", n, policy).end()
+
+
+@case
+def clients_crash():
+    """A crash of the leader's, where the policy makes nobody wait."""
+    for n, policy in ((3, "exec"), (3, "leak"), (4, "comprehensive")):
+        serves_on("crash", n, policy).end()
+
+
+@case
+def clients_end():
+    """A leader that ends alone, by itself or by a signal to itself."""
+    serves_on("end").end()
+    serves_on("kill").end()
+
+
+@case
+def clients_again():
+    """Of four, two leaders are voted out; of the last two none is a majority."""
+    server = serves_on("crash", 4)
+    if server.clients[1].ask(f"odd crash {server.odd[1]}") != "odd":
+        raise Wrong("no answer to the second odd request")
+    succession(server.log(), (0, 1), (1, 2))
+    server.expect(("hello", r"hello \d+"), ("child", "0"))
+    server.clients[1].stream.write(f"odd crash {server.odd[2]}\n")
+    server.clients[1].stream.flush()
+    r = Ended(server.process, 30).must(86)
+    if "the run ends, since it has no majority without it" not in r.log:
+        raise Wrong(r.log[-1000:])
+
+
+@case
+def clients_then_follower():
+    """After a change of the leader a follower is voted out."""
+    server = serves_on("crash", 4)
+    if server.clients[1].ask(f"odd crash {server.odd[3]}") != "odd":
+        raise Wrong("no answer to the second odd request")
+    server.expect(("hello", r"hello \d+"), ("child", "0"))
+    r = server.end()
+    if [int(m[0]) for m in re.findall(DROPPED, r.log)] != [3]:
+        raise Wrong(r.log[:2000])
+
+
+@case
+def clients_end_by_signal():
+    """What ends the new leader ends the run, and nobody is left."""
+    server = serves_on("crash")
+    server.process.send_signal(signal.SIGTERM)
+    Ended(server.process, 30).must(-signal.SIGTERM)
+
+
+@case
+def clients_nothing_left():
+    """Of the former leader nothing is left while the run goes on."""
+    server = serves_on("crash")
+    wait_for("its end", lambda: not any(not foreign for _, foreign, _ in below(server.process.pid).values()))
+    server.end()
+
+
+# ---- what is not carried over ----
+
+def is_refused(held, what):
+    def run_it():
+        server = Clients(held)
+        server.expect(("hello", "hello 1"))
+        server.clients[1].stream.write(f"odd crash {server.odd[0]}\n")
+        server.clients[1].stream.flush()
+        refused(Ended(server.process, 30).must(86, "divergence: the leader got SIGSEGV"), what)
+    run_it.__name__ = "refused_" + held
+    run_it.__doc__ = f"The run ends, and says that it is {what}."
+    case(run_it)
+
+
+for refused_held, refused_what in (
+        ("lock", r"a record lock \(fcntl F_SETLK\) on file "), ("timer", r"a timer \(timer_create\)"),
+        ("map", r"a shared mapping of .*written"), ("memfd", r"descriptor \d+ \(/memfd:memory"),
+        ("path", r"descriptor \d+ \(/\), which is open as a path only"), ("owner", r"descriptor \d+, whose owner gets signals"),
+        ("semaphore", "System V IPC")):
+    is_refused(refused_held, refused_what)
+
+
+@case
+def carried_more():
+    """A lock of the open file's, and a session of its own."""
+    for held in ("flock", "session"):
+        server = Clients(held)
+        if server.clients[1].ask(f"odd crash {server.odd[0]}") != "odd":
+            raise Wrong(held)
+        succession(server.log(), (0, 1))
+        with open("written") as f:
+            try:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                locked = False
+            except OSError:
+                locked = True
+        if locked != (held == "flock"):
+            raise Wrong("the lock is lost")
+        server.end()
+
+
+if __name__ == "__main__":
+    sys.exit(cases.main())
