@@ -97,10 +97,19 @@ static void restore_signals(const struct sigaction saved[NFORWARDED + 2])
 	sigaction(SIGCHLD, &saved[NFORWARDED + 1], NULL);
 }
 
-/* To the program's first process, or to all that are left when that is gone. */
+static uint64_t bit(int sig)
+{
+	return (uint64_t)1 << (sig & 63);
+}
+
+/*
+ * To the program's first process, or to all that are left when that is gone.  One that has been killed and not been waited
+ * for takes signals and loses them.
+ */
 static void send_on(struct pt *pt, int sig)
 {
 	if (!pt->root_gone) {
+		pt->owed |= bit(sig);
 		kill(pt->variants[pt->leader].root, sig);
 		return;
 	}
@@ -136,6 +145,10 @@ static void root_ended(struct pt *pt, int status)
 	o->kind = WIFEXITED(status) ? MV_OUTCOME_EXITED : MV_OUTCOME_SIGNALED;
 	o->status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
 	o->core = WIFSIGNALED(status) && WCOREDUMP(status);
+	for (int sig = 1; sig < 64; sig++)
+		if (pt->owed & bit(sig))
+			send_on(pt, sig);
+	pt->owed = 0;
 }
 
 /* A leader's process was killed: its twins cannot go on. */
@@ -247,6 +260,13 @@ static void on_event(struct pt_task *t, int event, int sig)
 	}
 }
 
+static void on_signal(struct pt_task *t, int sig)
+{
+	if (t->process->tgid == t->pt->variants[t->pt->leader].root)
+		t->pt->owed &= ~bit(sig);
+	t->pt->mode->on_signal(t, sig);
+}
+
 static void on_stop(struct pt_task *t, int status)
 {
 	if (status >> 16)
@@ -254,7 +274,7 @@ static void on_stop(struct pt_task *t, int status)
 	else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 		t->pt->mode->on_exit(t);
 	else
-		t->pt->mode->on_signal(t, WSTOPSIG(status));
+		on_signal(t, WSTOPSIG(status));
 }
 
 void pt_dispatch(struct pt *pt, pid_t tid, int status)

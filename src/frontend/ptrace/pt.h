@@ -205,6 +205,7 @@ struct pt {
 	bool same_time;			/* variants have our clocks */
 	bool moved;			/* something may have become possible for parked threads */
 	bool root_gone;
+	uint64_t owed;			/* signals (bits) passed on to the program's first process that it has not stopped for yet */
 	unsigned tick_ms;		/* how often pt_tick() comes */
 	/* affinity.c */
 	cpu_set_t cpus;			/* what the run may use */
