@@ -63,9 +63,9 @@ static void release(void *p, size_t size)
 	free(p);
 }
 
-static int no_descriptors(void *task, int fd, uint64_t *handle)
+static int no_descriptors(void *task, const struct mv_share *share, uint64_t *handle)
 {
-	(void)task, (void)fd, (void)handle;
+	(void)task, (void)share, (void)handle;
 	return -EBADF;
 }
 

@@ -67,6 +67,17 @@ struct mv_step {
 #define MV_HANDLE_PROC 0xffffffff00000000u
 const char *mv_proc_file(uint64_t handle);
 
+/* An open file of the leader's that followers are to use as well, and for what: where it is mapped shared, these bytes of it. */
+enum { MV_SHARE_MAPPED = 1, MV_SHARE_WRITTEN = 2 };
+struct mv_share {
+	int32_t fd;
+	uint32_t how;		/* MV_SHARE_* */
+	uint64_t offset, len;
+};
+/* In handles: what is imported is the variant's shadow of the file; it is the file, of which only a private copy may be written. */
+#define MV_HANDLE_SHADOW ((uint64_t)1 << 62)
+#define MV_HANDLE_COPY ((uint64_t)1 << 61)
+
 /* What the engine needs from a front-end.  "task" is what the front-end gave to mv_thread_new(). */
 struct mv_ops {
 	/* Copy from and to the variant's memory.  Return the bytes copied before the first fault: len if all went well. */
@@ -76,10 +87,12 @@ struct mv_ops {
 	void *(*alloc)(size_t size);
 	void (*free)(void *p, size_t size);
 	/*
-	 * Take a reference to descriptor fd of a leader task that the twins can import; *handle names it (non-zero).
+	 * Take a reference to a descriptor of a leader task that the twins can import; *handle names it (non-zero).  What is
+	 * mapped shared and writable is the leader's file for the leader only: each follower imports a shadow, which has the
+	 * file's contents and is the same for all that import this file in this variant.
 	 * 0 or -errno.  The front-end drops the reference when it has been imported variants - 1 times or the run ends.
 	 */
-	int (*export_fd)(void *task, int fd, uint64_t *handle);
+	int (*export_fd)(void *task, const struct mv_share *share, uint64_t *handle);
 	/*
 	 * Leader, before an execve or execveat: 0, or -errno for a program that the front-end could not run although the
 	 * kernel would start it.  May be NULL.
@@ -108,6 +121,7 @@ struct mv_config {
 	enum mv_layout_mode layout;
 	bool turns;			/* the threads of a process run one at a time, in the leader's order, */
 	bool turns_shared;		/* ... and so do those of processes that share memory by a fork */
+	bool turns_all;			/* ... and of all processes of the run */
 	bool spare;			/* a follower's divergence stops that follower only: see mv_run_accused() */
 	uint64_t seed[4];		/* secret of this run: layout, hash keys */
 	const struct mv_policy *policy;

@@ -217,7 +217,7 @@ static int run(struct mv_settings *s, const struct mv_policy *policy, char **arg
 		.policy = policy,
 		.layout = (enum mv_layout_mode)s->layout,
 		.turns = s->threads == MV_THREADS_TURNS,
-		.turns_shared = s->turns == MV_TURNS_SHARED,
+		.turns_shared = s->turns == MV_TURNS_SHARED, .turns_all = s->turns == MV_TURNS_VARIANT,
 		.same_at_random = s->same_at_random,
 		.own_random = s->random,
 		.no_keys = s->pku,

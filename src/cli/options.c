@@ -36,7 +36,7 @@ static const char *const randoms[] = { "kernel", "own", NULL };
 static const char *const pkus[] = { "auto", "off", NULL };
 static const char *const off_on[] = { "off", "on", NULL };
 static const char *const threads[] = { [MV_THREADS_FREE] = "free", [MV_THREADS_TURNS] = "turns", NULL };
-static const char *const turns[] = { [MV_TURNS_PROCESS] = "process", [MV_TURNS_SHARED] = "shared", NULL };
+static const char *const turns[] = { [MV_TURNS_PROCESS] = "process", [MV_TURNS_SHARED] = "shared", [MV_TURNS_VARIANT] = "variant", NULL };
 static const char *const recoveries[] = {
 	[MV_RECOVER_KILL] = "kill", [MV_RECOVER_REPORT] = "report", [MV_RECOVER_DROP] = "drop", [MV_RECOVER_VOTE] = "vote", NULL
 };
@@ -94,8 +94,9 @@ const struct mv_option mv_options[] = {
 	}, {
 		.name = "turns", .commands = MV_CMD_RUN, .argument = "SCOPE", .deflt = "process", .parse = parse_choice, FIELD(turns),
 		.choices = turns,
-		.help = "How far turns of threads reach: the process; or shared, also the processes that share writable memory since a fork, "
-			"for programs that race through it such as PostgreSQL",
+		.help = "How far turns of threads reach: the process; shared, also the processes that share writable memory since a fork, "
+			"for programs that race through it such as PostgreSQL; or variant, all processes of the run, for those that come "
+			"to share memory by a name",
 	}, {
 		.name = "same-at-random", .commands = MV_CMD_RUN, .parse = parse_flag, FIELD(same_at_random),
 		.help = "Give all variants the same AT_RANDOM bytes, for programs that take decisions from them; canaries "

@@ -21,7 +21,7 @@ enum {	/* which commands an option belongs to */
 };
 
 enum mv_threads { MV_THREADS_FREE, MV_THREADS_TURNS };
-enum mv_turns { MV_TURNS_PROCESS, MV_TURNS_SHARED };
+enum mv_turns { MV_TURNS_PROCESS, MV_TURNS_SHARED, MV_TURNS_VARIANT };
 enum mv_colour { MV_COLOUR_AUTO, MV_COLOUR_ALWAYS, MV_COLOUR_NEVER };
 
 /* What was asked for.  Strings belong to argv, the environment or the table. */

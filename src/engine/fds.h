@@ -15,6 +15,7 @@ enum {
 	MV_FD_TWIN = 1,		/* every variant has its own, used alike by all (memfd) */
 	MV_FD_OWN = 2,		/* every variant has its own, contents differ: calls on it stay out of the stream */
 	MV_FD_EXPORTED = 4,	/* followers hold the leader's open file */
+	MV_FD_SHADOW = 16,	/* likewise, their variant's shadow of it: what changes the leader's file at a place changes that, too */
 	MV_FD_PLACEHOLDER = 8,	/* follower: stands for the leader's, nobody uses it */
 };
 

@@ -310,7 +310,7 @@ bool mv_released(const struct mv_run *run, unsigned variant);
 void mv_accuse_call(const struct mv_thread *t);
 void mv_text(char *to, size_t size, const char *const *parts);	/* joins NULL-terminated parts */
 /* Leader: make descriptor fd available to followers.  False if there are none, or it failed (verdict is set). */
-bool mv_export(struct mv_thread *t, int fd, uint64_t *handle);
+bool mv_export(struct mv_thread *t, const struct mv_share *share, uint64_t *handle);
 /* A thread set; procset 0 makes a new one.  domain: several processes share it, an exec leaves it.  NULL: the verdict is set. */
 struct mv_set *mv_set_new(struct mv_run *run, uint64_t procset, bool domain);
 struct mv_procset *mv_set_procset(const struct mv_run *run, const struct mv_set *s, unsigned variant);	/* the one it is in now */

@@ -47,13 +47,13 @@ static void short_of_memory(struct mv_run *run)
 	mv_run_fail(run, MV_VERDICT_FAILURE, "out of memory for the engine");
 }
 
-bool mv_export(struct mv_thread *t, int fd, uint64_t *handle)
+bool mv_export(struct mv_thread *t, const struct mv_share *share, uint64_t *handle)
 {
 	int err;
 
 	if (t->run->config.variants < 2)
 		return false;
-	err = t->ops->export_fd(t->task, fd, handle);
+	err = t->ops->export_fd(t->task, share, handle);
 	if (err == -EMFILE || err == -ENFILE)
 		mv_run_fail(t->run, MV_VERDICT_FAILURE, "too many open files in the supervisor (raise RLIMIT_NOFILE)");
 	else if (err && err != -EBADF)
@@ -282,7 +282,7 @@ static struct mv_process *child_process(struct mv_thread *parent, uint32_t tid)
 		return NULL;
 	p->mm = parent->clone_flags & CLONE_VM_ ? mv_mm_ref(pp->mm) : mv_mm_copy(pp->mm);
 	p->files = parent->clone_flags & CLONE_FILES_ ? mv_files_ref(pp->files) : mv_files_copy(pp->files);
-	p->procset = mv_arena_at(run_arena(parent->run), parent->child_set->procset);
+	p->procset = mv_set_procset(parent->run, parent->child_set, parent->variant);
 	p->turns = p->procset == pp->procset;
 	p->execs = pp->execs;
 	p->heap_told = pp->heap_told;

@@ -78,6 +78,12 @@ static void deny(struct mv_thread *t, unsigned err)
 /* A call that is refused before anybody asks what it is. */
 static const struct mv_desc no_row = { .cls = MV_CLASS_DENY };
 
+/* Does every variant have the file that the call is for, with what the call changes of it? */
+static bool by_all(const struct mv_thread *t, const struct mv_fd *fd)
+{
+	return fd->flags & MV_FD_TWIN || (fd->flags & MV_FD_SHADOW && t->desc->flags & MV_DESC_SHADOWED);
+}
+
 /* Decide class and level of a fresh call.  False when the run is over. */
 static bool classify(struct mv_thread *t)
 {
@@ -106,7 +112,7 @@ static bool classify(struct mv_thread *t)
 		return true;
 	if (t->cls == MV_CLASS_LEADER_LOCAL) {
 		fd = mv_fd_get(t->process->files, (int32_t)t->call.args[t->desc->fd_arg]);
-		t->cls = fd->flags & MV_FD_OWN ? MV_CLASS_LOCAL : fd->flags & MV_FD_TWIN ? MV_CLASS_ALLOVW : MV_CLASS_LEADER;
+		t->cls = fd->flags & MV_FD_OWN ? MV_CLASS_LOCAL : by_all(t, fd) ? MV_CLASS_ALLOVW : MV_CLASS_LEADER;
 	}
 	if (t->desc->hook && t->desc->hook->prepare) {
 		int err = t->desc->hook->prepare(t);
@@ -300,7 +306,7 @@ void mv_thread_exec(struct mv_thread *t, struct mv_step *step)
 	p->execs++;
 	__builtin_memset(p->local_fds, 0, sizeof(p->local_fds));	/* they were close-on-exec */
 	p->heap_told = false;
-	mv_turns_end(t);
+	mv_turns_end(t, p->pid);
 	t->tid = p->pid;
 	t->set->tid = p->pid;
 	mv_exit(t, 0, step);

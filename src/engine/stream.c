@@ -250,7 +250,7 @@ const void *mv_stream_payload(const struct mv_stream *s, const struct mv_record 
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
 
-void mv_stream_tickets(const struct mv_stream *s, void (*fn)(void *ctx, uint64_t ticket), void *ctx)
+void mv_stream_tickets(const struct mv_stream *s, bool of_turns, void (*fn)(void *ctx, uint64_t ticket), void *ctx)
 {
 	uint64_t head = load(&s->head), seq = head > s->nrecords ? head - s->nrecords : 0;
 
@@ -259,9 +259,9 @@ void mv_stream_tickets(const struct mv_stream *s, void (*fn)(void *ctx, uint64_t
 
 		if (load(&r->seq) != seq || (r->kind != MV_REC_ENTER && r->kind != MV_REC_RESULT))
 			continue;
-		if (r->ticket)
+		if (r->ticket && (!of_turns || r->flags & MV_REC_TURN))
 			fn(ctx, r->ticket);
-		if (r->kind == MV_REC_RESULT && !r->result && (r->nr == NR_EXECVE || r->nr == NR_EXECVEAT))
+		if (!of_turns && r->kind == MV_REC_RESULT && !r->result && (r->nr == NR_EXECVE || r->nr == NR_EXECVEAT))
 			return;
 	}
 }

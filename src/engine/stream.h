@@ -129,8 +129,11 @@ bool mv_stream_acked(const struct mv_stream *s, uint64_t seq);
 int mv_stream_late(const struct mv_stream *s, uint64_t seq);
 /* Is more than half of the ring taken?  Nearly always answered from what the producer has seen of the cursors lately. */
 bool mv_stream_crowded(struct mv_stream *s);
-/* Call fn with each ticket of a turn domain that is in the ring's records, read or not, up to that of a successful exec. */
-void mv_stream_tickets(const struct mv_stream *s, void (*fn)(void *ctx, uint64_t ticket), void *ctx);
+/*
+ * Call fn with each ticket of a turn domain that is in the ring's records, read or not: up to that of a successful exec, or
+ * only those that are turns.
+ */
+void mv_stream_tickets(const struct mv_stream *s, bool of_turns, void (*fn)(void *ctx, uint64_t ticket), void *ctx);
 /* The last sequence number committed. */
 uint64_t mv_stream_head(const struct mv_stream *s);
 

@@ -117,7 +117,8 @@ enum {
 	MV_DESC_PROT = 1 << 14,		/* its third argument may make memory executable (mv_exec_bit()): of group exec then */
 	MV_DESC_PID = 1 << 15,		/* its first argument is a process or thread: with any but 0 it is of group exec */
 	MV_DESC_CONTAINED = 1 << 16,	/* its effects stay inside of the variant that makes it: rules may name it */
-	MV_DESC_ALL = (1 << 17) - 1,
+	MV_DESC_SHADOWED = 1 << 17,	/* followers make it, too, where the descriptor is their shadow of a file */
+	MV_DESC_ALL = (1 << 18) - 1,
 };
 
 /* mv_desc.groups: what policies select on */

@@ -29,20 +29,38 @@ void mv_turns_start(struct mv_thread *t)
 	t->calls = t->looks = 0;
 }
 
-void mv_turns_end(struct mv_thread *t)
+/* Whoever has the turn is known by its number. */
+static void renamed(struct mv_thread *t, uint32_t tid)
 {
-	t->process->turns = false;
+	if (t->leads && t->exclusive)
+		__atomic_store_n(&procset(t)->owner, tid, __ATOMIC_RELEASE);
+	if (!t->leads && t->turn)
+		__atomic_store_n(&procset(t)->turns[t->variant].holder, tid, __ATOMIC_RELAXED);
+}
+
+void mv_turns_end(struct mv_thread *t, uint32_t tid)
+{
+	if (t->run->config.turns_all)
+		renamed(t, tid);
+	else
+		t->process->turns = false;
 }
 
 void mv_turns_leave(struct mv_thread *t)
 {
 	struct mv_set *s = t->set;
+	uint32_t me = 1u << t->variant;
+	bool apart = s->apart & me, all = t->run->config.turns_all;
 
-	if (!s->alone || s->apart & 1u << t->variant)
+	if (!s->alone || apart != all)
 		return;
 	t->former = procset(t);
-	__atomic_fetch_or(&s->apart, 1u << t->variant, __ATOMIC_RELEASE);
+	if (all)
+		__atomic_fetch_and(&s->apart, ~me, __ATOMIC_RELEASE);
+	else
+		__atomic_fetch_or(&s->apart, me, __ATOMIC_RELEASE);
 	t->process->procset = mv_set_procset(t->run, s, t->variant);
+	t->process->turns |= all;
 }
 
 #define CLONE_VM_ 0x100u
@@ -65,9 +83,16 @@ bool mv_turns_join(const struct mv_thread *t)
 		return false;
 	if (t->clone_flags & CLONE_VM_)
 		return true;
+	if (t->run->config.turns_all)
+		return true;
 	if (t->run->config.turns_shared)
 		mv_mm_each(t->process->mm, look_for_shared, &shared);
 	return shared;
+}
+
+bool mv_turns_join_later(const struct mv_thread *t)
+{
+	return t->run->config.turns && t->run->config.turns_all && t->clone_flags & CLONE_VFORK_;
 }
 
 /* ---- leader ---- */
@@ -332,17 +357,23 @@ static void lose(void *ctx, uint64_t ticket)
 		__atomic_fetch_add(&turn->nlost, 1, __ATOMIC_SEQ_CST);
 }
 
+static struct mv_turn *domain_turn(const struct mv_run *run, const struct mv_set *s, unsigned variant)
+{
+	return &((struct mv_procset *)mv_arena_at(run_arena(run), s->procset))->turns[variant];
+}
+
 /* Neither the leader's thread nor this twin is there any more: what tickets it has left are nobody's. */
 static bool lose_tickets(struct mv_run *run, struct mv_set *s, unsigned variant)
 {
-	bool apart = __atomic_load_n(&s->apart, __ATOMIC_ACQUIRE) & 1u << run->leader;
-	struct mv_procset *ps = mv_set_procset(run, s, variant);
-	struct loss loss = { .turn = &ps->turns[variant] };
+	uint32_t apart = __atomic_load_n(&s->apart, __ATOMIC_ACQUIRE), lead = 1u << run->leader;
+	struct loss loss = { .turn = domain_turn(run, s, variant) };
 
-	if (__atomic_load_n(&s->apart, __ATOMIC_ACQUIRE) & 1u << variant || mv_released(run, variant))
+	/* With turns of all, it is the leader that may have come to the domain alone. */
+	if (apart & (run->config.turns_all ? lead : 1u << variant) || mv_released(run, variant))
 		return false;
-	mv_stream_tickets((struct mv_stream *)(s + 1), lose, &loss);
-	if (s->last && !apart)
+	/* Those that a child of vfork had before it came to the domain are of an order of its own. */
+	mv_stream_tickets((struct mv_stream *)(s + 1), run->config.turns_all, lose, &loss);
+	if (s->last && !(apart & lead))
 		lose(&loss, s->last);
 	if (loss.far)
 		mv_run_fail(run, MV_VERDICT_FAILURE, "a process that shares memory was killed too far ahead of its twins");
@@ -358,7 +389,7 @@ struct mv_word *mv_turn_lost(struct mv_run *run, struct mv_set *s, unsigned vari
 
 	for (unsigned v = 1; v < run->config.variants; v++)
 		if ((leads ? gone & 1u << v : v == variant && gone & 1u << run->leader) && !mv_leads(run, v) && lose_tickets(run, s, v))
-			word = &mv_set_procset(run, s, v)->turns[v].moves;
+			word = &domain_turn(run, s, v)->moves;
 	return word;
 }
 

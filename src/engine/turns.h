@@ -25,15 +25,20 @@
 
 /* The process is about to have a second thread; t, in its clone, has the turn.  Leader. */
 void mv_turns_start(struct mv_thread *t);
-/* The process has executed a program. */
-void mv_turns_end(struct mv_thread *t);
-/* Its exec is over: it shares no memory any more with the processes whose order it was in. */
+/* The process has executed a program, and t has the number tid now: it needs no turns any more, if not all processes do. */
+void mv_turns_end(struct mv_thread *t, uint32_t tid);
+/*
+ * Its exec is over: it shares no memory any more with the processes whose order it was in.  With turns of all processes it is the
+ * other way round: a child of vfork joins them.
+ */
 void mv_turns_leave(struct mv_thread *t);
 /*
  * Does the clone that t makes add to t's turn domain (design.md section 12)?  A thread, a process in the same memory, one that
  * inherits memory which both can write to.
  */
 bool mv_turns_join(const struct mv_thread *t);
+/* Or does the child it makes do so by its exec? */
+bool mv_turns_join_later(const struct mv_thread *t);
 
 /* Leader: take the turn, or, in a process with one thread, the right to an exclusive call.  False: it is another's. */
 bool mv_turn_take(struct mv_thread *t);

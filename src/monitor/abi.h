@@ -103,7 +103,7 @@ _Static_assert(sizeof(struct mon_state) == MON_HEAD_SIZE && offsetof(struct mon_
 /* What the monitor asks of the supervisor.  The result is -errno or as said. */
 enum mon_service {
 	MON_STOP,		/* the run has a verdict; does not return */
-	MON_EXPORT,		/* arg0 = descriptor; its handle */
+	MON_EXPORT,		/* arg0 = struct mv_share; its handle */
 	MON_IMPORT,		/* arg0 = struct mon_import; the descriptor */
 	/* Before a clone: arg0 = number the child must get or 0, arg1 = its thread set, arg2 = its mon_head, arg3 = flags */
 	MON_CLONE,

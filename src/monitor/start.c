@@ -52,9 +52,9 @@ __attribute__((section(".mon_info"), used)) const volatile struct mon_info mon_i
 	.stack = (uint64_t)&first.frame,
 };
 
-static int export_fd(void *task, int fd, uint64_t *handle)
+static int export_fd(void *task, const struct mv_share *share, uint64_t *handle)
 {
-	long r = mon_service(MON_EXPORT, (uint64_t)fd, 0);
+	long r = mon_service(MON_EXPORT, (uint64_t)share, 0);
 
 	(void)task;
 	if (r < 0)

@@ -36,7 +36,8 @@ struct mv_run_options {
 	const struct mv_policy *policy;
 	enum mv_layout_mode layout;
 	bool turns;			/* the threads of a process run one at a time, */
-	bool turns_shared;		/* ... and those of processes that share memory */
+	bool turns_shared;		/* ... and those of processes that share memory, */
+	bool turns_all;			/* ... and of all processes */
 	bool same_at_random;		/* do not give each variant its own AT_RANDOM */
 	bool own_random;		/* leave libraries the random generators that they have */
 	bool no_keys;			/* no protection key for monitors */

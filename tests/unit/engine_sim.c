@@ -87,12 +87,12 @@ static size_t sim_poke(void *task, uint64_t addr, const void *src, size_t len)
 	return n;
 }
 
-static int sim_export(void *task, int fd, uint64_t *handle)
+static int sim_export(void *task, const struct mv_share *share, uint64_t *handle)
 {
 	struct sim_task *t = task;
 
 	assert_int_equal(t->variant, 0);
-	assert_true(fd >= 0);
+	assert_true(share->fd >= 0);
 	*handle = ++t->sim->exported;
 	return 0;
 }

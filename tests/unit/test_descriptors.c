@@ -130,7 +130,12 @@ static void imported_file(void **state)
 	step = sim_exit(s->t[1], 9);
 	sim_leads(s, map, 0x7000);
 	step = sim_enter(s->t[1], map);
+	sim_expect_run(&step, __NR_fcntl);
+	assert_int_equal(step.call.args[0], 9);
+	assert_int_equal(step.call.args[1], F_GETFD);
+	step = sim_exit(s->t[1], FD_CLOEXEC);
 	sim_expect(&step, MV_IMPORT);
+	assert_true(step.cloexec);
 	step = sim_exit(s->t[1], 9);
 	sim_expect_run(&step, __NR_mmap);
 	step = sim_exit(s->t[1], 0x7000);

@@ -6,6 +6,9 @@
 #define NR_MMAP 9
 #define NR_MUNMAP 11
 #define NR_MREMAP 25
+#define NR_FCNTL 72
+
+#define F_GETFD_ 1
 
 #define MAP_SHARED_ 0x01u
 #define MAP_PRIVATE_ 0x02u
@@ -44,16 +47,26 @@ static const struct mv_fd *map_fd(const struct mv_thread *t)
 	return mv_fd_get(t->process->files, (int32_t)t->call.args[4]);
 }
 
-/* A follower must not write to the leader's file: it gets a private copy. */
-static bool writes_file(const struct mv_thread *t)
+static bool is_twin(const struct mv_thread *t)
 {
-	return is_file(t) && !(map_fd(t)->flags & MV_FD_TWIN) && t->call.args[3] & MAP_SHARED_ &&
-	       t->call.args[2] & PROT_WRITE_;
+	return map_fd(t)->flags & MV_FD_TWIN;
 }
 
+static bool is_shared(const struct mv_thread *t)
+{
+	return t->call.args[3] & MAP_SHARED_;
+}
+
+/* The leader's stores must not be in what followers are about to take from the file. */
+static bool writes_file(const struct mv_thread *t)
+{
+	return is_file(t) && !is_twin(t) && is_shared(t) && t->call.args[2] & PROT_WRITE_;
+}
+
+/* A follower must not write to the leader's file, and the file is one that has no shadow. */
 static bool needs_copy(const struct mv_thread *t)
 {
-	return !t->leads && writes_file(t);
+	return !t->leads && t->extra & MV_HANDLE_COPY;
 }
 
 static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
@@ -90,28 +103,42 @@ static bool map(struct mv_thread *t, int64_t last, struct mv_step *step)
 
 static void map_collect(struct mv_thread *t)
 {
-	struct mv_fd fd = *map_fd(t);
+	struct mv_share share = { .fd = (int32_t)t->call.args[4] };
 
 	if (writes_file(t))
 		t->flags |= MV_REC_HOLD;
-	if (!is_file(t) || fd.flags)
+	/* One that is there already is the file, or its shadow: but another process may have given it one since. */
+	if (!is_file(t) || is_twin(t) || map_fd(t)->flags & MV_FD_OWN || (map_fd(t)->flags && !is_shared(t)))
 		return;
-	if (!mv_export(t, (int32_t)t->call.args[4], &t->extra))
-		return;
-	fd.flags |= MV_FD_EXPORTED;
-	mv_fd_set(t->process->files, (int32_t)t->call.args[4], fd);
+	if (is_shared(t)) {
+		share.how = writes_file(t) ? MV_SHARE_MAPPED | MV_SHARE_WRITTEN : MV_SHARE_MAPPED;
+		share.offset = t->call.args[5];
+		share.len = t->call.args[1];
+	}
+	mv_export(t, &share, &t->extra);
+	if (t->extra & MV_HANDLE_SHADOW)
+		t->flags |= MV_REC_HOLD;
+}
+
+/* The file comes to the placeholder's number, as close-on-exec as that is. */
+static bool import(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	int32_t fd = (int32_t)t->call.args[4];
+
+	if (!t->step)
+		return mv_ask(step, NR_FCNTL, (uint64_t)fd, F_GETFD_, 0);
+	t->aux[AUX_IMPORTED] = 1;
+	step->action = MV_IMPORT;
+	step->handle = t->extra;
+	step->fd = fd;
+	step->cloexec = is_error(last) || last & 1;
+	return true;
 }
 
 static bool map_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
-	if (t->extra && !t->aux[AUX_IMPORTED]) {
-		t->aux[AUX_IMPORTED] = 1;
-		step->action = MV_IMPORT;
-		step->handle = t->extra;
-		step->fd = (int32_t)t->call.args[4];
-		step->cloexec = true;
-		return true;
-	}
+	if (t->extra && !t->aux[AUX_IMPORTED])
+		return import(t, last, step);
 	if (t->aux[AUX_IMPORTED] == 1) {
 		t->aux[AUX_IMPORTED] = 2;
 		t->step = 0;
@@ -125,15 +152,18 @@ static bool map_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 
 static void map_done(struct mv_thread *t)
 {
-	uint32_t flags = 0;
+	struct mv_fd fd = is_file(t) ? *map_fd(t) : (struct mv_fd){ 0 };
+	uint32_t flags = is_file(t) ? MV_MM_FILE : 0;
 
 	if (is_error(t->result) || is_error(t->own))
 		return;
-	if (is_file(t))
-		flags |= MV_MM_FILE;
-	if (t->call.args[3] & MAP_SHARED_)
+	if (t->extra) {
+		fd.flags |= MV_FD_EXPORTED | (t->extra & MV_HANDLE_SHADOW ? MV_FD_SHADOW : 0);
+		mv_fd_set(t->process->files, (int32_t)t->call.args[4], fd);
+	}
+	if (is_shared(t))
 		flags |= MV_MM_SHARED;
-	if (t->call.args[3] & MAP_SHARED_ && (!is_file(t) || map_fd(t)->flags & MV_FD_TWIN || writes_file(t)))
+	if (is_shared(t) && (!is_file(t) || is_twin(t) || fd.flags & MV_FD_SHADOW || writes_file(t)))
 		flags |= MV_MM_COMMON;
 	mv_mm_add(t->process->mm, (uint64_t)t->own, page_up(t->call.args[1]), ordinal(t), flags);
 }

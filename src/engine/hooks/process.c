@@ -63,10 +63,18 @@ static bool clone_ask(struct mv_thread *t, struct mv_step *step)
 	return true;
 }
 
+/* The order that the child's is part of, or is going to be: a child of vfork has not come there itself before its exec. */
+static uint64_t domain(const struct mv_thread *t)
+{
+	if (t->run->config.turns_all && t->set->apart & 1u << t->variant)
+		return t->set->procset;
+	return mv_arena_offset(run_arena(t->run), t->process->procset);
+}
+
 static bool clone_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
 	struct mv_arena *a = run_arena(t->run);
-	bool join;
+	bool join, later;
 
 	if (t->step) {
 		t->own = last;
@@ -77,13 +85,16 @@ static bool clone_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 		return false;
 	}
 	join = mv_turns_join(t);
-	t->child_set = mv_set_new(t->run, join ? mv_arena_offset(a, t->process->procset) : 0,
-				  join && (t->set->alone || !(t->clone_flags & CLONE_THREAD_)));
+	later = mv_turns_join_later(t);
+	t->child_set = mv_set_new(t->run, join || later ? domain(t) : 0,
+				  later || (join && (t->set->alone || !(t->clone_flags & CLONE_THREAD_))));
 	if (!t->child_set) {
 		t->own = ERR(ENOMEM);
 		return false;
 	}
-	if (join)
+	if (later)
+		t->child_set->apart = ~0u;
+	if (join || later)
 		mv_turns_start(t);
 	t->aux[0] = mv_arena_offset(a, t->child_set);	/* the child may take it before the call's end is told */
 	return clone_ask(t, step);
@@ -132,7 +143,7 @@ static bool exec_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 	}
 	/* The descriptor may be close-on-exec: take it while it is there. */
 	if (by_descriptor(t) && !mv_fd_get(t->process->files, fd)->flags)
-		mv_export(t, fd, &t->aux[0]);
+		mv_export(t, &(struct mv_share){ .fd = fd }, &t->aux[0]);
 	return mv_ask_own(t, step);
 }
 
@@ -169,7 +180,7 @@ static void fchdir_collect(struct mv_thread *t)
 	int fd = (int32_t)t->call.args[0];
 
 	if (!mv_fd_get(t->process->files, fd)->flags)
-		mv_export(t, fd, &t->extra);
+		mv_export(t, &(struct mv_share){ .fd = fd }, &t->extra);
 }
 
 const struct mv_hook mv_hook_fchdir = { .collect = fchdir_collect, .follow = import_and_run };

@@ -103,11 +103,15 @@ void in_answer(struct pt_task *t, int64_t result)
 
 /* ---- open files ---- */
 
-static int64_t export_file(struct pt_task *t, int fd)
+static int64_t export_file(struct pt_task *t, uint64_t at)
 {
+	struct mv_share share;
 	uint64_t handle = 0;
-	int r = pt_export(t, fd, &handle);
+	int r;
 
+	if (pt_peek(t, at, &share, sizeof(share)) != sizeof(share))
+		return -EFAULT;
+	r = pt_export(t, &share, &handle);
 	return r ? r : (int64_t)handle;
 }
 
@@ -273,7 +277,7 @@ static void serve(struct pt_task *t)
 		t->inside->told_to_stop = true;	/* the loop sees the verdict */
 		break;
 	case MON_EXPORT:
-		in_answer(t, export_file(t, (int)a));
+		in_answer(t, export_file(t, a));
 		break;
 	case MON_IMPORT:
 		import_file(t, a);

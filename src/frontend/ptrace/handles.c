@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,18 +35,71 @@ static int presentable(int file)
 	return again;
 }
 
-int pt_export(void *task, int fd, uint64_t *handle)
+/* Whatever maps it shared gets memory of its own. */
+static bool is_zero(int file)
+{
+	struct stat st;
+
+	return !fstat(file, &st) && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 5);
+}
+
+static bool writable(int file)
+{
+	return (fcntl(file, F_GETFL) & O_ACCMODE) == O_RDWR;
+}
+
+/* A follower that only looks must not be able to change its mind by mprotect(). */
+static int for_looks(int file)
+{
+	char path[32];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	again = writable(file) ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+	if (again < 0)
+		return file;
+	close(file);
+	return again;
+}
+
+/* What the twins get, and what the engine must know of it. */
+static int prepare(struct pt *pt, struct pt_export *e, const struct mv_share *share, uint64_t *kind)
+{
+	int r = pt_shadow_of(pt, e->fd, share, &e->shadow);
+
+	*kind = 0;
+	if (e->shadow) {
+		pt_shadow_ref(e->shadow);
+		*kind = MV_HANDLE_SHADOW;
+	} else if (share->how & MV_SHARE_WRITTEN) {
+		*kind = is_zero(e->fd) ? MV_HANDLE_SHADOW : MV_HANDLE_COPY;
+	} else if (share->how & MV_SHARE_MAPPED) {
+		e->fd = for_looks(e->fd);
+	}
+	return r;
+}
+
+static void export_free(struct pt_export *e)
+{
+	if (e->shadow)
+		pt_shadow_unref(e->shadow);
+	close(e->fd);
+	free(e);
+}
+
+int pt_export(void *task, const struct mv_share *share, uint64_t *handle)
 {
 	struct pt_task *t = task;
 	struct pt *pt = t->pt;
 	struct pt_export *e;
-	int file;
+	uint64_t kind;
+	int file, r;
 
 	if (t->process->pidfd < 0)
 		t->process->pidfd = (int)syscall(SYS_pidfd_open, t->process->tgid, 0);
 	if (t->process->pidfd < 0)
 		return -errno;
-	file = (int)syscall(SYS_pidfd_getfd, t->process->pidfd, fd, 0);
+	file = (int)syscall(SYS_pidfd_getfd, t->process->pidfd, share->fd, 0);
 	if (file < 0)
 		return -errno;
 	e = calloc(1, sizeof(*e));
@@ -52,13 +107,13 @@ int pt_export(void *task, int fd, uint64_t *handle)
 		close(file);
 		return -ENOMEM;
 	}
-	e->handle = *handle = ++pt->handles;
 	e->fd = presentable(file);
+	r = prepare(pt, e, share, &kind);
+	e->handle = *handle = ++pt->handles | kind;
 	e->wanted = ((1u << pt->nvariants) - 1) & ~(1u << pt->leader) & ~pt->dropped;
-	if (!e->wanted) {
-		close(e->fd);
-		free(e);
-		return 0;
+	if (r || !e->wanted) {
+		export_free(e);
+		return r;
 	}
 	HASH_ADD(hh, pt->exports, handle, sizeof(e->handle), e);
 	return 0;
@@ -83,6 +138,8 @@ int pt_import_source(struct pt_task *t, const struct mv_step *step)
 	HASH_FIND(hh, pt->exports, &step->handle, sizeof(step->handle), e);
 	if (!e)
 		return -ENOENT;
+	if (e->shadow)
+		return pt_shadow_open(e->shadow, t->variant, writable(e->fd));
 	fd = fcntl(e->fd, F_DUPFD_CLOEXEC, 3);
 	return fd < 0 ? -errno : fd;
 }
@@ -93,8 +150,7 @@ static void imported(struct pt *pt, struct pt_export *e, unsigned variant)
 	if (e->wanted)
 		return;
 	HASH_DEL(pt->exports, e);
-	close(e->fd);
-	free(e);
+	export_free(e);
 }
 
 void pt_import_done(struct pt_task *t, const struct mv_step *step)
@@ -113,6 +169,7 @@ void pt_exports_drop(struct pt *pt, unsigned variant)
 
 	HASH_ITER(hh, pt->exports, e, next)
 		imported(pt, e, variant);
+	pt_shadows_drop(pt, variant);
 }
 
 /* Our own timer must not get between. */
@@ -221,7 +278,7 @@ void pt_exports_free(struct pt *pt)
 
 	HASH_ITER(hh, pt->exports, e, next) {
 		HASH_DEL(pt->exports, e);
-		close(e->fd);
-		free(e);
+		export_free(e);
 	}
+	pt_shadows_free(pt);
 }

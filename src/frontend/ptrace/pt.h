@@ -148,6 +148,7 @@ struct pt_export {
 	UT_hash_handle hh;
 	uint64_t handle;
 	int fd;
+	struct pt_shadow *shadow;	/* what they import instead, NULL = none */
 	uint32_t wanted;	/* followers (bits) that have yet to import it */
 };
 
@@ -188,6 +189,7 @@ struct pt {
 	struct mv_run *run;
 	struct pt_task *tasks;		/* hash by tid */
 	struct pt_export *exports;
+	struct pt_shadow *shadows;	/* shadow.c: hash by file */
 	struct pt_stray *strays;
 	struct pt_library *libraries;	/* standin.c: hash by file */
 	struct pt_doomed *doomed;
@@ -272,7 +274,7 @@ bool pt_doomed(struct pt *pt, unsigned variant, uint32_t tgid);	/* takes it off 
 void pt_process_kill(struct pt_process *p);
 
 /* handles.c: open files on their way from the leader to followers */
-int pt_export(void *task, int fd, uint64_t *handle);
+int pt_export(void *task, const struct mv_share *share, uint64_t *handle);
 /* The file behind an import step for task t: a descriptor of ours to be closed by the caller, or -errno. */
 int pt_import_source(struct pt_task *t, const struct mv_step *step);
 enum pt_import {
@@ -291,6 +293,18 @@ enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, in
 void pt_import_done(struct pt_task *t, const struct mv_step *step);
 void pt_exports_drop(struct pt *pt, unsigned variant);	/* it imports nothing any more */
 void pt_exports_free(struct pt *pt);
+
+/* shadow.c: what followers have in the place of files that the leader changes through memory */
+/*
+ * The shadow of the file with the bytes that share names; *out is NULL if there is none, and it needs none: it is no regular file,
+ * or not to be written.  0 or -errno.
+ */
+int pt_shadow_of(struct pt *pt, int file, const struct mv_share *share, struct pt_shadow **out);
+void pt_shadow_ref(struct pt_shadow *s);	/* it is not given up until it has been imported */
+void pt_shadow_unref(struct pt_shadow *s);
+int pt_shadow_open(const struct pt_shadow *s, unsigned variant, bool writable);	/* a descriptor of ours, or -errno */
+void pt_shadows_drop(struct pt *pt, unsigned variant);
+void pt_shadows_free(struct pt *pt);
 
 /* refuse.c: SIGSYS for the call at hand */
 /*
