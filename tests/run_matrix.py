@@ -54,7 +54,7 @@ class Test:
                     self.heap = True
                 elif key == "corners":
                     self.corners = True
-                elif key in ("turns", "layout"):
+                elif key in ("turns", "layout", "threads"):
                     self.options.append(f"--{key}={value}")
                 else:
                     sys.exit(f"{source}: unknown directive {word}")

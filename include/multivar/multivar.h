@@ -122,6 +122,7 @@ struct mv_config {
 	bool turns;			/* the threads of a process run one at a time, in the leader's order, */
 	bool turns_shared;		/* ... and so do those of processes that share memory by a fork */
 	bool turns_all;			/* ... and of all processes of the run */
+	bool parallel;			/* they run at once, and libmvsync (mvsync/mvsync.h) keeps the order of what they do to each other */
 	bool spare;			/* a follower's divergence stops that follower only: see mv_run_accused() */
 	uint64_t seed[4];		/* secret of this run: layout, hash keys */
 	const struct mv_policy *policy;
@@ -149,6 +150,7 @@ enum mv_difference {
 	MV_DIFF_ABSENT,			/* the variant did not arrive, or ended */
 	MV_DIFF_SIGNAL,			/* a fault in one only */
 	MV_DIFF_BREACH,			/* the variant acts against its monitor; text says how */
+	MV_DIFF_ORDER,			/* the variant's libmvsync says so: text is what its thread comes to, and the leader's did */
 	MV_DIFF_REPORT,			/* the variant has written a report that its rules take for one; text is its first line */
 };
 

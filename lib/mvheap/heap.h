@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "common/common.h"
 #include "engine/random.h"
 #include "mvheap.h"
 
@@ -37,9 +38,8 @@ static inline size_t page_up(size_t n)
 extern struct mvheap_settings heap_settings;
 extern uint8_t heap_fill_byte;		/* 0: do not fill */
 void heap_settings_load(void);
-/* Write "libmvheap: " and the parts (up to NULL) to standard error, and abort. */
-_Noreturn void heap_die(const char *const *parts) __attribute__((cold));
-#define HEAP_DIE(...) heap_die((const char *const[]){ __VA_ARGS__, NULL })
+/* Write "libmvheap: " and the parts to standard error, and abort. */
+#define HEAP_DIE(...) library_die("libmvheap", (const char *const[]){ __VA_ARGS__, NULL })
 
 /*
  * One permutation of n numbers for each variant: k goes to (factor * k + shift) % n.  n is a prime and the factors of any two

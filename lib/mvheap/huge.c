@@ -2,26 +2,26 @@
  * Objects with a mapping of their own: some inaccessible pages, of which each variant has another number, the object, room to
  * grow into, inaccessible pages.  mmap and munmap are calls that all variants make alike; what changes in between is ours.
  */
-#include <pthread.h>
 #include <sys/mman.h>
+#include "common/lock.h"
 #include "heap.h"
 
 #define LEADS 61		/* prime: so many possible distances, in pages, from the mapping's start */
 #define HASHES 1024
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct library_lock lock;
 static struct huge *table[HASHES], *spare;
 static struct heap_order leads;
 static uint32_t made;
 
 void heap_huge_lock(void)
 {
-	pthread_mutex_lock(&mutex);
+	library_lock(&lock);
 }
 
 void heap_huge_unlock(void)
 {
-	pthread_mutex_unlock(&mutex);
+	library_unlock(&lock);
 }
 
 static struct huge **slot_of(uintptr_t data)
@@ -87,11 +87,11 @@ void *heap_huge_alloc(size_t size, size_t align, size_t room)
 		munmap(map, map_len);
 		goto no_map;
 	}
-	pthread_mutex_lock(&mutex);
+	library_lock(&lock);
 	slot = slot_of(h->data);
 	h->next = *slot;
 	*slot = h;
-	pthread_mutex_unlock(&mutex);
+	library_unlock(&lock);
 	return (void *)h->data;
 no_map:
 	drop_record(h);
@@ -103,10 +103,10 @@ size_t heap_huge_size(const void *p)
 	const struct huge *h;
 	size_t size;
 
-	pthread_mutex_lock(&mutex);
+	library_lock(&lock);
 	h = *find((uintptr_t)p);
 	size = h ? h->size : 0;
-	pthread_mutex_unlock(&mutex);
+	library_unlock(&lock);
 	return size;
 }
 
@@ -114,12 +114,12 @@ bool heap_huge_free(void *p)
 {
 	struct huge **at, *h;
 
-	pthread_mutex_lock(&mutex);
+	library_lock(&lock);
 	at = find((uintptr_t)p);
 	h = *at;
 	if (h)
 		*at = h->next;
-	pthread_mutex_unlock(&mutex);
+	library_unlock(&lock);
 	if (!h)
 		return false;
 	munmap((void *)h->map, h->map_len);
@@ -133,7 +133,7 @@ bool heap_huge_resize(void *p, size_t size)
 	bool done = false;
 
 	size = page_up(size);
-	pthread_mutex_lock(&mutex);
+	library_lock(&lock);
 	h = *find((uintptr_t)p);
 	if (h && size <= h->room) {
 		done = size <= h->size || heap_commit(h->data + h->size, size - h->size);
@@ -144,6 +144,6 @@ bool heap_huge_resize(void *p, size_t size)
 		if (done)
 			h->size = size;
 	}
-	pthread_mutex_unlock(&mutex);
+	library_unlock(&lock);
 	return done;
 }

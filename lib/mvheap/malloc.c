@@ -5,23 +5,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "common/lock.h"
 #include "heap.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 /* ---- start, fork ---- */
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void start(void)
-{
-	heap_settings_load();
-	heap_cache_start();
-}
-
 void heap_start(void)
 {
-	pthread_once(&once, start);
+	static struct library_lock lock;
+	static bool started;
+
+	if (__atomic_load_n(&started, __ATOMIC_ACQUIRE))
+		return;
+	library_lock(&lock);
+	if (!started) {
+		heap_settings_load();
+		heap_cache_start();
+		__atomic_store_n(&started, true, __ATOMIC_RELEASE);
+	}
+	library_unlock(&lock);
 }
 
 static void before_fork(void)

@@ -2,9 +2,9 @@
  * One large mapping is reserved at the start; nearly all memory is inside of it.  In every variant it is as large as in any
  * other, so that slabs need no more calls that are compared: to change protections in it is the heap's own affair.
  */
-#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include "common/lock.h"
 #include "heap.h"
 
 #define REGION_SIZE ((size_t)32 << 30)
@@ -21,18 +21,18 @@
 
 struct region heap_regions[REGIONS_MAX];
 unsigned heap_nregions;
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct library_lock lock;
 static uint32_t nslabs;
 static bool alone;		/* not under MvArmor */
 
 void heap_region_lock(void)
 {
-	pthread_mutex_lock(&mutex);
+	library_lock(&lock);
 }
 
 void heap_region_unlock(void)
 {
-	pthread_mutex_unlock(&mutex);
+	library_unlock(&lock);
 }
 
 void *heap_map(size_t len)

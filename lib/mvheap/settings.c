@@ -13,26 +13,6 @@ struct mvheap_settings heap_settings;
 uint8_t heap_fill_byte;
 struct mv_random heap_common, heap_own;
 
-/* Nothing here may allocate. */
-void heap_die(const char *const *parts)
-{
-	char text[256] = "libmvheap: ";
-	size_t n = strlen(text);
-
-	for (; *parts; parts++) {
-		size_t len = strlen(*parts);
-
-		if (len > sizeof(text) - 1 - n)
-			len = sizeof(text) - 1 - n;
-		memcpy(text + n, *parts, len);
-		n += len;
-	}
-	text[n++] = '\n';
-	if (write(STDERR_FILENO, text, n) < 0)
-		abort();	/* nobody listens */
-	abort();
-}
-
 /* ---- MVHEAP_OPTIONS ---- */
 
 static const struct option {
@@ -49,30 +29,9 @@ static const struct option {
 #undef NUMBER
 };
 
-/* Decimal digits up to a comma or the end, or false. */
-static bool number(const char *text, size_t len, uint64_t *out)
-{
-	*out = 0;
-	for (size_t i = 0; i < len; i++)
-		if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(*out, 10, out) ||
-		    __builtin_add_overflow(*out, (uint64_t)(text[i] - '0'), out))
-			return false;
-	return len > 0;
-}
-
-static bool is(const char *text, size_t len, const char *word)
-{
-	return strlen(word) == len && !memcmp(text, word, len);
-}
-
 static _Noreturn void bad(const char *text, size_t len, const char *wanted)
 {
-	char word[64];
-
-	len = len < sizeof(word) - 1 ? len : sizeof(word) - 1;
-	memcpy(word, text, len);
-	word[len] = 0;
-	HEAP_DIE(VARIABLE ": '", word, "' is not ", wanted);
+	library_bad_option("libmvheap", VARIABLE, text, len, wanted);
 }
 
 static void take_option(const char *text, size_t len, bool *seeded)
@@ -80,16 +39,16 @@ static void take_option(const char *text, size_t len, bool *seeded)
 	struct mvheap_settings *s = &heap_settings;
 	uint64_t n;
 
-	if (is(text, len, "fill=on")) {
+	if (library_is(text, len, "fill=on")) {
 		s->flags |= MVHEAP_FILL;
 		return;
 	}
-	if (is(text, len, "fill=off")) {
+	if (library_is(text, len, "fill=off")) {
 		s->flags &= ~(uint32_t)MVHEAP_FILL;
 		return;
 	}
 	if (len > 5 && !memcmp(text, "seed=", 5)) {
-		if (!number(text + 5, len - 5, &s->seed))
+		if (!library_number(text + 5, len - 5, &s->seed))
 			bad(text, len, "a seed: a decimal number of 64 bits");
 		*seeded = true;
 		return;
@@ -101,7 +60,7 @@ static void take_option(const char *text, size_t len, bool *seeded)
 
 		if (len < name || memcmp(text, o->name, name))
 			continue;
-		if (!number(text + name, len - name, &n) || n < o->min || n > o->max)
+		if (!library_number(text + name, len - name, &n) || n < o->min || n > o->max)
 			bad(text, len, o->wanted);
 		value = (uint32_t)n;
 		memcpy((char *)s + o->offset, &value, sizeof(value));
@@ -206,32 +165,9 @@ void heap_settings_load(void)
 
 /* ---- LD_PRELOAD ---- */
 
-/*
- * mvarmor has put us into the environment that ld.so reads: before what was in LD_PRELOAD, or as two words behind all others
- * ("LD_PRELOAD=", and an empty string).  The program shall not see it.  Two words, because the auxiliary vector is looked for
- * behind the environment: what is left of the gap reads as an entry of it that is to be ignored.
- */
 __attribute__((constructor)) static void hide(void)
 {
-	static const char name[] = "LD_PRELOAD=";
-
 	heap_start();
-	if (!(heap_settings.flags & MVHEAP_HIDE))
-		return;
-	for (char **e = environ; e && *e; e++) {
-		char *rest;
-
-		if (strncmp(*e, name, sizeof(name) - 1))
-			continue;
-		rest = strchr(*e, ':');
-		if (rest) {
-			rest++;
-			memmove(*e + sizeof(name) - 1, rest, strlen(rest) + 1);
-		} else if (e[1] && !*e[1] && !e[2]) {
-			e[0] = NULL;
-			e[1] = (char *)(uintptr_t)AT_IGNORE;
-			e[2] = NULL;
-		}
-		return;
-	}
+	if (heap_settings.flags & MVHEAP_HIDE)
+		library_hide();
 }

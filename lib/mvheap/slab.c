@@ -2,8 +2,8 @@
  * Slabs.  Which slot of which slab a request gets depends on nothing but the requests so far; where that slot lies, on the
  * variant.  So the variants' heaps are the same heap in another order, and need memory at the same moments.
  */
-#include <pthread.h>
 #include <string.h>
+#include "common/lock.h"
 #include "heap.h"
 
 #define FIRST_SLAB (16 * KIB)	/* bytes; the more slabs of a class there are, the larger are new ones */
@@ -14,10 +14,10 @@
 #define FEW_SLOTS_SIZE (32 * KIB + 16)
 
 static struct class {
-	pthread_mutex_t mutex;
+	struct library_lock lock;
 	struct slab *first, *last;	/* slabs with free slots */
 	unsigned nslabs, nempty;
-} __attribute__((aligned(64))) classes[CLASSES] = { [0 ... CLASSES - 1] = { .mutex = PTHREAD_MUTEX_INITIALIZER } };
+} __attribute__((aligned(64))) classes[CLASSES];
 
 /* Steps of 16 to 128, then four for each doubling; more, so that a power of two and the gap fit, by 16 or nothing. */
 #define DOUBLING(n, more) 5 * (n) + (more), 6 * (n) + (more), 7 * (n) + (more), 8 * (n) + (more)
@@ -123,7 +123,7 @@ unsigned heap_slab_take(unsigned class, handle *to, unsigned n)
 	struct class *c = &classes[class];
 	unsigned i;
 
-	pthread_mutex_lock(&c->mutex);
+	library_lock(&c->lock);
 	for (i = 0; i < n; i++) {
 		struct slab *s = c->first ? c->first : new_slab(c, class);
 
@@ -131,7 +131,7 @@ unsigned heap_slab_take(unsigned class, handle *to, unsigned n)
 			break;
 		to[i] = take(c, s);
 	}
-	pthread_mutex_unlock(&c->mutex);
+	library_unlock(&c->lock);
 	return i;
 }
 
@@ -167,20 +167,20 @@ void heap_slab_put(unsigned class, const handle *from, unsigned n)
 {
 	struct class *c = &classes[class];
 
-	pthread_mutex_lock(&c->mutex);
+	library_lock(&c->lock);
 	for (unsigned i = 0; i < n; i++)
 		put(c, from[i]);
-	pthread_mutex_unlock(&c->mutex);
+	library_unlock(&c->lock);
 }
 
 void heap_slab_lock_all(void)
 {
 	for (unsigned i = 0; i < CLASSES; i++)
-		pthread_mutex_lock(&classes[i].mutex);
+		library_lock(&classes[i].lock);
 }
 
 void heap_slab_unlock_all(void)
 {
 	for (unsigned i = CLASSES; i-- > 0; )
-		pthread_mutex_unlock(&classes[i].mutex);
+		library_unlock(&classes[i].lock);
 }

@@ -189,24 +189,43 @@ static int detach(const char *program)
 	return 0;
 }
 
-/* libmvheap as it was built beside us, or as it is installed; NULL after an error that has been told. */
-static const char *find_heap(void)
+/* A library of ours as it was built beside us, or as it is installed; malloc()ed.  NULL after an error that has been told. */
+static char *find_library(const char *option, const char *name, const char *built, const char *installed)
 {
-	static char built[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", built, sizeof(built) - sizeof(MV_HEAP_BUILT));
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - strlen(built) - 1);
 	char *slash;
 
-	built[n > 0 ? n : 0] = 0;
-	slash = strrchr(built, '/');
+	path[n > 0 ? n : 0] = 0;
+	slash = strrchr(path, '/');
 	if (slash) {
-		strcpy(slash + 1, MV_HEAP_BUILT);
-		if (access(built, R_OK) == 0 && !strpbrk(built, ": "))
-			return built;	/* ld.so would take such a path for two */
+		strcpy(slash + 1, built);
+		if (access(path, R_OK) == 0 && !strpbrk(path, ": "))
+			return strdup(path);	/* ld.so would take such a path for two */
 	}
-	if (access(MV_HEAP_INSTALLED, R_OK) == 0)
-		return MV_HEAP_INSTALLED;
-	mv_cli_error("--heap: there is no libmvheap, neither %s nor %s: %s", built, MV_HEAP_INSTALLED, strerror(errno));
+	if (access(installed, R_OK) == 0)
+		return strdup(installed);
+	mv_cli_error("%s: there is no %s, neither %s nor %s: %s", option, name, path, installed, strerror(errno));
 	return NULL;
+}
+
+/* 0, or an exit status after an error that has been told. */
+static int find_libraries(struct mv_settings *s)
+{
+	bool parallel = s->threads == MV_THREADS_PARALLEL && s->variants > 1;
+	char *sync = NULL, *heap = NULL, *both;
+
+	if (parallel && !(sync = find_library("--threads=parallel", "libmvsync", MV_SYNC_BUILT, MV_SYNC_INSTALLED)))
+		return MV_STATUS_FAILURE;
+	if (s->heap != MV_HEAP_OFF && !(heap = find_library("--heap", "libmvheap", MV_HEAP_BUILT, MV_HEAP_INSTALLED)))
+		return MV_STATUS_FAILURE;
+	s->preload = sync ? sync : heap;
+	if (!sync || !heap)
+		return 0;
+	if (asprintf(&both, "%s:%s", sync, heap) < 0)
+		return mv_cli_error("out of memory");
+	s->preload = both;
+	return 0;
 }
 
 static int run(struct mv_settings *s, const struct mv_policy *policy, char **argv, char **envp, FILE *log)
@@ -218,11 +237,12 @@ static int run(struct mv_settings *s, const struct mv_policy *policy, char **arg
 		.layout = (enum mv_layout_mode)s->layout,
 		.turns = s->threads == MV_THREADS_TURNS,
 		.turns_shared = s->turns == MV_TURNS_SHARED, .turns_all = s->turns == MV_TURNS_VARIANT,
+		.parallel = s->threads == MV_THREADS_PARALLEL,
 		.same_at_random = s->same_at_random,
 		.own_random = s->random,
 		.no_keys = s->pku,
 		.heap = (enum mv_heap_mode)s->heap,
-		.heap_library = s->heap_library,
+		.preload = s->preload,
 		.slab_max = s->slab_max,
 		.slab_pad = s->slab_pad,
 		.heap_fill = s->heap_fill,
@@ -284,11 +304,13 @@ int mv_cmd_run(int argc, char **argv, char **envp)
 		return mv_cli_error("the program's name is empty");
 	if (s.on_divergence == MV_RECOVER_VOTE && s.variants < 3)
 		return mv_cli_error("--on-divergence vote: of %u variants none is a majority; use -n 3 or more, or drop", s.variants);
+	if (s.on_divergence == MV_RECOVER_VOTE && s.threads == MV_THREADS_PARALLEL)
+		return mv_cli_error("--on-divergence vote: with --threads=parallel no follower can take the leader's place; use drop");
 	if (mv_check_variants(&s, error, sizeof(error)) < 0)
 		return mv_cli_error("%s", error);
 	if (mv_load_policy(s.policy, policy, error, sizeof(error)) < 0)
 		return mv_cli_error("%s", error);
-	if (s.heap != MV_HEAP_OFF && !(s.heap_library = find_heap()))
+	if (find_libraries(&s))
 		return MV_STATUS_FAILURE;
 	if (s.report && check_report(s.report))
 		return MV_STATUS_FAILURE;

@@ -17,7 +17,6 @@ static int parse_seed(struct mv_settings *, const struct mv_option *, const char
 static int parse_restart(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_size(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_choice(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
-static int parse_threads(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_word(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 static int parse_log(struct mv_settings *, const struct mv_option *, const char *, char *, size_t);
 
@@ -35,7 +34,9 @@ static const char *const heaps[] = {
 static const char *const randoms[] = { "kernel", "own", NULL };
 static const char *const pkus[] = { "auto", "off", NULL };
 static const char *const off_on[] = { "off", "on", NULL };
-static const char *const threads[] = { [MV_THREADS_FREE] = "free", [MV_THREADS_TURNS] = "turns", NULL };
+static const char *const threads[] = {
+	[MV_THREADS_FREE] = "free", [MV_THREADS_TURNS] = "turns", [MV_THREADS_PARALLEL] = "parallel", NULL
+};
 static const char *const turns[] = { [MV_TURNS_PROCESS] = "process", [MV_TURNS_SHARED] = "shared", [MV_TURNS_VARIANT] = "variant", NULL };
 static const char *const recoveries[] = {
 	[MV_RECOVER_KILL] = "kill", [MV_RECOVER_REPORT] = "report", [MV_RECOVER_DROP] = "drop", [MV_RECOVER_VOTE] = "vote", NULL
@@ -87,10 +88,11 @@ const struct mv_option mv_options[] = {
 		FIELD(layout), .choices = layouts,
 		.help = "Where the variants lie in memory: same addresses, the kernel's own randomisation, or disjoint",
 	}, {
-		.name = "threads", .commands = MV_CMD_RUN, .argument = "MODE", .deflt = "turns", .parse = parse_threads,
+		.name = "threads", .commands = MV_CMD_RUN, .argument = "MODE", .deflt = "turns", .parse = parse_choice,
 		FIELD(threads), .choices = threads,
-		.help = "How the threads of a process run: turns, one at a time in the leader's order; or free, all at once, for programs "
-			"whose threads do not depend on each other's speed",
+		.help = "How the threads of a process run: turns, one at a time in the leader's order; parallel, all at once, and libmvsync(7), "
+			"which is preloaded, keeps the leader's order of locks, for programs that synchronise by pthreads only; or free, all at "
+			"once, for programs whose threads do not depend on each other's speed",
 	}, {
 		.name = "turns", .commands = MV_CMD_RUN, .argument = "SCOPE", .deflt = "process", .parse = parse_choice, FIELD(turns),
 		.choices = turns,
@@ -328,14 +330,6 @@ static int parse_choice(struct mv_settings *s, const struct mv_option *o, const 
 		return -1;
 	*(unsigned *)field(s, o) = (unsigned)i;
 	return 0;
-}
-
-static int parse_threads(struct mv_settings *s, const struct mv_option *o, const char *value, char *why, size_t size)
-{
-	if (strcmp(value, "parallel"))
-		return parse_choice(s, o, value, why, size);
-	snprintf(why, size, "parallel needs the library libmvsync, which does not exist yet: use turns");
-	return -1;
 }
 
 static int parse_word(struct mv_settings *s, const struct mv_option *o, const char *value, char *why, size_t size)

@@ -20,7 +20,7 @@ enum {	/* which commands an option belongs to */
 	MV_CMD_POLICIES = 1 << 3,
 };
 
-enum mv_threads { MV_THREADS_FREE, MV_THREADS_TURNS };
+enum mv_threads { MV_THREADS_FREE, MV_THREADS_TURNS, MV_THREADS_PARALLEL };
 enum mv_turns { MV_TURNS_PROCESS, MV_TURNS_SHARED, MV_TURNS_VARIANT };
 enum mv_colour { MV_COLOUR_AUTO, MV_COLOUR_ALWAYS, MV_COLOUR_NEVER };
 
@@ -41,7 +41,7 @@ struct mv_settings {
 	unsigned random;		/* 0 = the kernel's numbers, 1 = libraries' own */
 	unsigned pku;			/* 0 = where there are protection keys, 1 = not */
 	unsigned heap;			/* enum mv_heap_mode */
-	const char *heap_library;	/* not an option: found when heap asks for it */
+	const char *preload;		/* not an option: libraries that threads and heap ask for */
 	unsigned slab_max, slab_pad;
 	unsigned heap_fill;		/* 0 or 1 */
 	struct mv_build builds[MV_VARIANTS_MAX];

@@ -292,6 +292,10 @@ bool mv_goes_alone(struct mv_thread *t, struct mv_step *step)
 {
 	static const uint16_t on_local[] = { NR_READ, NR_CLOSE, NR_FSTAT, NR_LSEEK, NR_PREAD64, NR_NEWFSTATAT, NR_FCNTL };
 
+	if (t->cls == MV_CLASS_OWN) {
+		mv_alone(t, step);
+		return true;
+	}
 	if (t->leads || !t->run->rules[t->variant].count)
 		return false;
 	for (unsigned i = 0; i < sizeof(on_local) / sizeof(*on_local); i++)

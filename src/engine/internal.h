@@ -113,6 +113,8 @@ struct mv_process {
 	uint32_t pid;
 	uint32_t execs;			/* programs it has executed, its parents' included */
 	bool heap_told;			/* this program's heap has its settings */
+	bool sync_told;			/* ... and its libmvsync */
+	bool own_memory;		/* threads run at once: private memory is each variant's own affair (hooks/mm.c) */
 	uint64_t clocks[MV_CLOCKS][2];	/* the time that each clock has last shown, 0 = never */
 	uint32_t local_fds[MV_LOCAL_FDS];	/* descriptors that only this variant has, 0 = none */
 };
@@ -153,7 +155,7 @@ enum mv_state {
 	MV_ST_EXEC,								/* leader: publishing a successful exec */
 	MV_ST_FETCH, MV_ST_AWAIT, MV_ST_TURN, MV_ST_FOLLOW, MV_ST_REPLICATE, MV_ST_AFTER, MV_ST_TAKE,	/* follower */
 	MV_ST_LOCAL,								/* a call outside the stream is running */
-	MV_ST_ALONE,								/* follower: a call that rules let it make alone */
+	MV_ST_ALONE,								/* a call outside the stream that has a hook */
 };
 
 /* Words that this thread has bumped: of its stream (commits or consumes), of its procset (unlocks or its variant's turns). */
@@ -199,7 +201,7 @@ struct mv_thread {
 	uint64_t turn;			/* follower: the ticket of the turn it has, 0 = none */
 	bool awaits;			/* follower: parked until its turn comes */
 	bool passing;			/* follower: over the rest of a call of the leader's that it does not make */
-	bool alone;			/* follower: the call at hand is its own alone */
+	bool alone;			/* the call at hand is this variant's own alone */
 	bool reporting;			/* follower: it writes its report, and does not come back to the stream */
 	unsigned reported;		/* calls it has made since */
 	bool follows;			/* leader: a signal will be taken at this call's return */
@@ -379,8 +381,12 @@ static inline void mv_end(struct mv_thread *t, struct mv_step *step)
 }
 
 /* ---- hooks/heap.c ---- */
-/* Is it the diversifying heap that asks? */
-bool mv_is_heap_call(const struct mv_call *call);
+/* Is the call at hand, an mprotect, one of the diversifying heap's in its own memory? */
+bool mv_heap_protects(const struct mv_thread *t);
+
+/* ---- hooks/sync.c ---- */
+/* Does a library of ours ask, the diversifying heap or libmvsync? */
+bool mv_is_library_call(const struct mv_call *call);
 
 /* ---- expected.c ---- */
 /* Of an address as it is compared: the mapping it lies in, 0 if none. */
@@ -394,7 +400,7 @@ static inline uint64_t mv_norm_ordinal(uint64_t norm)
 enum mv_expect { MV_EXPECT_NOTHING, MV_EXPECT_MINE, MV_EXPECT_REPORT, MV_EXPECT_LEADERS, MV_EXPECT_BOTH };
 /* Follower, at a call that is not the leader's record: whose is it that the rules let one make alone?  Counts the rule. */
 enum mv_expect mv_expected(struct mv_thread *t, const struct mv_record *rec, const void *payload);
-/* Follower, at the beginning of a call: true if it is none for the stream; step says what to do. */
+/* At the beginning of a call: true if it is none for the stream; step says what to do. */
 bool mv_goes_alone(struct mv_thread *t, struct mv_step *step);
 /* Is this string of a program's environment one that only some variants have been given?  It is not compared at an exec. */
 bool mv_is_own_setting(const struct mv_run *run, const char *entry);

@@ -260,6 +260,21 @@ bool mv_mm_own_by_heap(struct mv_mm *mm, uint64_t start, uint64_t len)
 	return true;
 }
 
+bool mv_mm_is_private(const struct mv_mm *mm, uint64_t start, uint64_t len)
+{
+	const uint32_t others = MV_MM_SHARED | MV_MM_FILE | MV_MM_FIXED_PLACE | MV_MM_GROWS_DOWN | MV_MM_COMMON | MV_MM_HIDDEN;
+	uint64_t end = page_end(start, len);
+	size_t first = first_behind(mm, start), i;
+
+	for (i = first; i < mm->count && mm->maps[i].start < end; i++) {
+		const struct mv_mapping *m = &mm->maps[i];
+
+		if (m->flags & others || (m->ordinal < MV_MAP_FIRST && m->ordinal != MV_MAP_OWN && m->ordinal != MV_MAP_BRK))
+			return false;
+	}
+	return i > first;
+}
+
 uint32_t mv_mm_ordinal(struct mv_mm *mm)
 {
 	if (mm->next_ordinal < MV_MAP_FIRST)	/* wrapped */
@@ -297,6 +312,8 @@ void mv_mm_normalise(const struct mv_mm *mm, uint64_t addr, uint64_t out[2])
 	/* Stacks begin at different distances from their mapping's start. */
 	if (out[0] == MV_MAP_STACK)
 		out[1] = 0;
+	if (out[0] == MV_MAP_OWN)
+		out[1] = addr % PAGE;
 }
 
 struct mv_brk *mv_mm_brk(struct mv_mm *mm)

@@ -23,6 +23,7 @@ enum {	/* ordinals of what exec makes */
 	MV_MAP_BRK = 4,
 	MV_MAP_OTHER = 5,	/* vsyscall, and what the kernel put where it likes */
 	MV_MAP_VDSO = 6,
+	MV_MAP_OWN = 7,		/* made outside of the stream by a process whose threads run at once: nowhere in particular */
 	MV_MAP_FIRST = 16,	/* the first mapping the program makes */
 };
 
@@ -65,6 +66,8 @@ void mv_mm_each(const struct mv_mm *mm, void (*fn)(void *ctx, const struct mv_ma
  * private and anonymous, that the program has made.
  */
 bool mv_mm_own_by_heap(struct mv_mm *mm, uint64_t start, uint64_t len);
+/* Is what is mapped in [start, start + len) all private and anonymous, made by the program or its break, and is there something? */
+bool mv_mm_is_private(const struct mv_mm *mm, uint64_t start, uint64_t len);
 /* A fresh ordinal. */
 uint32_t mv_mm_ordinal(struct mv_mm *mm);
 /* The same for a mapping that no other variant has made: none of those that mv_mm_ordinal() gives out before 2^31 mappings. */

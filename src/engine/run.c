@@ -286,6 +286,8 @@ static struct mv_process *child_process(struct mv_thread *parent, uint32_t tid)
 	p->turns = p->procset == pp->procset;
 	p->execs = pp->execs;
 	p->heap_told = pp->heap_told;
+	p->sync_told = pp->sync_told;
+	p->own_memory = pp->own_memory;
 	__builtin_memcpy(p->local_fds, pp->local_fds, sizeof(p->local_fds));
 	if (!p->mm || !p->files) {
 		process_drop(p);

@@ -87,8 +87,8 @@ static bool by_all(const struct mv_thread *t, const struct mv_fd *fd)
 /* Decide class and level of a fresh call.  False when the run is over. */
 static bool classify(struct mv_thread *t)
 {
-	/* What the heap asks never enters the kernel, nor do filters for the kernel know of it. */
-	bool refused = !mv_is_heap_call(&t->call) && mv_refuses(t);
+	/* What libraries of ours ask never enters the kernel, nor do filters for the kernel know of it. */
+	bool refused = !mv_is_library_call(&t->call) && mv_refuses(t);
 	const struct mv_fd *fd;
 
 	t->desc = mv_lookup(&t->call);
@@ -305,7 +305,7 @@ void mv_thread_exec(struct mv_thread *t, struct mv_step *step)
 	p->files = files;
 	p->execs++;
 	__builtin_memset(p->local_fds, 0, sizeof(p->local_fds));	/* they were close-on-exec */
-	p->heap_told = false;
+	p->heap_told = p->sync_told = p->own_memory = false;
 	mv_turns_end(t, p->pid);
 	t->tid = p->pid;
 	t->set->tid = p->pid;

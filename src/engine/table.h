@@ -24,6 +24,7 @@ enum mv_class {
 	MV_CLASS_LOCAL,		/* every variant, outside the stream */
 	MV_CLASS_EMUL,		/* nobody; a hook answers from engine state */
 	MV_CLASS_DENY,		/* nobody; fails with mv_desc.err */
+	MV_CLASS_OWN,		/* no row has it, hooks choose it: every variant outside the stream, with its hook's functions */
 };
 
 /* What one argument is. */

@@ -523,18 +523,30 @@ static void read_program_name(struct boot *b)
 	b->plan->program[n] = 0;
 }
 
-/* Only glibc's ld.so looks at LD_PRELOAD as we mean it, not for set-user-id programs; nor if it cannot open the file. */
+static bool sees(const struct boot *b, const char *libraries)
+{
+	for (const char *path = libraries; *path; path += *path == ':') {
+		int len = (int)strcspn(path, ":");
+		char full[4096];
+
+		snprintf(full, sizeof(full), "/proc/%d/root%.*s", (int)b->pid, len, path);
+		if (access(full, R_OK))
+			return false;
+		path += len;
+	}
+	return true;
+}
+
+/* Only glibc's ld.so looks at LD_PRELOAD as we mean it, not for set-user-id programs; nor if it cannot open the files. */
 static void plan_preload(struct boot *b)
 {
 	const struct mv_map *interp = b->interp.end ? mv_maps_find(&b->maps, b->interp.start) : NULL;
 	const char *slash = interp ? strrchr(interp->name, '/') : NULL;
-	char path[4096];
 
 	if (!b->preload)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)b->pid, b->preload);
 	b->plan->preloaded = slash && !strcmp(slash, "/ld-linux-x86-64.so.2") && !mv_auxv_get(&b->auxv, AT_SECURE) &&
-			     !access(path, R_OK);
+			     sees(b, b->preload);
 	if (!b->plan->preloaded)
 		b->preload = NULL;
 }

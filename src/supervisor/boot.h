@@ -99,7 +99,7 @@ struct mv_boot_plan {
 	unsigned ntexts;
 	struct mv_boot_text texts[MV_BOOT_TEXTS_MAX];	/* the first ones */
 	uint64_t brk_start, brk_limit;	/* for the emulated break; page aligned */
-	bool preloaded;			/* the library will be loaded: the program is dynamic, and can see the file */
+	bool preloaded;			/* the libraries will be loaded: the program is dynamic, and can see the files */
 	bool program_fixed;		/* not position independent: it stays where it is in all variants */
 	char program[4096];		/* path of the program, for messages */
 	const struct mv_boot_extra *extra;	/* the caller's, or NULL */
@@ -108,7 +108,7 @@ struct mv_boot_plan {
 /*
  * Plan the boot of pid; regs are those of the exec stop.  layout gives the areas and is advanced (its random sequence).
  * In the modes SAME and ASLR nothing moves.  at_random: 16 bytes for AT_RANDOM, or NULL to leave the kernel's.  The kernel's
- * vDSO is replaced by that one.  preload: path of a library that ld.so is to load before all others, or NULL; see
+ * vDSO is replaced by that one.  preload: paths of libraries, with colons between, that ld.so is to load before all others, or NULL; see
  * plan->preloaded.  extra may be NULL; it must live as long as the plan.
  * 0, or -errno with *err filled (err->status 126: not a program we can run; -ESRCH: pid is being killed).
  * mv_boot_plan_free() is due in any case.

@@ -340,7 +340,7 @@ void mv_report_text(FILE *out, const struct mv_report *r, bool colour)
 	lines(&p, "what the variant reports", r->words);
 	lines(&p, "rules for other builds", r->rules);
 	if (r->verdict.kind == MV_VERDICT_DIVERGENCE && r->verdict.difference != MV_DIFF_BREACH &&
-	    r->verdict.difference != MV_DIFF_REPORT) {
+	    r->verdict.difference != MV_DIFF_ORDER && r->verdict.difference != MV_DIFF_REPORT) {
 		difference(&p);
 		calls(&p);
 	}

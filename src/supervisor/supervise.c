@@ -74,7 +74,7 @@ static int make_run(const struct mv_run_options *o, struct mv_session *s, void *
 	struct mv_config c = {
 		.variants = o->variants, .ring_records = o->ring_records, .ring_bytes = 512 * 1024,
 		.layout = o->layout, .turns = o->turns && o->variants > 1, .turns_shared = o->turns_shared,
-		.turns_all = o->turns_all, .policy = o->policy, .heap = o->heap,
+		.turns_all = o->turns_all, .parallel = o->parallel && o->variants > 1, .policy = o->policy, .heap = o->heap,
 		.slab_max = o->slab_max, .slab_pad = o->slab_pad,
 		.heap_fill = o->heap_fill, .spare = o->recovery != MV_RECOVER_KILL,
 	};

@@ -38,11 +38,12 @@ struct mv_run_options {
 	bool turns;			/* the threads of a process run one at a time, */
 	bool turns_shared;		/* ... and those of processes that share memory, */
 	bool turns_all;			/* ... and of all processes */
+	bool parallel;			/* they run at once, in the order that libmvsync keeps */
 	bool same_at_random;		/* do not give each variant its own AT_RANDOM */
 	bool own_random;		/* leave libraries the random generators that they have */
 	bool no_keys;			/* no protection key for monitors */
 	enum mv_heap_mode heap;
-	const char *heap_library;	/* absolute path of libmvheap.so; not used with MV_HEAP_OFF */
+	const char *preload;		/* absolute paths of our libraries that heap and parallel need, with colons between; or NULL */
 	unsigned slab_max, slab_pad;	/* objects, bytes */
 	bool heap_fill;
 	enum mv_recovery recovery;

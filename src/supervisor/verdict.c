@@ -29,6 +29,7 @@ const char *mv_difference_name(uint32_t difference)
 		[MV_DIFF_ABSENT] = "absent",
 		[MV_DIFF_SIGNAL] = "signal",
 		[MV_DIFF_BREACH] = "breach",
+		[MV_DIFF_ORDER] = "order",
 		[MV_DIFF_REPORT] = "report",
 	};
 
@@ -85,6 +86,10 @@ static void say_divergence(struct mv_words *w, const struct mv_verdict *v)
 
 	if (v->difference == MV_DIFF_BREACH) {
 		mv_say(w, "%s", mv_describe_text(v->text, false, text, sizeof(text)));
+		return;
+	}
+	if (v->difference == MV_DIFF_ORDER) {
+		mv_say(w, "a thread of variant %u %s", v->variant, mv_describe_text(v->text, false, text, sizeof(text)));
 		return;
 	}
 	if (v->difference == MV_DIFF_REPORT) {

@@ -195,8 +195,7 @@ static void test_bad_options(void **state)
 	bad(WORDS("-hx"), "-h takes no value, but 'x' follows it");
 	bad(WORDS("-f", "kvm"), "-f: unknown frontend 'kvm' (known: auto, inproc, ptrace)");
 	bad(WORDS("--frontend=ptrase"), "--frontend: unknown frontend 'ptrase': did you mean ptrace? (known: auto, inproc, ptrace)");
-	bad(WORDS("--threads", "parallel"), "--threads: parallel needs the library libmvsync, which does not exist yet: use turns");
-	bad(WORDS("--threads", "turn"), "--threads: unknown threads 'turn': did you mean turns? (known: free, turns)");
+	bad(WORDS("--threads", "turn"), "--threads: unknown threads 'turn': did you mean turns? (known: free, turns, parallel)");
 	bad(WORDS("--layout", "Same"), "--layout: unknown layout 'Same': did you mean same? (known: same, aslr, disjoint)");
 	bad(WORDS("--log", "calls,foo,boot"),
 	    "--log: unknown domain 'foo' (known: notice, calls, process, signal, boot, stall, rules, all, none)");

@@ -9,7 +9,6 @@
 #include "engine/internal.h"
 #include "engine/random.h"
 
-#define NR_PRCTL 157
 #define PROT_READ_WRITE 3u
 #define PAGE 4096ull
 #define PURPOSE_HEAP 0x6865617020202020u
@@ -31,11 +30,6 @@ static void make_settings(const struct mv_thread *t, struct mvheap_settings *s)
 		.slab_pad = plain ? 0 : c->slab_pad,
 		.flags = MVHEAP_HIDE | (c->heap_fill && !plain ? MVHEAP_FILL : 0),
 	};
-}
-
-bool mv_is_heap_call(const struct mv_call *call)
-{
-	return call->nr == NR_PRCTL && (uint32_t)call->args[0] == MVHEAP_PRCTL;
 }
 
 static int64_t serve(struct mv_thread *t)
@@ -73,19 +67,21 @@ static void done(struct mv_thread *t)
 		serve(t);
 }
 
-const struct mv_hook mv_hook_mvheap = { .lead = lead, .done = done };
-
-/* ---- mprotect: args addr, len, prot ---- */
-
+/* Where threads run at once, the one that needs a region is not the same in all variants. */
 static int prepare(struct mv_thread *t)
+{
+	if (t->process->own_memory && (uint32_t)t->call.args[1] == MVHEAP_REGION)
+		t->cls = MV_CLASS_OWN;
+	return 0;
+}
+
+const struct mv_hook mv_hook_mvheap = { .prepare = prepare, .lead = lead, .done = done };
+
+bool mv_heap_protects(const struct mv_thread *t)
 {
 	uint64_t start = t->call.args[0], len = t->call.args[1];
 	const struct mv_mapping *m = mv_mm_find(t->process->mm, start);
 	uint32_t prot = (uint32_t)t->call.args[2];
 
-	if (m && m->flags & MV_MM_HEAP && start % PAGE == 0 && len && len <= m->end - start && (!prot || prot == PROT_READ_WRITE))
-		t->cls = MV_CLASS_LOCAL;
-	return 0;
+	return m && m->flags & MV_MM_HEAP && start % PAGE == 0 && len && len <= m->end - start && (!prot || prot == PROT_READ_WRITE);
 }
-
-const struct mv_hook mv_hook_mprotect = { .prepare = prepare };

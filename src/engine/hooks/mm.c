@@ -20,6 +20,7 @@
 #define MAP_GROWSDOWN_ 0x100u
 #define MAP_FIXED_NOREPLACE_ 0x100000u
 #define PROT_WRITE_ 2u
+#define PROT_EXEC_ 4u
 #define PAGE 4096ull
 
 static uint64_t page_up(uint64_t v)
@@ -27,10 +28,29 @@ static uint64_t page_up(uint64_t v)
 	return (v + PAGE - 1) & ~(PAGE - 1);
 }
 
-/* What one variant maps alone is counted apart. */
+/* What one variant maps alone is counted apart, and what all may map each at its own time is not counted. */
 static uint32_t ordinal(struct mv_thread *t)
 {
+	if (t->cls == MV_CLASS_OWN)
+		return MV_MAP_OWN;
 	return t->alone ? mv_mm_ordinal_alone(t->process->mm) : mv_mm_ordinal(t->process->mm);
+}
+
+/*
+ * Where threads run at once, which of them asks for memory, and how often, depends on what its siblings have freed: in
+ * allocators and in the C library's cache of stacks, whatever locks they use.  So private anonymous memory that nobody
+ * executes is then each variant's own, as to give its pages back is everywhere.
+ */
+static bool is_own(const struct mv_thread *t, uint64_t start, uint64_t len)
+{
+	return t->process->own_memory && mv_mm_is_private(t->process->mm, start, len);
+}
+
+static int own_range_prepare(struct mv_thread *t)
+{
+	if (is_own(t, t->call.args[0], t->call.args[1]))
+		t->cls = MV_CLASS_OWN;
+	return 0;
 }
 
 /* ---- mmap: args addr, len, prot, flags, fd, offset ---- */
@@ -69,6 +89,24 @@ static bool needs_copy(const struct mv_thread *t)
 	return !t->leads && t->extra & MV_HANDLE_COPY;
 }
 
+static int map_prepare(struct mv_thread *t)
+{
+	const uint64_t *args = t->call.args, compared = MAP_GROWSDOWN_ | MAP_32BIT_ | MAP_FIXED_NOREPLACE_;
+
+	if (t->process->own_memory && !is_file(t) && (args[3] & MAP_TYPE_) == MAP_PRIVATE_ && !(args[3] & compared) &&
+	    !(args[2] & PROT_EXEC_) && (!(args[3] & MAP_FIXED_) || is_own(t, args[0], args[1])))
+		t->cls = MV_CLASS_OWN;
+	return 0;
+}
+
+/* Nobody else gets a place that the kernel is about to be asked for. */
+static uint64_t take_place(struct mv_thread *t, uint64_t len, bool file, bool grows_down)
+{
+	uint64_t place = mv_mm_place(t->process->mm, len, file, grows_down);
+
+	return place && !mv_mm_add(t->process->mm, place, len, MV_MAP_OTHER, 0) ? place : 0;
+}
+
 static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
 {
 	uint64_t flags = t->call.args[3];
@@ -81,7 +119,7 @@ static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
 	t->aux[AUX_PLACED] = 0;
 	if (flags & (MAP_FIXED_ | MAP_FIXED_NOREPLACE_ | MAP_32BIT_) || !args[1])
 		return true;
-	t->aux[AUX_PLACED] = mv_mm_place(t->process->mm, page_up(args[1]), is_file(t) || t->alone, flags & MAP_GROWSDOWN_);
+	t->aux[AUX_PLACED] = take_place(t, page_up(args[1]), is_file(t) || t->alone, flags & MAP_GROWSDOWN_);
 	if (t->aux[AUX_PLACED]) {
 		args[0] = t->aux[AUX_PLACED];
 		args[3] |= MAP_FIXED_NOREPLACE_;
@@ -93,10 +131,11 @@ static bool map(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
 	if (!t->step)
 		return ask_mmap(t, step);
-	/* Something is there that the program did not map: remember it and look further. */
-	if (last == ERR(EEXIST) && t->aux[AUX_PLACED] && t->aux[AUX_TRIES]++ < 64 &&
-	    !mv_mm_add(t->process->mm, t->aux[AUX_PLACED], page_up(t->call.args[1]), MV_MAP_OTHER, 0))
+	/* Something is there that the program did not map: it stays taken, look further. */
+	if (last == ERR(EEXIST) && t->aux[AUX_PLACED] && t->aux[AUX_TRIES]++ < 64)
 		return ask_mmap(t, step);
+	if (is_error(last) && t->aux[AUX_PLACED])
+		mv_mm_remove(t->process->mm, t->aux[AUX_PLACED], page_up(t->call.args[1]));
 	t->own = last;
 	return false;
 }
@@ -168,7 +207,7 @@ static void map_done(struct mv_thread *t)
 	mv_mm_add(t->process->mm, (uint64_t)t->own, page_up(t->call.args[1]), ordinal(t), flags);
 }
 
-const struct mv_hook mv_hook_mmap = { .lead = map, .collect = map_collect, .follow = map_follow, .done = map_done };
+const struct mv_hook mv_hook_mmap = { .prepare = map_prepare, .lead = map, .collect = map_collect, .follow = map_follow, .done = map_done };
 
 /* ---- munmap: args addr, len ---- */
 
@@ -178,13 +217,18 @@ static void unmap_done(struct mv_thread *t)
 		mv_mm_remove(t->process->mm, t->call.args[0], page_up(t->call.args[1]));
 }
 
-const struct mv_hook mv_hook_munmap = { .done = unmap_done };
+const struct mv_hook mv_hook_munmap = { .prepare = own_range_prepare, .done = unmap_done };
 
 /* ---- mremap: args old, old length, new length, flags, new ---- */
 
 #define MREMAP_MAYMOVE_ 1u
 #define MREMAP_FIXED_ 2u
 #define MREMAP_DONTUNMAP_ 4u
+
+static int remap_prepare(struct mv_thread *t)
+{
+	return t->call.args[3] & (MREMAP_FIXED_ | MREMAP_DONTUNMAP_) ? 0 : own_range_prepare(t);
+}
 
 /* The kernel may move a mapping to a place of its own choice; ours must stay inside the variant's window. */
 static bool remap(struct mv_thread *t, int64_t last, struct mv_step *step)
@@ -202,12 +246,13 @@ static bool remap(struct mv_thread *t, int64_t last, struct mv_step *step)
 			t->aux[AUX_PLACED] = 1;
 			return true;
 		}
-	} else if (last != ERR(ENOMEM) || !t->aux[AUX_PLACED]) {
+	} else if (last != ERR(ENOMEM) || t->aux[AUX_PLACED] != 1) {
+		if (is_error(last) && t->aux[AUX_PLACED] > 1)
+			mv_mm_remove(t->process->mm, t->aux[AUX_PLACED], new_len);
 		t->own = last;
 		return false;
 	}
-	t->aux[AUX_PLACED] = 0;
-	to = mv_mm_place(t->process->mm, new_len, t->alone, false);
+	t->aux[AUX_PLACED] = to = take_place(t, new_len, t->alone, false);
 	if (!to) {
 		t->own = ERR(ENOMEM);
 		return false;
@@ -233,9 +278,16 @@ static void remap_done(struct mv_thread *t)
 	mv_mm_add(t->process->mm, (uint64_t)t->own, new_len, ordinal(t), flags);
 }
 
-const struct mv_hook mv_hook_mremap = { .lead = remap, .follow = remap, .done = remap_done };
+const struct mv_hook mv_hook_mremap = { .prepare = remap_prepare, .lead = remap, .follow = remap, .done = remap_done };
 
 /* ---- brk: emulated, so that the heap is where the layout wants it ---- */
+
+static int break_prepare(struct mv_thread *t)
+{
+	if (t->process->own_memory)
+		t->cls = MV_CLASS_OWN;
+	return 0;
+}
 
 static void break_normalise(struct mv_thread *t)
 {
@@ -305,7 +357,8 @@ static void break_done(struct mv_thread *t)
 }
 
 const struct mv_hook mv_hook_brk = {
-	.normalise = break_normalise, .lead = break_act, .collect = break_collect, .follow = break_follow, .done = break_done,
+	.prepare = break_prepare, .normalise = break_normalise, .lead = break_act, .collect = break_collect,
+	.follow = break_follow, .done = break_done,
 };
 
 /* ---- madvise(MADV_FREE): what the kernel may drop at any time differs between variants, so it is dropped at once ---- */
@@ -321,3 +374,16 @@ static bool advise(struct mv_thread *t, int64_t last, struct mv_step *step)
 }
 
 const struct mv_hook mv_hook_madvise = { .lead = advise };
+
+/* ---- mprotect: args addr, len, prot ---- */
+
+static int protect_prepare(struct mv_thread *t)
+{
+	if (t->call.args[2] & PROT_EXEC_)
+		return 0;
+	if (mv_heap_protects(t))
+		t->cls = MV_CLASS_LOCAL;
+	return own_range_prepare(t);
+}
+
+const struct mv_hook mv_hook_mprotect = { .prepare = protect_prepare };

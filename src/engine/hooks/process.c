@@ -52,6 +52,9 @@ static int clone_prepare(struct mv_thread *t)
 			return -EINVAL;
 	}
 	t->clone_flags = flags;
+	/* Before there is anybody who could ask; a clone that fails has done so in all variants. */
+	if (t->run->config.parallel && flags & CLONE_VM_ && !(flags & CLONE_VFORK_))
+		t->process->own_memory = true;
 	return 0;
 }
 

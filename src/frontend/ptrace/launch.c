@@ -297,7 +297,6 @@ bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, const struct mv_boo
 	struct pt *pt = t->pt;
 	enum mv_vdso vdso = pt->mode->engine_inside ? MV_VDSO_MONITOR : MV_VDSO_SYSCALL;
 	const struct mv_run_options *o = pt->session->options;
-	const char *heap = o->heap == MV_HEAP_OFF ? NULL : o->heap_library;
 	struct mv_error err = { 0 };
 	uint8_t random[16];
 
@@ -305,7 +304,7 @@ bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, const struct mv_boo
 	if (*gone)
 		return false;
 	new_random(t, layout, random);
-	if (mv_boot_plan(t->tid, &t->regs, layout, random, vdso, heap, extra, plan, &err))
+	if (mv_boot_plan(t->tid, &t->regs, layout, random, vdso, o->preload, extra, plan, &err))
 		goto fail;
 	if (mv_inject_agent(t->tid, plan, &t->regs, &err)) {
 		mv_boot_plan_free(plan);
@@ -319,10 +318,11 @@ bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, const struct mv_boo
 		mv_log(MV_LOG_NOTICE, "%s is not position independent: it lies at the same addresses in all variants",
 		       plan->program);
 	}
-	if (heap && !plan->preloaded && pt_leads(t) && !(pt->notices & 2)) {
+	if (o->preload && !plan->preloaded && pt_leads(t) && !(pt->notices & 2)) {
 		pt->notices |= 2;
-		mv_log(MV_LOG_NOTICE, "%s runs without the diversifying heap: it is static, set-user-id, or cannot see %s",
-		       plan->program, heap);
+		mv_log(MV_LOG_NOTICE, "%s runs without %s%s%s: it is static, set-user-id, or cannot see %s", plan->program,
+		       o->parallel ? "an order of its threads' locks" : "", o->parallel && o->heap != MV_HEAP_OFF ? " and " : "",
+		       o->heap != MV_HEAP_OFF ? "the diversifying heap" : "", o->preload);
 	}
 	mv_log(MV_LOG_BOOT, "variant %u: process %d runs %s, entry %#lx", t->variant, t->tid, plan->program, plan->entry);
 	return true;
