@@ -111,7 +111,7 @@ class Generator(unittest.TestCase):
 
     def test_sound_operands(self):
         for inputs, outputs in (
-                ("0:fd 1:buf:a2 2:u64", "-"), ("0:fd 1:ptr 2:u32", "1:buf:min(ret,a2)"),
+                ("0:fd 1:buf:a2 2:u64", "-"), ("0:fd 1:ptr 2:u32", "1:buf:min(ret,a2)"), ("0:fd 1:buf:min(4,a2) 2:u32", "-"),
                 ("0:fd 1:ptr 2:ptr", "1:buf:vr(a2) 2:buf:4"), ("0:fd 1:ptr?a0&0x10 2:u32?!a0&3 3:u32?a0=7", "1:st:pair!"),
                 ("0:fd 1:st:pair:a2 2:u32", "-"), ("0:fd 1:iovlay:a2 2:u32", "1:iov:ret"), ("-", "-")):
             self.table.set("syscalls", in_=inputs, out=outputs)

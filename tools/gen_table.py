@@ -34,7 +34,7 @@ SCALARS = {"ign", "u32", "u64", "fd", "dfd", "addr"}
 IN_KINDS = {
     "ign": {""}, "u32": {""}, "u64": {""}, "fd": {""}, "dfd": {""}, "addr": {""}, "ptr": {""},
     "str": {""}, "path": {""}, "strv": {""}, "msg": {""}, "msglay": {""}, "sigarg": {""},
-    "buf": {"CONST", "ARG", "ARG_PLUS", "BITS"},
+    "buf": {"CONST", "ARG", "ARG_PLUS", "BITS", "INT", "MIN_INT"},
     "st": {"CONST", "ARG"},
     "iov": {"ARG"}, "iovlay": {"ARG"}, "mmsg": {"ARG"}, "mmsglay": {"ARG"},
     "sockaddr": {"ARG"}, "sigset": {"ARG"}, "fdset": {"ARG"}, "pollfds": {"ARG"},
@@ -62,6 +62,8 @@ LEN_RULES = [  # pattern, rule; groups are named arg and size
     (rf"vr\({ARGUMENT}\)", "VALUE_RESULT"),
     (rf"bits\({ARGUMENT}\)", "BITS"),
     (rf"pages\({ARGUMENT}\)", "PAGES"),
+    (rf"int\({ARGUMENT}\)", "INT"),
+    (rf"min\({SIZE},{ARGUMENT}\)", "MIN_INT"),
 ]
 OF_RESULT = {"RET", "RET_PLUS", "MIN_RET_ARG", "RET_IF_ARG"}    # nothing is written if the call fails
 NUMBER = rf"0x[0-9a-f]+|{DECIMAL}"

@@ -57,7 +57,7 @@ struct mv_step {
 	bool fatal;			/* MV_REFUSE, below */
 	uint32_t child_tid;		/* MV_RUN of a clone: the child must get this id; 0 = any */
 	uint64_t handle;		/* MV_IMPORT: what ops.export_fd returned in the leader, or MV_HANDLE_PROC + index */
-	int fd;				/* MV_IMPORT: install at this number (replacing what is there) */
+	int fd;				/* MV_IMPORT: install at this number (replacing what is there); -1: the lowest free one */
 	bool cloexec;			/* MV_IMPORT */
 	int sig;			/* MV_SIGNAL, MV_INTERRUPT, and MV_DONE if a signal arrives with the result; else 0 */
 	uint8_t siginfo[MV_SIGINFO_SIZE] __attribute__((aligned(8)));
@@ -78,6 +78,13 @@ struct mv_share {
 #define MV_HANDLE_SHADOW ((uint64_t)1 << 62)
 #define MV_HANDLE_COPY ((uint64_t)1 << 61)
 
+/* For ops.export_fd: no descriptor but the directories that the thread's absolute and relative paths start from. */
+#define MV_EXPORT_ROOT (-2)
+#define MV_EXPORT_CWD (-3)
+
+/* MV_RUN of a chroot that the program has not made: the front-end puts the address of a path "." in the place of this one. */
+#define MV_HERE UINT64_MAX
+
 /* What the engine needs from a front-end.  "task" is what the front-end gave to mv_thread_new(). */
 struct mv_ops {
 	/* Copy from and to the variant's memory.  Return the bytes copied before the first fault: len if all went well. */
@@ -87,7 +94,7 @@ struct mv_ops {
 	void *(*alloc)(size_t size);
 	void (*free)(void *p, size_t size);
 	/*
-	 * Take a reference to a descriptor of a leader task that the twins can import; *handle names it (non-zero).  What is
+	 * Take a reference to a descriptor (or MV_EXPORT_*) of a leader task that the twins can import; *handle names it (non-zero).  What is
 	 * mapped shared and writable is the leader's file for the leader only: each follower imports a shadow, which has the
 	 * file's contents and is the same for all that import this file in this variant.
 	 * 0 or -errno.  The front-end drops the reference when it has been imported variants - 1 times or the run ends.

@@ -39,6 +39,7 @@ static void take_signal(struct mv_thread *t, const struct mv_record *rec, const 
 	__builtin_memset(step->siginfo, 0, sizeof(step->siginfo));
 	__builtin_memcpy(step->siginfo, payload,
 			 rec->payload_len < MV_SIGINFO_SIZE ? rec->payload_len : MV_SIGINFO_SIZE);
+	mv_sigvalue_adopt(t, step->siginfo);
 	consume(t);
 }
 
@@ -99,7 +100,7 @@ static bool act(struct mv_thread *t, int64_t last, struct mv_step *step)
 	if (hook(t)->follow) {
 		if (!hook(t)->follow(t, last, step))
 			return false;
-		if (step->action == MV_IMPORT)
+		if (step->action == MV_IMPORT && step->fd >= 0)
 			no_placeholder(t, step->fd);
 		return true;
 	}
@@ -170,6 +171,15 @@ static bool same_call(const struct mv_thread *t, const struct mv_record *rec)
 	return !__builtin_memcmp(mv_record_args(rec), t->norm, sizeof(t->norm));
 }
 
+/*
+ * The leader was found in a loop that counts and has let others go first, and this variant has left that loop: it was no
+ * wait for them but work, such as to fill memory.
+ */
+static bool was_work(const struct mv_record *rec)
+{
+	return rec->nr == MV_PSEUDO_SPIN && mv_record_args(rec)[0] & MV_SPIN_COUNTS;
+}
+
 /* A call that this variant makes and the leader does not: answered from what is known, else by the kernel. */
 static void surplus(struct mv_thread *t, struct mv_step *step)
 {
@@ -222,7 +232,8 @@ static bool pass_turn(struct mv_thread *t, const struct mv_record *rec)
 		return false;
 	end_turn(t);
 	t->flags = 0;
-	return true;
+	/* What the call at hand had read before may have been changed since. */
+	return !(rec->flags & MV_REC_TURN) || mv_operands(t);
 }
 
 /* Pass over the rest of a call that the leader makes and this variant does not.  True when it is behind us. */
@@ -232,16 +243,19 @@ static bool pass_over(struct mv_thread *t)
 	const struct mv_record *rec;
 
 	while ((rec = mv_stream_next(t->stream, consumer(t), &payload))) {
-		bool last = rec->flags & MV_REC_LAST;
+		bool last = rec->flags & MV_REC_LAST, gives;
 
 		if (rec->kind != MV_REC_ENTER && rec->kind != MV_REC_RESULT && rec->kind != MV_REC_DATA)
 			return false;
 		if ((rec->kind == MV_REC_RESULT || rec->flags & MV_REC_WHOLE) && !pass_turn(t, rec))
 			return false;
+		gives = rec->flags & MV_REC_GIVES;
 		if (rec->kind == MV_REC_ENTER)
 			consume_enter(t, rec);
 		else
 			consume(t);
+		if (gives)
+			mv_turn_give(t);
 		t->moves++;
 		if (last)
 			return true;
@@ -374,7 +388,7 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		 * Of two that are alike the leader's goes first: this variant's may yet come there.  But what changes nothing but
 		 * this variant does not wait: the leader's may be a look at the clock that it will share.
 		 */
-		if (leaders && leaders >= mine && !(mine && t->cls == MV_CLASS_ALL)) {
+		if ((leaders && leaders >= mine && !(mine && t->cls == MV_CLASS_ALL)) || was_work(rec)) {
 			t->passing = true;
 			return fetch(t, step);
 		}

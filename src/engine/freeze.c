@@ -57,6 +57,7 @@ struct mv_thread *mv_thread_thaw(struct mv_run *run, const void *bytes, size_t s
 	p->files = mv_files_thaw(ops, f + 1, f->files_size);
 	p->procset = mv_arena_at(run_arena(run), f->procset);
 	p->filters = NULL;
+	p->sigvalues = NULL;
 	p->threads = 1;
 	*t = f->thread;
 	t->run = run;

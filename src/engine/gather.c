@@ -373,6 +373,10 @@ static uint64_t input_count(const struct mv_thread *t, const struct mv_operand *
 		return a + o->size;
 	case MV_LEN_BITS:
 		return mv_mask_bytes(a);
+	case MV_LEN_INT:
+		return (int32_t)a < 0 ? 0 : (uint32_t)a;
+	case MV_LEN_MIN_INT:
+		return (int32_t)a < 0 ? 0 : (uint32_t)a < o->size ? (uint32_t)a : o->size;
 	default:
 		return o->size;
 	}

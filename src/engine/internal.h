@@ -117,6 +117,7 @@ struct mv_process {
 	bool own_memory;		/* threads run at once: private memory is each variant's own affair (hooks/mm.c) */
 	uint64_t clocks[MV_CLOCKS][2];	/* the time that each clock has last shown, 0 = never */
 	uint32_t local_fds[MV_LOCAL_FDS];	/* descriptors that only this variant has, 0 = none */
+	struct mv_sigvalues *sigvalues;	/* follower: what signals carry for it (hooks/signal.c), NULL = nothing of its own */
 };
 
 #define MV_INLINE_MAX 4096	/* input bytes that are compared one by one; more are compared by hash */
@@ -379,6 +380,11 @@ static inline void mv_end(struct mv_thread *t, struct mv_step *step)
 	step->action = t->refusal ? MV_REFUSE : MV_DONE;
 	step->fatal = t->refusal == MV_REFUSE_KILL;
 }
+
+/* ---- hooks/signal.c ---- */
+/* Follower: put what this variant has given a signal to carry in the place of the leader's. */
+void mv_sigvalue_adopt(struct mv_thread *t, uint8_t info[MV_SIGINFO_SIZE]);
+void mv_sigvalues_free(struct mv_process *p);
 
 /* ---- hooks/heap.c ---- */
 /* Is the call at hand, an mprotect, one of the diversifying heap's in its own memory? */

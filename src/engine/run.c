@@ -154,6 +154,7 @@ static void process_unref(struct mv_process *p)
 	mv_mm_unref(p->mm);
 	mv_files_unref(p->files);
 	mv_seccomp_unref(p->ops, p->filters);
+	mv_sigvalues_free(p);
 	p->ops->free(p, sizeof(*p));
 }
 

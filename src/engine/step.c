@@ -304,6 +304,7 @@ void mv_thread_exec(struct mv_thread *t, struct mv_step *step)
 	p->mm = mm;
 	p->files = files;
 	p->execs++;
+	mv_sigvalues_free(p);
 	__builtin_memset(p->local_fds, 0, sizeof(p->local_fds));	/* they were close-on-exec */
 	p->heap_told = p->sync_told = p->own_memory = false;
 	mv_turns_end(t, p->pid);

@@ -66,6 +66,8 @@ enum mv_len {
 	MV_LEN_VALUE_RESULT,	/* min(*(u32 *)A before, *(u32 *)A after) */
 	MV_LEN_BITS,		/* bytes of a node mask of A bits, of which the kernel drops one: 8 * ceil((A - 1) / 64), 0 for A = 0 */
 	MV_LEN_PAGES,		/* one byte for each page: ceil(A / 4096) */
+	MV_LEN_INT,		/* A, an int; 0 if that is negative */
+	MV_LEN_MIN_INT,		/* min(size, A) likewise */
 };
 
 /* When an operand is there at all. */
@@ -190,6 +192,7 @@ enum {
 	MV_PSEUDO_CPUID,			/* cpuid */
 	MV_PSEUDO_BEGIN,			/* a new thread of a process begins */
 	MV_PSEUDO_SPIN,				/* a loop without calls that waits for another thread: arg = how that was seen */
+#define MV_SPIN_COUNTS 2u			/* in the argument: something changes in it */
 	MV_PSEUDO_END
 };
 

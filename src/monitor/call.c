@@ -11,6 +11,7 @@
 #define NR_SIGALTSTACK 131
 #define NR_FSTATFS 138
 #define NR_ARCH_PRCTL 158
+#define NR_CHROOT 161
 #define NR_SCHED_SETAFFINITY 203
 #define NR_SCHED_GETAFFINITY 204
 #define NR_CLOCK_GETTIME 228
@@ -106,6 +107,8 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 	} else if (mon_limit(&call, r) || mon_lock_all(&call, r) || mon_key(&call, r)) {
 		return false;
 	} else {
+		if (call.nr == NR_CHROOT && call.args[0] == MV_HERE)
+			call.args[0] = (uint64_t)".";
 		mon_unlock();
 		*r = call.nr == NR_SIGALTSTACK ? mon_gate_on_stack(&call, m->frame.rsp) : mon_gate(&call);
 		mon_lock();

@@ -125,7 +125,7 @@ static int behind_pointer(const struct mv_call *c)
 
 	switch (c->nr) {
 	case NR_MQ_NOTIFY:		/* SIGEV_THREAD: what is read behind sigev_value is sent to a socket */
-		return any_in_area(a[1], 1, 8);
+		return any_in_area(a[1], 1, 8) ? 1 : -1;
 	case NR_CLONE3:			/* pidfd, child_tid, parent_tid; set_tid */
 		return any_in_area(a[0] + 8, 3, 8) || (a[1] > 64 && any_in_area(a[0] + 64, 1, 8)) ? 0 : -1;
 	case NR_FUTEX_WAITV:		/* value, address, flags */

@@ -230,9 +230,13 @@ static int64_t clone(struct mon_thread *m, struct mv_step *step, bool *ended)
 	if (call.nr == NR_CLONE3 && mon_peek(NULL, call.args[0], &args, size) < size)
 		return -EFAULT;
 	flags = clone_flags(&call, &args, &stack);
-	/* Its parent's engine would be told of the child by nobody until it ends. */
-	if ((flags & (CLONE_VFORK_ | CLONE_VM_)) == CLONE_VFORK_)
-		mon_unsupported("a clone that suspends the parent and shares no memory (CLONE_VFORK without CLONE_VM); use -f ptrace");
+	/* Its parent's engine would be told of the child by nobody until it ends: let the parent go on. */
+	if ((flags & (CLONE_VFORK_ | CLONE_VM_)) == CLONE_VFORK_) {
+		flags &= ~(uint64_t)CLONE_VFORK_;
+		args.flags = flags;
+		if (call.nr == NR_CLONE)
+			call.args[0] = flags;
+	}
 	if (flags & CLONE_VM_) {
 		c = mon_thread_make();
 		if (!c)

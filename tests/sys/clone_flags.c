@@ -60,6 +60,7 @@ int main(void)
 	SHOW(told == SIGUSR1);
 	try("memory", CLONE_VM | SIGCHLD, 0);
 	try("memory, suspended parent", CLONE_VM | CLONE_VFORK | SIGCHLD, 0);
+	try("suspended parent", CLONE_VFORK | SIGCHLD, 0);
 	try("memory, handlers", CLONE_VM | CLONE_SIGHAND | SIGCHLD, 0);
 	try("handlers alone", CLONE_SIGHAND | SIGCHLD, 0);
 	try("thread alone", CLONE_THREAD | SIGCHLD, 0);

@@ -10,13 +10,15 @@
 #define NR_MKDIR 83
 #define O_CLOEXEC_ 02000000
 
-enum { AUX_PLANT, AUX_PROC };	/* AUX_PROC: index into own_files + 1 */
+enum { AUX_PLANT, AUX_PROC, AUX_EACH };	/* AUX_PROC: index into own_files + 1; AUX_EACH: is one of each_files */
 
 /*
  * What a program reads to find its way in its own address space.  smaps and the like are read for their sums, which must
  * agree: there the leader answers for all.
  */
 static const char *const own_files[] = { "maps", "auxv" };
+/* What is written to a user namespace, which each variant has for itself: all open theirs, and write. */
+static const char *const each_files[] = { "uid_map", "gid_map", "projid_map", "setgroups" };
 /* Ways to read and write memory past the engine. */
 static const char *const denied_files[] = { "mem", "pagemap", "clear_refs" };
 
@@ -91,6 +93,9 @@ static int prepare(struct mv_thread *t)
 	for (unsigned i = 0; i < sizeof(own_files) / sizeof(*own_files); i++)
 		if (same(name, own_files[i]))
 			t->aux[AUX_PROC] = i + 1;
+	/* By number it would be another process's in the kernel's eyes. */
+	for (unsigned i = 0; after(path, "/proc/self/") && i < sizeof(each_files) / sizeof(*each_files); i++)
+		t->aux[AUX_EACH] |= same(name, each_files[i]);
 	return 0;
 }
 
@@ -125,6 +130,16 @@ static bool wants_cloexec(struct mv_thread *t)
 
 static bool follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
+	if (t->aux[AUX_EACH]) {
+		if (!t->step)
+			return mv_ask_own(t, step);
+		if (t->step == 1)
+			t->own = last;
+		if (is_error(t->own) || mv_renumber(t, &t->aux[AUX_PLANT], (int)t->own, (int)t->result, last, step))
+			return !is_error(t->own);
+		t->own = t->result;
+		return false;
+	}
 	t->own = t->result;
 	if (t->aux[AUX_PROC]) {
 		if (t->step) {
@@ -142,7 +157,7 @@ static bool follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 
 static void done(struct mv_thread *t)
 {
-	unsigned flags = t->aux[AUX_PROC] ? MV_FD_OWN : t->leads ? 0 : MV_FD_PLACEHOLDER;
+	unsigned flags = t->aux[AUX_PROC] ? MV_FD_OWN : t->aux[AUX_EACH] ? MV_FD_TWIN : t->leads ? 0 : MV_FD_PLACEHOLDER;
 
 	if (!is_error(t->result))
 		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = MV_FDKIND_FILE, .flags = (uint8_t)flags });

@@ -132,6 +132,8 @@ static void claim_child(struct pt_task *t, const struct mv_call *c, struct in_cl
 		claim->words[1] = args.exit_signal;
 		claim->words[2] = args.set_tid_size;
 	}
+	if ((claim->words[0] & (CLONE_VFORK | CLONE_VM)) == CLONE_VFORK)
+		claim->words[0] &= ~(uint64_t)CLONE_VFORK;
 }
 
 /* An engine's thread that is none, for gathering what the table says about a call. */
@@ -260,6 +262,10 @@ static bool follower_may(struct pt_task *t, const struct mv_call *c, const struc
 {
 	const struct mv_desc *d = mv_lookup(c);
 
+	if (c->nr == SYS_chroot && t->inside->agreed_on == IN_MOVES) {
+		t->inside->agreed_on = IN_NOTHING;
+		return true;
+	}
 	if ((d->cls != MV_CLASS_ALL && d->cls != MV_CLASS_ALLOVW) || !agrees(t, IN_GRANTED, call))
 		return false;
 	t->inside->agreed_on = IN_NOTHING;
@@ -307,6 +313,8 @@ void in_sensitive_over(struct pt_task *t)
 	if ((int64_t)r->rax >= 0 || (int64_t)r->rax < -4095) {
 		if (c.nr == SYS_mmap && pt_stand_in(t, &c, r->rax))
 			t->inside->mapped.size = 0;	/* no text that all share takes its place */
+		if (t->variant && c.nr == SYS_unshare && c.args[0] & CLONE_NEWNS)
+			t->inside->agreed_on = IN_MOVES;
 		return;
 	}
 	if (pt_leads(t))

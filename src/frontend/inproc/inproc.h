@@ -53,6 +53,7 @@ enum in_agreed {
 	IN_NOTHING,			/* it has spoken of none, or has made it */
 	IN_CLAIMED,			/* its program asks for the call */
 	IN_GRANTED,			/* and the leader makes it, or has made it */
+	IN_MOVES,			/* it has a mount namespace by it, and goes to where the leader's begins */
 };
 
 /* What is known of a thread besides pt_task. */

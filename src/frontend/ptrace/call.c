@@ -123,6 +123,8 @@ static void run_here(struct pt_task *t, struct mv_step *step)
 		if (path)
 			step->call.args[0] = path;
 	}
+	if (step->call.nr == SYS_chroot && step->call.args[0] == MV_HERE && need_regs(t))
+		step->call.args[0] = pt_below_stack(t, ".", t->regs.rsp);
 	if (!same_call(&t->now, &step->call)) {
 		/* A restarted call keeps its own number: the kernel knows how much of it is left. */
 		if (!(t->now.nr == SYS_restart_syscall && same_call(&t->call, &step->call))) {
@@ -594,6 +596,18 @@ void pt_on_ended(struct pt_task *t)
 	t->pt->moved = true;
 }
 
+/* The signal that was waited for may be one that was sent back to the kernel. */
+static void tell_truth(struct pt_task *t, int sig)
+{
+	siginfo_t info = { .si_signo = sig };
+	uint64_t to = t->call.args[1];
+
+	if (!t->requeued || (to && pt_peek(t, to, &info, sizeof(info)) != sizeof(info)))
+		return;
+	if (pt_true_info(t, &info) && to)
+		pt_poke(t, to, &info, sizeof(info));
+}
+
 void pt_on_exit(struct pt_task *t)
 {
 	struct pt *pt = t->pt;
@@ -660,6 +674,8 @@ void pt_on_exit(struct pt_task *t)
 			pt_resume(t, PTRACE_CONT, 0);
 		return;
 	}
+	if (pt_leads(t) && t->call.nr == SYS_rt_sigtimedwait && result > 0)
+		tell_truth(t, (int)result);
 	if (pt_leads(t) && pt_signal_due(t)) {
 		mv_signal_follows(t->thread);
 		t->return_ip = t->ip;

@@ -56,13 +56,21 @@ int pt_may_exec(void *task, const struct mv_call *call)
 
 #define RED_ZONE 128
 
+uint64_t pt_below_stack(struct pt_task *t, const char *text, uint64_t stack)
+{
+	size_t len = strlen(text) + 1;
+
+	/* Nobody has anything there. */
+	stack -= RED_ZONE + len;
+	return pt_poke(t, stack, text, len) == len ? stack : 0;
+}
+
 uint64_t pt_own_build(struct pt_task *t, const struct mv_call *call, uint64_t stack)
 {
 	const struct mv_run_options *o = t->pt->session->options;
 	char path[4096] = "";
 	const char *instead;
 	struct stat st;
-	size_t len;
 	int fd;
 
 	if (call->nr != SYS_execve || !o->builds[t->variant].path)
@@ -73,10 +81,5 @@ uint64_t pt_own_build(struct pt_task *t, const struct mv_call *call, uint64_t st
 		return 0;
 	instead = fstat(fd, &st) ? NULL : mv_build_instead(o, t->pt->session->path, t->variant, &st);
 	close(fd);
-	if (!instead)
-		return 0;
-	/* Nobody has anything there: if the call fails the program goes on above it. */
-	len = strlen(instead) + 1;
-	stack -= RED_ZONE + len;
-	return pt_poke(t, stack, instead, len) == len ? stack : 0;
+	return instead ? pt_below_stack(t, instead, stack) : 0;
 }

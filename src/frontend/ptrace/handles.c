@@ -87,6 +87,15 @@ static void export_free(struct pt_export *e)
 	free(e);
 }
 
+/* A directory that the thread's paths start from. */
+static int open_directory(const struct pt_task *t, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", t->process->tgid, t->tid, name);
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 int pt_export(void *task, const struct mv_share *share, uint64_t *handle)
 {
 	struct pt_task *t = task;
@@ -99,7 +108,10 @@ int pt_export(void *task, const struct mv_share *share, uint64_t *handle)
 		t->process->pidfd = (int)syscall(SYS_pidfd_open, t->process->tgid, 0);
 	if (t->process->pidfd < 0)
 		return -errno;
-	file = (int)syscall(SYS_pidfd_getfd, t->process->pidfd, share->fd, 0);
+	if (share->fd == MV_EXPORT_ROOT || share->fd == MV_EXPORT_CWD)
+		file = open_directory(t, share->fd == MV_EXPORT_ROOT ? "root" : "cwd");
+	else
+		file = (int)syscall(SYS_pidfd_getfd, t->process->pidfd, share->fd, 0);
 	if (file < 0)
 		return -errno;
 	e = calloc(1, sizeof(*e));

@@ -122,7 +122,7 @@ struct pt_task {
 	struct user_regs_struct own;	/* the program's registers in the call, but for rax */
 	struct mv_step next;	/* with injected: what to run at the next entry */
 	struct pt_held *held, **held_tail;
-	siginfo_t *requeued;	/* by number: what was known of signals sent back to the kernel; may be NULL */
+	struct pt_held *requeued;	/* what was known of signals sent back to the kernel, oldest first */
 	siginfo_t inject;	/* signal that was queued by us: give it this siginfo */
 	int inject_sig;		/* 0 = none */
 	bool refused;		/* about to get SIGSYS, refuse.c */
@@ -338,6 +338,8 @@ int pt_first(struct pt_task *t, struct mv_error *err);
 
 /* exec.c: can a program that the leader is about to execute run here? */
 int pt_may_exec(void *task, const struct mv_call *call);
+/* Write text where the program has nothing: below its stack.  The address, 0 if nothing is mapped there. */
+uint64_t pt_below_stack(struct pt_task *t, const char *text, uint64_t stack);
 /*
  * The thread is about to make this call: if it executes the program of the run and its variant is another build of that, the
  * address of that build's path, written below stack; else 0.
@@ -387,6 +389,11 @@ bool pt_take_held(struct pt_task *t, uint64_t blocked, siginfo_t *info);
  */
 struct pt_task *pt_passed_over(const struct pt_task *t, const siginfo_t *info);
 void pt_send_back(struct pt_task *t, const siginfo_t *info);
+/*
+ * Leader: the kernel has given a signal to the thread; put into info what it is if signals of its number were sent back.  True if
+ * that was another than the kernel has said.
+ */
+bool pt_true_info(struct pt_task *t, siginfo_t *info);
 /* The stop of a signal that pt_queue() has sent, or that was sent back to the kernel: puts the right siginfo in. */
 bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info);
 /*

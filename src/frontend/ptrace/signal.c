@@ -117,13 +117,54 @@ static struct pt_held *take_held(struct pt_task *t)
 	return h;
 }
 
-/* What the kernel has told about a signal that we have sent back to it. */
+#define FIRST_REAL_TIME 32	/* to the kernel */
+
+static struct pt_held **find_info(struct pt_task *t, int sig)
+{
+	struct pt_held **at = &t->requeued;
+
+	while (*at && (*at)->info.si_signo != sig)
+		at = &(*at)->next;
+	return at;
+}
+
+/* What the kernel has told about a signal that we have sent back to it.  Ordinary ones merge there. */
 static void keep_info(struct pt_task *t, const siginfo_t *info)
 {
-	if (!t->requeued)
-		t->requeued = calloc(65, sizeof(*t->requeued));
-	if (t->requeued)
-		t->requeued[info->si_signo] = *info;
+	struct pt_held **at = find_info(t, info->si_signo), *h;
+
+	if (*at && info->si_signo < FIRST_REAL_TIME)
+		return;
+	while (*at)
+		at = &(*at)->next;
+	h = calloc(1, sizeof(*h));
+	if (!h) {
+		pt_fail(t->pt, ENOMEM, "cannot hold a signal");
+		return;
+	}
+	h->info = *info;
+	*at = h;
+}
+
+/* One that we have sent: all it tells is its number. */
+static bool is_ours(const struct pt_task *t, const siginfo_t *info)
+{
+	return info->si_code == SI_TKILL && info->si_pid == (t->variant ? 0 : getpid());
+}
+
+/* A real-time signal that comes before those that were there earlier lets them go first, and is one of ours later. */
+bool pt_true_info(struct pt_task *t, siginfo_t *info)
+{
+	struct pt_held **at = find_info(t, info->si_signo), *h = *at;
+
+	if (!h)
+		return false;
+	if (!is_ours(t, info) && info->si_signo >= FIRST_REAL_TIME)
+		keep_info(t, info);
+	*info = h->info;
+	*at = h->next;
+	free(h);
+	return true;
 }
 
 void pt_send_back(struct pt_task *t, const siginfo_t *info)
@@ -260,14 +301,13 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 
 bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info)
 {
-	if (t->requeued && info->si_code == SI_TKILL && info->si_pid == (t->variant ? 0 : getpid()) && t->requeued[sig].si_signo &&
-	    t->inject_sig != sig) {
-		*info = t->requeued[sig];
-		t->requeued[sig].si_signo = 0;
-		ptrace(PTRACE_SETSIGINFO, t->tid, 0, info);
-	}
-	if (t->inject_sig != sig)
+	if (t->inject_sig != sig) {
+		if (pt_leads(t) && pt_true_info(t, info))
+			ptrace(PTRACE_SETSIGINFO, t->tid, 0, info);
 		return false;
+	}
+	if (pt_leads(t) && sig >= FIRST_REAL_TIME && !is_ours(t, info))
+		keep_info(t, info);
 	t->inject_sig = 0;
 	t->inject.si_signo = sig;
 	pt_vsyscall_rewind(t);

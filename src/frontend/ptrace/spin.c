@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include "engine/table.h"
 #include "pt.h"
 
 #define SUSPECT_MS 10		/* CPU time without a call until a thread is looked at; and then ever later */
@@ -29,7 +30,7 @@
 #define REPEATS 4		/* of a state, in so many steps */
 #define SMALL 256		/* bytes of code */
 
-enum { SPIN_NOT, SPIN_SAME, SPIN_SMALL };
+enum { SPIN_NOT, SPIN_SAME, SPIN_SMALL = MV_SPIN_COUNTS };
 /* The operand of <spin>: one of those, and where the loop begins in its page. */
 #define SPIN(kind, at) ((unsigned)(kind) | (unsigned)((at) & 0xfff) << 4)
 #define KIND(how) ((how) & 15)

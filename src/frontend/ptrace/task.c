@@ -59,16 +59,22 @@ struct pt_task *pt_task_new(struct pt *pt, pid_t tid, pid_t tgid, unsigned varia
 	return t;
 }
 
+static void free_all(struct pt_held *h)
+{
+	while (h) {
+		struct pt_held *next = h->next;
+
+		free(h);
+		h = next;
+	}
+}
+
 void pt_task_free(struct pt_task *t)
 {
 	struct pt *pt = t->pt;
 
-	while (t->held) {
-		struct pt_held *h = t->held;
-
-		t->held = h->next;
-		free(h);
-	}
+	free_all(t->held);
+	free_all(t->requeued);
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;
 	if (!--t->process->threads) {
@@ -77,7 +83,6 @@ void pt_task_free(struct pt_task *t)
 		in_process_free(t->process);
 		free(t->process);
 	}
-	free(t->requeued);
 	in_task_free(t->inside);
 	HASH_DEL(pt->tasks, t);
 	pt->live[t->variant]--;

@@ -1,0 +1,65 @@
+/*
+ * unshare: each variant makes the namespaces for itself.  Mounts are made by the leader alone, so a follower's paths start in the
+ * leader's mount namespace: it takes over the directories that the leader's paths start from, as they are after the call.
+ */
+#include "namespace.h"
+#include "engine/internal.h"
+
+#define NR_CLOSE 3
+#define NR_FCHDIR 81
+#define NR_CHROOT 161
+
+static int prepare(struct mv_thread *t)
+{
+	return t->call.args[0] & MV_NAMESPACES_DENIED ? -EPERM : 0;
+}
+
+static void collect(struct mv_thread *t)
+{
+	uint64_t root, cwd;
+
+	if (t->call.args[0] & MV_CLONE_NEWNS && mv_export(t, MV_EXPORT_ROOT, &root) && mv_export(t, MV_EXPORT_CWD, &cwd))
+		t->extra = root | cwd << 32;	/* they count from 1 */
+}
+
+static bool import(uint64_t handle, struct mv_step *step)
+{
+	step->action = MV_IMPORT;
+	step->handle = handle;
+	step->fd = -1;
+	step->cloexec = true;
+	return true;
+}
+
+enum { UNSHARED = 1, GOT_ROOT, IN_ROOT, HAS_ROOT, CLOSED_ROOT, GOT_CWD, IN_CWD, CLOSED_CWD };
+enum { AUX_FD };
+
+static bool follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (!t->step)
+		return mv_ask_own(t, step);
+	if (t->step > UNSHARED && is_error(last)) {
+		mv_run_fail(t->run, MV_VERDICT_FAILURE, "a follower cannot enter the leader's mount namespace");
+		return false;
+	}
+	switch (t->step) {
+	case UNSHARED:
+		t->own = last;
+		return !is_error(last) && t->extra && import((uint32_t)t->extra, step);
+	case GOT_ROOT:
+	case GOT_CWD:
+		t->aux[AUX_FD] = (uint64_t)last;
+		return mv_ask(step, NR_FCHDIR, t->aux[AUX_FD], 0, 0);
+	case IN_ROOT:
+		return mv_ask(step, NR_CHROOT, MV_HERE, 0, 0);
+	case HAS_ROOT:
+	case IN_CWD:
+		return mv_ask(step, NR_CLOSE, t->aux[AUX_FD], 0, 0);
+	case CLOSED_ROOT:
+		return import(t->extra >> 32, step);
+	default:
+		return false;
+	}
+}
+
+const struct mv_hook mv_hook_unshare = { .prepare = prepare, .collect = collect, .follow = follow };
