@@ -18,7 +18,8 @@ static void collect(struct mv_thread *t)
 {
 	uint64_t root, cwd;
 
-	if (t->call.args[0] & MV_CLONE_NEWNS && mv_export(t, MV_EXPORT_ROOT, &root) && mv_export(t, MV_EXPORT_CWD, &cwd))
+	if (t->call.args[0] & MV_CLONE_NEWNS && mv_export(t, &(struct mv_share){ .fd = MV_EXPORT_ROOT }, &root) &&
+	    mv_export(t, &(struct mv_share){ .fd = MV_EXPORT_CWD }, &cwd))
 		t->extra = root | cwd << 32;	/* they count from 1 */
 }
 

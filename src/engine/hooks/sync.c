@@ -155,7 +155,7 @@ static bool lead_memory(struct mv_thread *t, int64_t last, struct mv_step *step)
 		return mv_ask(step, NR_FCNTL, fd, F_ADD_SEALS_,
 			      F_SEAL_SEAL_ | F_SEAL_SHRINK_ | F_SEAL_GROW_ | F_SEAL_FUTURE_WRITE_);
 	case 4:
-		mv_export(t, (int)fd, &t->aux[AUX_FIRST]);
+		mv_export(t, &(struct mv_share){ .fd = (int)fd }, &t->aux[AUX_FIRST]);
 		return mv_ask(step, NR_CLOSE, fd, 0, 0);
 	case 5:
 		return create(t, step);
@@ -166,7 +166,7 @@ static bool lead_memory(struct mv_thread *t, int64_t last, struct mv_step *step)
 	case 8:
 		return mv_ask(step, NR_FCNTL, fd, F_ADD_SEALS_, F_SEAL_SEAL_ | F_SEAL_SHRINK_ | F_SEAL_GROW_);
 	case 9:
-		mv_export(t, (int)fd, &t->aux[AUX_SECOND]);
+		mv_export(t, &(struct mv_share){ .fd = (int)fd }, &t->aux[AUX_SECOND]);
 		return mv_ask(step, NR_CLOSE, fd, 0, 0);
 	case 10:
 		return mv_ask(step, NR_MADVISE, at, MVSYNC_MEMORY, MADV_DONTFORK_);
