@@ -18,7 +18,7 @@
 #define FUTEX_WAITV_MAX 128
 
 enum {
-	NR_MMAP = 9, NR_MUNMAP = 11, NR_MREMAP = 25, NR_MADVISE = 28, NR_SETSOCKOPT = 54, NR_SIGALTSTACK = 131, NR_MQ_NOTIFY = 244,
+	NR_MMAP = 9, NR_MUNMAP = 11, NR_MREMAP = 25, NR_MADVISE = 28, NR_SETSOCKOPT = 54, NR_SIGALTSTACK = 131,
 	NR_CLONE3 = 435, NR_FUTEX_WAITV = 449, NR_FUTEX_REQUEUE = 456,
 };
 
@@ -124,8 +124,6 @@ static int behind_pointer(const struct mv_call *c)
 	const uint64_t *a = c->args;
 
 	switch (c->nr) {
-	case NR_MQ_NOTIFY:		/* SIGEV_THREAD: what is read behind sigev_value is sent to a socket */
-		return any_in_area(a[1], 1, 8) ? 1 : -1;
 	case NR_CLONE3:			/* pidfd, child_tid, parent_tid; set_tid */
 		return any_in_area(a[0] + 8, 3, 8) || (a[1] > 64 && any_in_area(a[0] + 64, 1, 8)) ? 0 : -1;
 	case NR_FUTEX_WAITV:		/* value, address, flags */

@@ -117,7 +117,6 @@ static void words(char *p)
 
 static void operands(char *p)
 {
-	struct sigevent cookie = { .sigev_notify = SIGEV_THREAD, .sigev_value.sival_ptr = p };
 	char *strings[] = { p, NULL };
 	int epoll = epoll_create1(0);
 
@@ -137,7 +136,6 @@ static void operands(char *p)
 	OUTCOME(syscall(SYS_timer_create, CLOCK_REALTIME, p, p));
 	OUTCOME(syscall(SYS_prlimit64, 0, RLIMIT_CORE, p, NULL));
 	OUTCOME(syscall(SYS_clone3, p, 88));
-	OUTCOME(syscall(SYS_mq_notify, -1, &cookie));
 	OUTCOME(prctl(PR_SET_NAME, p));
 	close(epoll);
 }
