@@ -35,7 +35,7 @@ class Test:
         self.group, self.argv, self.compared = group, argv, compared
         self.name = f"{group}/{name}"
         self.timeout, self.needs, self.n1, self.layouts, self.heap = 30.0, [], False, False, False
-        self.corners, self.wrapped = False, True
+        self.corners, self.wrapped, self.prepare = False, True, False
         self.options = []
         with open(source, errors="replace") as f:
             head = "".join(f.readlines()[:12])
@@ -54,6 +54,8 @@ class Test:
                     self.heap = True
                 elif key == "corners":
                     self.corners = True
+                elif key == "prepare":
+                    self.prepare = True
                 elif key in ("turns", "layout", "threads"):
                     self.options.append(f"--{key}={value}")
                 else:
@@ -238,6 +240,13 @@ def perform(test, options, base):
         if r["status"] != 0:
             return "FAIL", status_text(r["status"]), tail(r["out"] + r["err"])
         return "PASS", spent(), []
+
+    if test.prepare:
+        env["MV_TEST_PREPARED"] = cwd + ".prepared"
+        there = dict(env, HOME=cwd + ".prepared", TMPDIR=cwd + ".prepared")
+        r = run_once(test.argv + ["prepare"], cwd + ".prepared", there, options.slower * 3 * test.timeout)
+        if r["problem"] or r["status"] != 0:
+            return "FAIL", "to prepare it: " + (r["problem"] or status_text(r["status"])), tail(r["out"] + r["err"])
 
     native_env = dict(env)
     if not test.wrapped:
