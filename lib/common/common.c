@@ -16,9 +16,13 @@ static size_t add(char *text, size_t size, size_t n, const char *part)
 
 void library_die(const char *name, const char *const *parts)
 {
+	static bool dying;
 	char text[256];
 	size_t n = add(text, sizeof(text) - 1, 0, name);
 
+	/* Another thread has said why, and ends the process. */
+	while (__atomic_exchange_n(&dying, true, __ATOMIC_ACQ_REL))
+		pause();
 	n = add(text, sizeof(text) - 1, n, ": ");
 	for (; *parts; parts++)
 		n = add(text, sizeof(text) - 1, n, *parts);
