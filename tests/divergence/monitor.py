@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import time
 
 import cases
 from cases import Skip, Wrong, below, case, program, run, start, wait_for
@@ -231,14 +232,24 @@ def monitor_is_sealed():
     if ctypes.CDLL(None, use_errno=True).syscall(462, 0, 0, 0) != 0:
         raise Skip("no mseal here")
     process = start(["sh", "-c", "(exec sleep 100) & (sleep 100) & exec sleep 100"], "-f", "inproc")
+
+    def flags_of(pid, start_at):
+        with open(f"/proc/{pid}/smaps") as f:
+            return re.search(rf"^0*{start_at:x}-(?:.*\n)*?VmFlags:(.*)", f.read(), re.M)
+
+    def all_flags():
+        """None if one of them was still about to be mapped, as at an exec."""
+        found = [(pid, part, flags_of(pid, part[0])) for pid, parts in monitors_of(process, "sleep", 6).items() for part in parts]
+        return found if all(flags for _, _, flags in found) else None
     try:
-        for pid, parts in monitors_of(process, "sleep", 6).items():
-            with open(f"/proc/{pid}/smaps") as f:
-                smaps = f.read()
-            for start_at, _, permissions in parts:
-                flags = re.search(rf"^0*{start_at:x}-(?:.*\n)*?VmFlags:(.*)", smaps, re.M).group(1).split()
-                if "sl" not in flags:
-                    raise Wrong(f"{pid}: {start_at:x} {permissions} is not sealed: {flags}")
+        end = time.monotonic() + 10
+        while not (found := all_flags()):
+            if time.monotonic() > end:
+                raise Wrong("no monitor stays where it is")
+            time.sleep(0.1)
+        for pid, (start_at, _, permissions), flags in found:
+            if "sl" not in flags.group(1).split():
+                raise Wrong(f"{pid}: {start_at:x} {permissions} is not sealed: {flags.group(1)}")
     finally:
         process.kill()
         process.communicate()

@@ -1,5 +1,5 @@
 #!/bin/bash
-# test: timeout=120 needs=stress-ng turns=shared
+# test: timeout=120 needs=stress-ng turns=shared corners
 # One stressor after the other checks what the kernel did for it; its workers and their parent share counters in memory.
 # Without --no-rand-seed random numbers would be seeded with addresses.  One that is not here is in docs/limits.md.
 stressors="kill sigsuspend mutex poll sockpair mprotect flock pthread nanosleep fork vfork exec sigq sigsegv sigfpe sigpending timer

@@ -64,7 +64,7 @@ try:
         print("limited", [fetch(port, "/limited")[0] for _ in range(4)])
         ab(port, "/5000", 400)
         ab(port, "/100", 1000, "-k")
-        print("servers", [line.split(",")[:2] + [line.split(",")[17]] for line in admin("show stat").splitlines()
+        print("servers", [line.split(",")[:2] + line.split(",")[17].split()[:1] for line in admin("show stat").splitlines()
                           if line.startswith("back,")])
         print("disabled", repr(admin("disable server back/two")), fetch(port, "/100")[0])
         configure("two")

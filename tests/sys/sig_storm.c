@@ -9,7 +9,6 @@
 #define BATCH 100
 
 static volatile int next, odd, usr, hup;
-static volatile sig_atomic_t last_usr;
 
 static void numbered(int sig, siginfo_t *info, void *context)
 {
