@@ -1,11 +1,10 @@
 /*
- * Threads that run at once: they are made, end, are joined or not; stacks and heaps that they leave to each other; forks; threads and
- * mutexes of C11.
+ * Threads that run at once: they are made, end, are joined or not; stacks and heaps that they leave to each other; threads and mutexes
+ * of C11.
  *
  * test: threads=parallel heap timeout=60
  */
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <threads.h>
 #include "turns.h"
 
@@ -148,28 +147,8 @@ static void show(const char *what, void *(*fn)(void *))
 	tell(order, sizeof(order));
 }
 
-/* Of a process with threads, by one of them: the child begins anew. */
-static void *forks(void *arg)
-{
-	int status;
-	pid_t pid;
-
-	(void)arg;
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		pthread_mutex_init(&lock, NULL);	/* another thread may have had it */
-		place = 0;
-		_exit(together(3, allocate) == 3 ? 5 : 1);
-	}
-	NEED(waitpid(pid, &status, 0) == pid);
-	return (void *)(long)WEXITSTATUS(status);
-}
-
 int main(void)
 {
-	pthread_t t;
-
 	tell("", 0);
 	pthread_key_create(&key, destroy);
 	show("allocate", allocate);
@@ -180,8 +159,5 @@ int main(void)
 	tell(order, sizeof(order));
 	try_join();
 	c11();
-	t = begin(allocate, 1);
-	SHOW(end(begin(forks, 0)));
-	end(t);
 	return 0;
 }
