@@ -88,4 +88,11 @@ static int prepare(struct mv_thread *t)
 	return 0;
 }
 
-const struct mv_hook mv_hook_mprotect = { .prepare = prepare };
+static void protect_done(struct mv_thread *t)
+{
+	if (!is_error(t->result) && t->call.args[2])
+		mv_mm_open(t->process->mm, t->call.args[0], t->call.args[1]);
+}
+
+const struct mv_hook mv_hook_mprotect = { .prepare = prepare, .done = protect_done };
+const struct mv_hook mv_hook_pkey_mprotect = { .done = protect_done };

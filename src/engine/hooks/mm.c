@@ -17,6 +17,7 @@
 #define MAP_GROWSDOWN_ 0x100u
 #define MAP_FIXED_NOREPLACE_ 0x100000u
 #define PROT_WRITE_ 2u
+#define PROT_EXEC_ 4u
 #define PAGE 4096ull
 
 static uint64_t page_up(uint64_t v)
@@ -33,6 +34,8 @@ static uint32_t ordinal(struct mv_thread *t)
 /* ---- mmap: args addr, len, prot, flags, fd, offset ---- */
 
 enum { AUX_IMPORTED, AUX_PLACED, AUX_TRIES };
+
+#define PLACE_IN_RESERVED 0xfffffffffffull	/* no offset of a page */
 
 static bool is_file(const struct mv_thread *t)
 {
@@ -56,6 +59,37 @@ static bool needs_copy(const struct mv_thread *t)
 	return !t->leads && writes_file(t);
 }
 
+static bool is_private_anonymous(const struct mv_thread *t)
+{
+	return (t->call.args[3] & (MAP_TYPE_ | MAP_ANONYMOUS_)) == (MAP_PRIVATE_ | MAP_ANONYMOUS_);
+}
+
+/*
+ * Where in an address range of its own that was only reserved a program puts memory, and how much, may follow from other
+ * addresses: Go's heap has tables with an element for every 4 MiB of the address space, of which it maps what it needs.  Nothing
+ * is there that could be changed, and what is mapped there has an ordinal of its own.
+ */
+static void map_normalise(struct mv_thread *t)
+{
+	uint64_t addr = t->call.args[0], out[2];
+
+	if (!(t->call.args[3] & MAP_FIXED_) || !is_private_anonymous(t) || t->call.args[2] & PROT_EXEC_ || addr % PAGE)
+		return;
+	if (!mv_mm_is(t->process->mm, addr, page_up(t->call.args[1]), MV_MM_RESERVED, 0))
+		return;
+	mv_mm_normalise(t->process->mm, addr, out);
+	t->norm[0] = out[0] << 44 ^ PLACE_IN_RESERVED;
+	t->norm[1] = 0;
+}
+
+/* A follower puts it where the leader has it, even if it has not given back the same memory as the leader before. */
+static uint64_t place(const struct mv_thread *t, uint64_t len, bool grows_down)
+{
+	uint64_t at = t->variant && !is_file(t) ? mv_mm_place_at(t->process->mm, t->extra, len, grows_down) : 0;
+
+	return at ? at : mv_mm_place(t->process->mm, len, is_file(t) || t->alone, grows_down);
+}
+
 static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
 {
 	uint64_t flags = t->call.args[3];
@@ -68,7 +102,7 @@ static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
 	t->aux[AUX_PLACED] = 0;
 	if (flags & (MAP_FIXED_ | MAP_FIXED_NOREPLACE_ | MAP_32BIT_) || !args[1])
 		return true;
-	t->aux[AUX_PLACED] = mv_mm_place(t->process->mm, page_up(args[1]), is_file(t) || t->alone, flags & MAP_GROWSDOWN_);
+	t->aux[AUX_PLACED] = place(t, page_up(args[1]), flags & MAP_GROWSDOWN_);
 	if (t->aux[AUX_PLACED]) {
 		args[0] = t->aux[AUX_PLACED];
 		args[3] |= MAP_FIXED_NOREPLACE_;
@@ -94,7 +128,11 @@ static void map_collect(struct mv_thread *t)
 
 	if (writes_file(t))
 		t->flags |= MV_REC_HOLD;
-	if (!is_file(t) || fd.flags)
+	if (!is_file(t)) {
+		t->extra = mv_mm_distance(t->process->mm, (uint64_t)t->own);
+		return;
+	}
+	if (fd.flags)
 		return;
 	if (!mv_export(t, (int32_t)t->call.args[4], &t->extra))
 		return;
@@ -104,7 +142,7 @@ static void map_collect(struct mv_thread *t)
 
 static bool map_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
-	if (t->extra && !t->aux[AUX_IMPORTED]) {
+	if (t->extra && is_file(t) && !t->aux[AUX_IMPORTED]) {
 		t->aux[AUX_IMPORTED] = 1;
 		step->action = MV_IMPORT;
 		step->handle = t->extra;
@@ -135,12 +173,30 @@ static void map_done(struct mv_thread *t)
 		flags |= MV_MM_SHARED;
 	if (t->call.args[3] & MAP_SHARED_ && (!is_file(t) || map_fd(t)->flags & MV_FD_TWIN || writes_file(t)))
 		flags |= MV_MM_COMMON;
+	if (is_private_anonymous(t) && !t->call.args[2])
+		flags |= MV_MM_RESERVED;
 	mv_mm_add(t->process->mm, (uint64_t)t->own, page_up(t->call.args[1]), ordinal(t), flags);
 }
 
-const struct mv_hook mv_hook_mmap = { .lead = map, .collect = map_collect, .follow = map_follow, .done = map_done };
+const struct mv_hook mv_hook_mmap = {
+	.normalise = map_normalise, .lead = map, .collect = map_collect, .follow = map_follow, .done = map_done,
+};
 
 /* ---- munmap: args addr, len ---- */
+
+#define OWN_MEMORY 0xfffffffffffull
+
+/*
+ * In which order a program gives memory of its own back may follow from its addresses: V8 has its pages in sets that are
+ * hashed by them.  How much it is is compared, which it is not.
+ */
+static void unmap_normalise(struct mv_thread *t)
+{
+	uint64_t addr = t->call.args[0], len = page_up(t->call.args[1]);
+
+	if (addr % PAGE == 0 && mv_mm_is(t->process->mm, addr, len, 0, ~(uint32_t)MV_MM_RESERVED))
+		t->norm[0] = OWN_MEMORY;
+}
 
 static void unmap_done(struct mv_thread *t)
 {
@@ -148,7 +204,7 @@ static void unmap_done(struct mv_thread *t)
 		mv_mm_remove(t->process->mm, t->call.args[0], page_up(t->call.args[1]));
 }
 
-const struct mv_hook mv_hook_munmap = { .done = unmap_done };
+const struct mv_hook mv_hook_munmap = { .normalise = unmap_normalise, .done = unmap_done };
 
 /* ---- mremap: args old, old length, new length, flags, new ---- */
 
