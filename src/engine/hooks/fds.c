@@ -11,6 +11,20 @@ static void dup_done(struct mv_thread *t)
 
 const struct mv_hook mv_hook_dup = { .done = dup_done };
 
+/*
+ * A child that the leader has forked while another thread's open, accept or recvmsg was about to return may have got the new
+ * descriptor; followers' children never do.  Who closes all that may be open closes that, too.
+ */
+static bool close_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (!t->step)
+		return mv_ask_own(t, step);
+	t->own = last == ERR(EBADF) ? t->result : last;
+	return false;
+}
+
+const struct mv_hook mv_hook_close = { .follow = close_follow };
+
 /* A memfd is memory: each variant has its own, and all that is done to it is done in every variant. */
 static void memfd_done(struct mv_thread *t)
 {
