@@ -9,7 +9,7 @@ MESON_OPTIONS ?=
 MESON = meson
 SETUP = $(MESON) setup -Dwerror=$(WERROR) -Dprefix=$(PREFIX) $(MESON_OPTIONS)
 
-.PHONY: all setup run check check-kernels check-builds soak install clang lint asan tsan sanitize model bench clean help
+.PHONY: all setup run check check-kernels check-builds check-suites soak install clang lint asan tsan sanitize model bench clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja
@@ -28,6 +28,7 @@ help:
 	@echo "make check-kernels  some of the tests on Linux 5.10, 6.1 and 6.12 under emulation"
 	@echo "make check-builds   builds of Debian's source of nginx: gcc against clang; CVE-2013-2028 put back, exploited, caught"
 	@echo "make soak      MINUTES=30 of load, KILLS=500 at random moments, under each front-end"
+	@echo "make check-suites   the tests of Python's standard library, natively and under mvarmor"
 	@echo "make install   DESTDIR= PREFIX=$(PREFIX)"
 	@echo "make lint      build with clang, run clang-tidy"
 	@echo "make sanitize  unit tests under ASan and UBSan, the threads of ring and waiting under TSan"
@@ -61,6 +62,8 @@ KILLS ?= 500
 soak: all
 	@tools/setup check
 	@tests/soak/soak.py --minutes $(MINUTES) --kills $(KILLS) $(BUILD)
+check-suites: all
+	@tests/suites/python.py $(BUILD)/mvarmor
 
 install: all
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
