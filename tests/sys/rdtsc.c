@@ -1,5 +1,4 @@
 /* The time stamp counter moves on, also under signals; its value is the same in all variants. */
-/* test: tsc */
 #include <sys/prctl.h>
 #include <x86intrin.h>
 #include "check.h"
