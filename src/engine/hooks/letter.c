@@ -47,8 +47,7 @@ static void normalise(struct mv_thread *t)
 		/* What nobody can write who does not know the run's secret. */
 		meaning ^= t->run->config.seed[0];
 		__builtin_memcpy(b->bytes + at, &meaning, WORD);
-		if (!t->variant)
-			mv_letter_put(t->process->files, p, word);
+		mv_letter_put(t->process->files, p, word);	/* followers, too: one may lead later */
 	}
 }
 
