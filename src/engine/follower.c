@@ -280,11 +280,11 @@ static bool take_output(struct mv_thread *t, uint64_t at, uint64_t offset, const
 {
 	const struct mv_dest *d = &t->dests[at];
 
-	if (at >= t->ndests || offset > d->cap || n > d->cap - offset || (mv_converts(t) && n > MV_SCRATCH)) {
+	if (at >= t->ndests || offset > d->cap || n > d->cap - offset || (hook(t)->adopt && mv_converts(t) && n > MV_SCRATCH)) {
 		corrupt(t, step);
 		return false;
 	}
-	if (mv_converts(t)) {
+	if (hook(t)->adopt && mv_converts(t)) {
 		__builtin_memcpy(t->scratch, bytes, n);
 		hook(t)->adopt(t, d, offset, t->scratch, n);
 		bytes = t->scratch;

@@ -275,7 +275,7 @@ static inline bool mv_converts(const struct mv_thread *t)
 {
 	const struct mv_hook *h = t->desc->hook;
 
-	return h && (t->leads ? h->publish != NULL : h->adopt != NULL) && (t->extra || !h->seldom);
+	return h && (t->extra || !h->seldom);
 }
 #define MV_UNSUPPORTED 1
 /* A result that no kernel has: the program's call goes on as another call to the stream. */

@@ -82,10 +82,10 @@ static void map_normalise(struct mv_thread *t)
 	t->norm[1] = 0;
 }
 
-/* A follower puts it where the leader has it, even if it has not given back the same memory as the leader before. */
+/* extra is the leader's: a follower puts it where the leader has it, even if it has not given back the same memory as the leader before. */
 static uint64_t place(const struct mv_thread *t, uint64_t len, bool grows_down)
 {
-	uint64_t at = !t->leads && !is_file(t) ? mv_mm_place_at(t->process->mm, t->extra, len, grows_down) : 0;
+	uint64_t at = !is_file(t) ? mv_mm_place_at(t->process->mm, t->extra, len, grows_down) : 0;
 
 	return at ? at : mv_mm_place(t->process->mm, len, is_file(t) || t->alone, grows_down);
 }
