@@ -33,7 +33,7 @@ def wait_for(what, condition, seconds=15):
     while time.monotonic() < end:
         try:
             value = condition()
-        except (OSError, urllib.error.URLError):
+        except (OSError, urllib.error.URLError, subprocess.SubprocessError):
             value = None
         if value:
             return value
