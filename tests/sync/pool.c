@@ -1,6 +1,6 @@
 /*
- * For standalone.py: four threads take numbers from a queue; prints in which order they did, as a sum.  With an argument one of them
- * does something else by locks than without.
+ * For standalone.py: four threads take numbers from a queue; prints in which order they did, as a sum.  With an argument they
+ * do something else by locks than without.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -28,7 +28,7 @@ static void *work(void *arg)
 		taken++;
 		order = order * 33 + (unsigned)(long)arg;
 		pthread_mutex_unlock(&lock);
-		if (otherwise && arg)
+		if (otherwise)
 			pthread_rwlock_rdlock(&rw);
 		while (sem_trywait(&sem))
 			failed++;
