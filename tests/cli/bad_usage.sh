@@ -27,6 +27,16 @@ expect 125 "mvarmor: --ring: '100' is not a power of two from 8 to 1048576 (reco
 	"$mvarmor" run --ring 100 touch ran
 expect 125 "mvarmor: --arena: '5X' is not a size from 1M to 1024G (bytes, or a number with K, M or G)" \
 	"$mvarmor" run --arena 5X touch ran
+for n in 0 16385 99999999999999999999 -1; do
+	expect 125 "mvarmor: --slab-max: '$n' is not a number from 1 to 16384 (objects in a slab)" "$mvarmor" run --slab-max $n touch ran
+done
+for n in 524289 1G -1; do
+	expect 125 "mvarmor: --slab-pad: '$n' is not a number from 0 to 524288 (bytes; so many always lie between two slabs)" \
+		"$mvarmor" run --slab-pad $n touch ran
+done
+for n in -1 18446744073709551616 0x10000000000000000 x; do
+	expect 125 "mvarmor: --seed: '$n' is not a number of 64 bits (decimal, or hexadecimal with 0x)" "$mvarmor" run --seed $n touch ran
+done
 expect 125 "mvarmor: cannot open no/such/file for messages: No such file or directory" \
 	"$mvarmor" run -o no/such/file touch ran
 expect 125 "mvarmor: cannot write the report to no/such/file: No such file or directory" \
