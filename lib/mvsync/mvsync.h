@@ -8,7 +8,8 @@
  * MVSYNC_OPTIONS says what to do, for the first program that makes a thread:
  *
  *	record=FILE	write the order to FILE
- *	replay=FILE	keep the order that FILE has; it may still be written
+ *	replay=FILE	keep the order that FILE has; it may still be written.  Where the record ends before the program does, because
+ *			FILE was full or who wrote it ended otherwise, the program is ended with a message.
  *	records=N	room in FILE for N records of each thread, a power of two (MVSYNC_FILE_RECORDS)
  *
  * Without it the library does nothing.

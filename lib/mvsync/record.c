@@ -4,6 +4,7 @@
  * does what the record is about, and lets the clock go on.
  */
 #include <linux/futex.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #define TIME_BITS 40
 #define SPINS 200			/* before a sleep: a record that comes later is worth one */
 #define NAP_NS 1000000
+#define WRITER_NAPS 64			/* after so many, without a record: is there still somebody who writes? */
 #define ROOM_NS 100000			/* a leader whose queue is full looks so often */
 #define ROOM_LOOKS 1000			/* ... until it asks whether the follower is still there */
 
@@ -122,9 +124,10 @@ void sync_wait_room(struct queue *q)
 {
 	if (!shared.acks) {
 		q->room = shared.length;
-		if (q->at + SYNC_SLACK > q->room)
-			SYNC_DIE("the file is full; MVSYNC_OPTIONS: records= says how much it has room for");
-		return;
+		if (q->at + SYNC_SLACK <= q->room)
+			return;
+		__atomic_store_n(&shared.file->full, 1, __ATOMIC_RELEASE);
+		SYNC_DIE("the file is full; MVSYNC_OPTIONS: records= says how much it has room for");
 	}
 	for (unsigned looks = 0;; looks++) {
 		uint64_t least = q->at;
@@ -191,8 +194,21 @@ static void tell(struct queue *q)
 		__atomic_store_n(&shared.acks[number(q)].taken, q->told, __ATOMIC_RELEASE);
 }
 
+/* Why no record comes any more, or NULL. */
+static const char *ending(void)
+{
+	int saved = errno;
+	bool gone = kill((pid_t)shared.file->writer, 0) && errno == ESRCH;
+
+	errno = saved;
+	if (__atomic_load_n(&shared.file->full, __ATOMIC_ACQUIRE))
+		return "its file was full";
+	return gone ? "the process that wrote it is gone" : NULL;
+}
+
 static uint64_t wait_for_record(struct queue *q, const uint64_t *at)
 {
+	const char *why = NULL;
 	uint64_t word;
 
 	for (unsigned i = 0; i < SPINS; i++) {
@@ -201,11 +217,15 @@ static uint64_t wait_for_record(struct queue *q, const uint64_t *at)
 		__builtin_ia32_pause();
 	}
 	tell(q);
-	for (;;) {
+	for (unsigned naps = 0;; naps++) {
 		if (shared.acks)
 			__atomic_fetch_add(&shared.acks[number(q)].naps, 1, __ATOMIC_SEQ_CST);
+		else if (naps % WRITER_NAPS == WRITER_NAPS - 1)
+			why = ending();
 		if (there(q, at, &word))
 			return word;
+		if (why)
+			SYNC_DIE("the record ends here: ", why);
 		sync_sleep((const uint32_t *)at, (uint32_t)word, true);
 	}
 }
@@ -227,8 +247,6 @@ uint64_t sync_take(struct queue *q, enum mvsync_op op)
 	const uint64_t *at = place(q);
 	uint64_t word;
 
-	if (!shared.acks && q->at == shared.length)
-		SYNC_DIE("the record ends here: its file was full");
 	if (!there(q, at, &word))
 		word = wait_for_record(q, at);
 	if ((word >> 1 & 31) != op)

@@ -12,7 +12,7 @@
 #include "sync.h"
 
 #define VARIABLE "MVSYNC_OPTIONS"
-#define MAGIC 0x31636e7973766dull	/* "mvsync1" */
+#define MAGIC 0x32636e7973766dull	/* "mvsync2" */
 #define HEADER 4096
 #define ARENAS 64
 #define MMAP_FROM (1 << 20)
@@ -110,26 +110,27 @@ static _Noreturn void no_file(const char *why)
 static void map_file(struct sync_log *log)
 {
 	int fd = open(file.path, (sync_leads ? O_RDWR | O_CREAT | O_TRUNC : O_RDONLY) | O_CLOEXEC, 0600);
-	uint64_t header[2] = { MAGIC, file.records }, size;
+	struct sync_file header = { .magic = MAGIC, .length = file.records, .writer = (uint64_t)getpid() };
+	uint64_t size;
 	struct stat st;
 	char *at;
 
 	if (fd < 0)
 		no_file(strerror(errno));
-	if (!sync_leads && (pread(fd, header, sizeof(header), 0) != sizeof(header) || header[0] != MAGIC || header[1] < 16 ||
-			    header[1] > 1ull << 32 || header[1] & (header[1] - 1)))
+	if (!sync_leads && (pread(fd, &header, sizeof(header), 0) != sizeof(header) || header.magic != MAGIC || header.length < 16 ||
+			    header.length > 1ull << 32 || header.length & (header.length - 1)))
 		no_file("it is no record of libmvsync's");
-	size = HEADER + MVSYNC_QUEUES * header[1] * 8;
+	size = HEADER + MVSYNC_QUEUES * header.length * 8;
 	if (sync_leads && ftruncate(fd, (off_t)size))
 		no_file(strerror(errno));
 	if (fstat(fd, &st) || (uint64_t)st.st_size < size)
 		no_file("it is shorter than it says");
 	at = mmap(NULL, size, PROT_READ | (sync_leads ? PROT_WRITE : 0), MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (at == MAP_FAILED || (sync_leads && pwrite(fd, header, sizeof(header), 0) != sizeof(header)))
+	if (at == MAP_FAILED || (sync_leads && pwrite(fd, &header, sizeof(header), 0) != sizeof(header)))
 		no_file(strerror(errno));
 	madvise(at, size, MADV_DONTFORK);
 	close(fd);
-	*log = (struct sync_log){ .records = (uint64_t *)(at + HEADER), .length = header[1] };
+	*log = (struct sync_log){ .records = (uint64_t *)(at + HEADER), .length = header.length, .file = (struct sync_file *)at };
 }
 
 /* ---- the beginning ---- */

@@ -100,10 +100,19 @@ struct queue {
 extern __thread struct queue *sync_self __attribute__((tls_model("initial-exec")));	/* NULL: no record, now or at all */
 extern struct queue sync_queues[MVSYNC_QUEUES];
 
+/* How a file begins. */
+struct sync_file {
+	uint64_t magic;
+	uint64_t length;		/* of a queue */
+	uint64_t full;			/* a thread found its queue so: there is no more to come */
+	uint64_t writer;		/* a process */
+};
+
 struct sync_log {
 	uint64_t *records;		/* MVSYNC_QUEUES times length */
 	uint64_t length;		/* of a queue, a power of two */
 	struct mvsync_ack *acks;	/* of the first follower, or a follower's own; NULL: a file, which has room for all */
+	struct sync_file *file;
 	unsigned followers;
 };
 /* Before that: nobody records or waits. */

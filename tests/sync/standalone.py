@@ -8,6 +8,7 @@ import time
 
 library, pool = map(os.path.abspath, sys.argv[1:3])
 failures = []
+HEADER = 4096
 
 
 def run(options=None, *args, before=()):
@@ -46,6 +47,7 @@ with tempfile.TemporaryDirectory() as directory:
         for _ in range(3):
             expect("a replay is as what was recorded", run("replay=file"), recorded)
     recorded = run("record=small,records=32768")
+    expect("a smaller file does", (recorded[0], recorded[1].split()[:1]), (0, ["3000"]))
     expect("in a smaller file", run("replay=small", before=["env"]), recorded)
 
     with subprocess.Popen([pool], env=dict(os.environ, LD_PRELOAD=library, MVSYNC_OPTIONS="record=both"),
@@ -60,6 +62,12 @@ with tempfile.TemporaryDirectory() as directory:
            (aborted, "libmvsync: a thread comes to a rwlock where the record has a semaphore\n"))
     expect("a file that is full", run("record=file,records=16")[::2],
            (aborted, "libmvsync: the file is full; MVSYNC_OPTIONS: records= says how much it has room for\n"))
+    expect("a replay of such a file", run("replay=file")[::2], (aborted, "libmvsync: the record ends here: its file was full\n"))
+    with open("small", "r+b") as file:
+        file.seek(HEADER + 100 * 8)
+        file.write(bytes((32768 - 100) * 8))
+    expect("a replay of a record that was not ended", run("replay=small")[::2],
+           (aborted, "libmvsync: the record ends here: the process that wrote it is gone\n"))
     for options, message in {
             "record=/nowhere/file": "cannot write /nowhere/file: No such file or directory",
             "replay=nothing": "cannot read nothing: No such file or directory",
