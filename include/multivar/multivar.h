@@ -222,6 +222,8 @@ void mv_run_convict(struct mv_run *run, unsigned variant);
 void mv_run_own_setting(struct mv_run *run, const char *setting);
 unsigned mv_run_variants(const struct mv_run *run);
 unsigned mv_run_leader(const struct mv_run *run);
+/* Calls so far at which a leader's thread had all variants come; about, and of all threads. */
+uint64_t mv_run_meetings(const struct mv_run *run);
 /* MV_DIFF_REPORT: what the variant wrote, len bytes as it wrote them, at most 16 KiB. */
 const char *mv_run_report(const struct mv_run *run, size_t *len);
 /* The rules of a variant with what the engine has counted. */

@@ -27,6 +27,13 @@ static bool lock(struct mv_thread *t)
 	return t->process->turns || ordered(t) ? mv_turn_take(t) : true;
 }
 
+static void count_meeting(struct mv_run *run)
+{
+	uint64_t n = __atomic_load_n(&run->meetings, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&run->meetings, n + 1, __ATOMIC_RELAXED);
+}
+
 /* A turn lasts beyond the call. */
 static void unlock(struct mv_thread *t)
 {
@@ -337,6 +344,8 @@ static void lead(struct mv_thread *t, struct mv_step *step)
 		case MV_ST_PUBLISH:
 			if (!whole(t) && !publish_enter(t))
 				return;
+			if (t->level == MV_LEVEL_LOCKSTEP)
+				count_meeting(t->run);
 			t->state = t->level == MV_LEVEL_LOCKSTEP ? MV_ST_MEET : MV_ST_LOCK;
 			break;
 		case MV_ST_MEET:

@@ -430,6 +430,11 @@ unsigned mv_run_leader(const struct mv_run *run)
 	return __atomic_load_n(&run->leader, __ATOMIC_ACQUIRE);
 }
 
+uint64_t mv_run_meetings(const struct mv_run *run)
+{
+	return __atomic_load_n(&run->meetings, __ATOMIC_RELAXED);
+}
+
 unsigned mv_thread_variant(const struct mv_thread *t)
 {
 	return t->variant;

@@ -10,7 +10,7 @@
 #include "monitor/abi.h"
 
 #define MON_STACK 32768
-#define MON_NAP 1000000		/* nanoseconds: how late a follower may be that nobody waits for */
+#define MON_NAP 8000000		/* nanoseconds: how late a follower may be that nobody waits for */
 #define MON_SLEEP 100000000	/* sleep is bounded, since a verdict wakes nobody */
 #define MON_SPIN_MAX 4096
 #define MON_SPIN_MIN 64		/* for a start: all may run on one CPU, where a spin only keeps the others off */

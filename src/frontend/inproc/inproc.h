@@ -35,6 +35,13 @@ struct inproc {
 	struct in_reader *reader;		/* of calls that are compared here; NULL = none yet */
 	struct in_image images[MV_VARIANTS_MAX];
 	struct mv_layout layouts[MV_VARIANTS_MAX];
+	struct in_company {			/* company.c */
+		enum in_together { IN_APART, IN_JOINING, IN_JOINED, IN_PARTING } state;
+		struct timespec counted;		/* the last window's end */
+		uint64_t meetings;			/* ... at it */
+		double rate;				/* meetings a millisecond before the trial */
+		long settled, patience;			/* when state was chosen last, and how long before the next trial: ms */
+	} company;
 	struct mon_ticks ticks;			/* what rdtsc gives; rate 0 = not measured yet */
 	uint32_t keys;				/* monitors have a protection key: mon_boot.keys; 0 = none */
 };
@@ -132,6 +139,14 @@ bool in_filter(struct pt *pt, unsigned variant);
 
 /* boot.c: the monitor into a process that has just executed a program.  False: it failed (pt_fail() was told). */
 bool in_boot(struct pt_task *t);
+
+/*
+ * company.c: followers where their leaders run, while that is faster; with every tick.  What is to be done at the end of a window
+ * (now: milliseconds, of any clock) in which variants met rate times a millisecond.
+ */
+enum in_do { IN_STAY, IN_JOIN, IN_PART };
+enum in_do in_company_next(struct in_company *c, long now, double rate);
+void in_company_tick(struct pt *pt);
 
 /*
  * ticks.c: what rdtsc gives the program.  Its rate is measured from the start of the run to that of its first process; both times

@@ -401,6 +401,7 @@ void in_tick(struct pt *pt)
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
 		if (t->inside->nudged)
 			interrupt(t);
+	in_company_tick(pt);
 	pt_tick(pt);
 }
 
