@@ -185,6 +185,23 @@ def computing(make_argv):
     return benchmark
 
 
+def side_by_side(make_argv):
+    """The same against as many native copies at once as there are variants: what they have to share is no cost of ours."""
+    @contextlib.contextmanager
+    def benchmark(prefix, options):
+        argv = make_argv()
+        need(argv[0])
+
+        def copies():
+            start = time.monotonic()
+            running = [subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) for _ in range(options.variants)]
+            if any([process.wait(TIMEOUT) for process in running]):
+                raise RuntimeError(f"{' '.join(argv)} failed")
+            return (time.monotonic() - start) * 1000
+        yield (lambda: milliseconds(prefix + argv)) if prefix else copies
+    return benchmark
+
+
 # ---- servers ----
 
 def wrk(port, options):
@@ -273,6 +290,23 @@ class Row:
 
 
 PYTHON = "s = 0\nfor i in range(6000000): s = (s * 31 + i) & 0xffffffff\nprint(s)"
+COMPUTING = {
+    "bzip2": lambda: ["bzip2", "-kc", text_file(4)],
+    "xz": lambda: ["xz", "-3kc", text_file(16)],
+    "python3": lambda: ["/usr/bin/python3", "-c", PYTHON],
+    "gcc -O2": lambda: ["gcc", "-O2", "-c", "-o", "/dev/null", source_file()],
+    "openssl sha512": lambda: ["openssl", "dgst", "-sha512", text_file(256)],
+}
+
+
+def computing_rows():
+    rows = {}
+    for name, make_argv in COMPUTING.items():
+        rows[name] = Row(computing(make_argv), "ms", target=1.03)
+        rows[name + " / copies"] = Row(side_by_side(make_argv), "ms")
+    return rows
+
+
 ROWS = {
     "getppid": Row(getppid, "us/call", limit=0.25),
     "getppid / bare filter": Row(bare_filter, "us/call"),
@@ -280,14 +314,10 @@ ROWS = {
     "getppid / bare stops": Row(floor("stops"), "us/call"),
     "getppid / bare ptrace": Row(floor("requests"), "us/call"),
     "dd 4k": Row(dd, "us/block", target=2),
-    "start of true": Row(start, "ms"),
-    "ls /usr/bin": Row(ls, "ms"),
-    "bash 10 x fork+exec": Row(bash, "ms"),
-    "bzip2": Row(computing(lambda: ["bzip2", "-kc", text_file(4)]), "ms", target=1.03),
-    "xz": Row(computing(lambda: ["xz", "-3kc", text_file(4)]), "ms", target=1.03),
-    "python3": Row(computing(lambda: ["/usr/bin/python3", "-c", PYTHON]), "ms", target=1.03),
-    "gcc -O2": Row(computing(lambda: ["gcc", "-O2", "-c", "-o", "/dev/null", source_file()]), "ms", target=1.03),
-    "openssl sha512": Row(computing(lambda: ["openssl", "dgst", "-sha512", text_file(256)]), "ms", target=1.03),
+    "start of true": Row(start, "ms", limit=20),
+    "ls /usr/bin": Row(ls, "ms", target=3),
+    "bash 10 x fork+exec": Row(bash, "ms", target=4),
+    **computing_rows(),
     "nginx, 4 KiB": Row(nginx, "req/s", more=True, target=0.75),
     "lighttpd, 4 KiB": Row(lighttpd, "req/s", more=True, target=0.70),
     "redis GET": Row(redis("get"), "req/s", more=True, target=0.75),
