@@ -35,7 +35,7 @@ class Test:
         self.group, self.argv, self.compared = group, argv, compared
         self.name = f"{group}/{name}"
         self.timeout, self.needs, self.n1, self.layouts, self.heap = 30.0, [], False, False, False
-        self.corners, self.wrapped, self.prepare = False, True, False
+        self.corners, self.wrapped, self.prepare, self.tsc = False, True, False, None
         self.options = []
         with open(source, errors="replace") as f:
             head = "".join(f.readlines()[:12])
@@ -54,6 +54,8 @@ class Test:
                     self.heap = True
                 elif key == "corners":
                     self.corners = True
+                elif key == "tsc":
+                    self.tsc = value or "any"
                 elif key == "prepare":
                     self.prepare = True
                 elif key in ("turns", "layout", "threads"):
@@ -214,6 +216,11 @@ def environment(test, cwd, slower):
     return env
 
 
+def traps_tsc(options):
+    checks = subprocess.run([options.mvarmor, "check"], stdout=subprocess.PIPE, text=True).stdout
+    return re.search(r"^ok +trapping rdtsc", checks, re.M)
+
+
 def perform(test, options, base):
     """Runs in a process of its own, a subreaper, so that whatever a run leaves behind is found below it.
     Returns (verdict, one line, detail lines)."""
@@ -222,6 +229,8 @@ def perform(test, options, base):
     missing = [n for n in test.needs if not shutil.which(n, path=PATH)]
     if missing:
         return "SKIP", "not installed: " + ", ".join(missing), []
+    if test.tsc in ("any", options.frontend) and not options.native and not traps_tsc(options):
+        return "SKIP", "the time stamp counter cannot be trapped on this machine, and is not the same in all variants", []
     cwd = os.path.join(base, test.name.replace("/", "."))
     log = cwd + ".log"
     env = environment(test, cwd, options.slower)

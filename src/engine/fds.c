@@ -3,19 +3,28 @@
 
 #define FD_LIMIT (1 << 20)
 
+#define DEAD_MAX 64
+
 struct registration {
 	uint32_t ep;
 	int fd;
-	uint64_t data;
+	bool live;		/* data is registered */
+	bool had;		/* former was */
+	uint64_t data, former;
 };
+
+#define LETTERS 32
 
 struct mv_files {
 	const struct mv_ops *ops;
 	unsigned refs;
-	uint32_t epolls;
+	uint32_t epolls, pairs;
 	unsigned nfds, nregs, regs_max;
+	unsigned dead;		/* registrations that are not live */
 	struct mv_fd *fds;
 	struct registration *regs;
+	struct letter { uint64_t address; uint32_t pair; } letters[LETTERS];	/* the youngest are the last nletters, modulo LETTERS */
+	unsigned nletters;
 };
 
 struct mv_files *mv_files_new(const struct mv_ops *ops)
@@ -60,6 +69,8 @@ struct mv_files *mv_files_copy(const struct mv_files *f)
 			goto fail;
 		__builtin_memcpy(c->fds, f->fds, f->nfds * sizeof(*f->fds));
 		c->nfds = f->nfds;
+		for (unsigned i = 0; i < c->nfds; i++)
+			c->fds[i].pair = 0;
 	}
 	if (f->regs_max) {
 		c->regs = f->ops->alloc(f->regs_max * sizeof(*f->regs));
@@ -67,6 +78,7 @@ struct mv_files *mv_files_copy(const struct mv_files *f)
 			goto fail;
 		__builtin_memcpy(c->regs, f->regs, f->nregs * sizeof(*f->regs));
 		c->nregs = f->nregs;
+		c->dead = f->dead;
 		c->regs_max = f->regs_max;
 	}
 	return c;
@@ -205,6 +217,25 @@ uint32_t mv_files_epoll(struct mv_files *f)
 	return ++f->epolls;
 }
 
+uint32_t mv_files_pair(struct mv_files *f)
+{
+	return ++f->pairs;
+}
+
+bool mv_letter_is(const struct mv_files *f, uint32_t pair, uint64_t address)
+{
+	for (unsigned i = 0; i < LETTERS; i++)
+		if (f->letters[i].address == address && f->letters[i].pair == pair)
+			return true;
+	return false;
+}
+
+void mv_letter_put(struct mv_files *f, uint32_t pair, uint64_t address)
+{
+	if (!mv_letter_is(f, pair, address))
+		f->letters[f->nletters++ % LETTERS] = (struct letter){ address, pair };
+}
+
 static struct registration *find(const struct mv_files *f, uint32_t ep, int fd)
 {
 	for (unsigned i = 0; i < f->nregs; i++)
@@ -213,10 +244,28 @@ static struct registration *find(const struct mv_files *f, uint32_t ep, int fd)
 	return NULL;
 }
 
+static void move_to_end(struct mv_files *f, struct registration *r)
+{
+	struct registration moved = *r;
+
+	__builtin_memmove(r, r + 1, (size_t)(f->regs + f->nregs - (r + 1)) * sizeof(*r));
+	f->regs[f->nregs - 1] = moved;
+}
+
 /* A registration made again moves to the end: mv_epoll_fd() prefers the youngest. */
 int mv_epoll_set(struct mv_files *f, uint32_t ep, int fd, uint64_t data)
 {
-	mv_epoll_del(f, ep, fd);
+	struct registration *r = find(f, ep, fd);
+
+	if (r) {
+		mv_epoll_del(f, ep, fd);
+		r = find(f, ep, fd);
+		f->dead--;
+		r->data = data;
+		r->live = true;
+		move_to_end(f, r);
+		return 0;
+	}
 	if (f->nregs == f->regs_max) {
 		unsigned n = f->regs_max ? 2 * f->regs_max : 32;
 		struct registration *p = grown(f->ops, f->regs, f->regs_max * sizeof(*p), n * sizeof(*p));
@@ -226,7 +275,7 @@ int mv_epoll_set(struct mv_files *f, uint32_t ep, int fd, uint64_t data)
 		f->regs = p;
 		f->regs_max = n;
 	}
-	f->regs[f->nregs++] = (struct registration){ .ep = ep, .fd = fd, .data = data };
+	f->regs[f->nregs++] = (struct registration){ .ep = ep, .fd = fd, .data = data, .live = true };
 	return 0;
 }
 
@@ -234,25 +283,39 @@ void mv_epoll_del(struct mv_files *f, uint32_t ep, int fd)
 {
 	struct registration *r = find(f, ep, fd);
 
-	if (!r)
+	if (!r || !r->live)
 		return;
-	__builtin_memmove(r, r + 1, (size_t)(f->regs + f->nregs - (r + 1)) * sizeof(*r));
+	r->live = false;
+	r->former = r->data;
+	r->had = true;
+	move_to_end(f, r);
+	if (++f->dead <= DEAD_MAX)
+		return;
+	for (r = f->regs; r->live; r++)
+		;
+	move_to_end(f, r);
 	f->nregs--;
+	f->dead--;
 }
 
-bool mv_epoll_data(const struct mv_files *f, uint32_t ep, int fd, uint64_t *data)
+bool mv_epoll_data(const struct mv_files *f, uint32_t ep, int64_t fd, uint64_t *data)
 {
-	const struct registration *r = find(f, ep, fd);
+	const struct registration *r = find(f, ep, (int)fd);
+	bool former = fd >= 0 && fd & MV_EPOLL_FORMER;
 
-	if (r)
-		*data = r->data;
-	return r;
+	if (!r || !(former ? r->had : r->live))
+		return false;
+	*data = former ? r->former : r->data;
+	return true;
 }
 
-int mv_epoll_fd(const struct mv_files *f, uint32_t ep, uint64_t data)
+int64_t mv_epoll_fd(const struct mv_files *f, uint32_t ep, uint64_t data)
 {
 	for (unsigned i = f->nregs; i-- > 0;)
-		if (f->regs[i].data == data && f->regs[i].ep == ep)
+		if (f->regs[i].live && f->regs[i].data == data && f->regs[i].ep == ep)
 			return f->regs[i].fd;
+	for (unsigned i = f->nregs; i-- > 0;)
+		if (f->regs[i].had && f->regs[i].former == data && f->regs[i].ep == ep)
+			return f->regs[i].fd | MV_EPOLL_FORMER;
 	return -1;
 }

@@ -24,6 +24,7 @@ struct mv_fd {
 	uint8_t flags;		/* MV_FD_* */
 	uint16_t pad;
 	uint32_t epoll;		/* number of the epoll object, 0 = none */
+	uint32_t pair;		/* number of the pipe or pair of sockets that this process has made itself, 0 = none */
 };
 
 struct mv_files;
@@ -51,11 +52,23 @@ void mv_files_freeze(const struct mv_files *f, void *to);
 struct mv_files *mv_files_thaw(const struct mv_ops *ops, const void *bytes, size_t size);
 uint32_t mv_files_epoll(struct mv_files *f);	/* a fresh epoll object number */
 
-/* What the program registered for descriptor fd with epoll object ep. */
+uint32_t mv_files_pair(struct mv_files *f);	/* a fresh number of a pair; forgotten by forks and execs */
+
+/* The address has been written to the pair by the process itself (fork and exec begin anew).  Some dozens are remembered. */
+void mv_letter_put(struct mv_files *f, uint32_t pair, uint64_t address);
+bool mv_letter_is(const struct mv_files *f, uint32_t pair, uint64_t address);
+
+/*
+ * What the program registered for descriptor fd with epoll object ep.  What it has taken back since, or put something else in
+ * the place of, is remembered, once for each descriptor and for the last dozens of descriptors: an event that another thread
+ * waits for may be on its way.
+ */
 int mv_epoll_set(struct mv_files *f, uint32_t ep, int fd, uint64_t data);
 void mv_epoll_del(struct mv_files *f, uint32_t ep, int fd);
-bool mv_epoll_data(const struct mv_files *f, uint32_t ep, int fd, uint64_t *data);
-/* The descriptor last registered with this data, or -1. */
-int mv_epoll_fd(const struct mv_files *f, uint32_t ep, uint64_t data);
+#define MV_EPOLL_FORMER ((int64_t)1 << 32)
+/* The descriptor last registered with this data, with MV_EPOLL_FORMER if it is that no more; or -1. */
+int64_t mv_epoll_fd(const struct mv_files *f, uint32_t ep, uint64_t data);
+/* The data for what mv_epoll_fd() has returned. */
+bool mv_epoll_data(const struct mv_files *f, uint32_t ep, int64_t fd, uint64_t *data);
 
 #endif

@@ -294,11 +294,11 @@ static bool take_output(struct mv_thread *t, uint64_t at, uint64_t offset, const
 {
 	const struct mv_dest *d = &t->dests[at];
 
-	if (at >= t->ndests || offset > d->cap || n > d->cap - offset || (hook(t)->adopt && n > MV_SCRATCH)) {
+	if (at >= t->ndests || offset > d->cap || n > d->cap - offset || (hook(t)->adopt && mv_converts(t) && n > MV_SCRATCH)) {
 		corrupt(t, step);
 		return false;
 	}
-	if (hook(t)->adopt) {
+	if (hook(t)->adopt && mv_converts(t)) {
 		__builtin_memcpy(t->scratch, bytes, n);
 		hook(t)->adopt(t, d, offset, t->scratch, n);
 		bytes = t->scratch;
@@ -437,6 +437,13 @@ static bool await(struct mv_thread *t, struct mv_step *step)
 	if (rec->kind != MV_REC_RESULT) {
 		corrupt(t, step);
 		return false;
+	}
+	/* What it writes siblings may still read, and they may have yet to say what it means. */
+	if (rec->payload_len && rec->flags & MV_REC_TURN) {
+		t->ticket = rec->ticket;
+		t->flags = rec->flags;
+		if (!my_turn(t))
+			return false;
 	}
 	if (!take_result(t, rec, payload, 0, step))
 		return false;

@@ -265,7 +265,8 @@ struct mv_hook {
 	bool (*lead)(struct mv_thread *t, int64_t last, struct mv_step *step);
 	/* Leader, after a successful call: outputs are in place; sets t->extra, changes dests. */
 	void (*collect)(struct mv_thread *t);
-	/* Leader and follower: convert an output piece on its way; offset is into the destination. */
+	/* Leader and follower: convert an output piece on its way; offset is into the destination.  seldom: only if extra is not 0. */
+	bool seldom;
 	void (*publish)(struct mv_thread *t, const struct mv_dest *d, uint64_t offset, void *bytes, size_t len);
 	void (*adopt)(struct mv_thread *t, const struct mv_dest *d, uint64_t offset, void *bytes, size_t len);
 	bool (*follow)(struct mv_thread *t, int64_t last, struct mv_step *step);
@@ -274,6 +275,13 @@ struct mv_hook {
 	/* Every variant: the call is over, t->result is the leader's result and t->own this variant's. */
 	void (*done)(struct mv_thread *t);
 };
+/* Are outputs of the call at hand converted? */
+static inline bool mv_converts(const struct mv_thread *t)
+{
+	const struct mv_hook *h = t->desc->hook;
+
+	return h && (t->extra || !h->seldom);
+}
 #define MV_UNSUPPORTED 1
 /* A result that no kernel has: the program's call goes on as another call to the stream. */
 #define MV_AGAIN (-((int64_t)1 << 32))

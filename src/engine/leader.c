@@ -106,7 +106,7 @@ static void put_output(struct mv_thread *t, const struct mv_dest *d, uint64_t of
 {
 	if (mv_peek(t, d->addr + offset, payload, n) < n)
 		__builtin_memset(payload, 0, n);
-	if (hook(t)->publish)
+	if (hook(t)->publish && mv_converts(t))
 		hook(t)->publish(t, d, offset, payload, n);
 }
 
@@ -127,7 +127,7 @@ static bool fits(const struct mv_thread *t, uint64_t size, size_t max)
 {
 	if (t->ndests != 1 || t->cls != MV_CLASS_LEADER || hook(t)->follow || ordered(t))
 		return !size;
-	if (hook(t)->publish && (t->process->turns || size > MV_SCRATCH))
+	if (hook(t)->publish && mv_converts(t) && (t->process->turns || size > MV_SCRATCH))
 		return !size;
 	return size <= max;
 }
@@ -179,7 +179,7 @@ static bool publish_outputs(struct mv_thread *t)
 	size_t max = mv_stream_payload_max(t->stream);
 
 	/* Converted pieces must hold whole elements (of 12 bytes: struct epoll_event) and fit into the scratch area. */
-	if (hook(t)->publish)
+	if (hook(t)->publish && mv_converts(t))
 		max = (max < MV_SCRATCH ? max : MV_SCRATCH) / 12 * 12;
 	while (t->dest_at < t->ndests) {
 		struct mv_dest *d = &t->dests[t->dest_at];

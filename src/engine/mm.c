@@ -8,9 +8,10 @@
 #define GIB ((uint64_t)1 << 30)
 #define HUGE_PAGE (2 * MIB)
 #define GUARD_GAP MIB
+#define AS_GOOD (64 * MIB)	/* places at this distance */
 #define FILE_GAP_PAGES 512	/* random distance between file mappings: fewer pages than this */
 #define SPACE_END ((uint64_t)1 << 47)
-#define MV_MAP_ALONE 0x80000000u	/* in ordinals: only this variant has it */
+#define ORDINAL_BITS 20	/* of what compares an address as one word */
 #define FIRST_CAPACITY 128	/* a page of mappings */
 
 struct mv_mm {
@@ -254,7 +255,8 @@ bool mv_mm_own_by_heap(struct mv_mm *mm, uint64_t start, uint64_t len)
 	size_t i = first_behind(mm, start);
 	struct mv_mapping *m = &mm->maps[i];
 
-	if (i == mm->count || m->start != start || m->end - start != len || m->flags || m->ordinal < MV_MAP_FIRST)
+	if (i == mm->count || m->start != start || m->end - start != len || m->flags & ~(uint32_t)MV_MM_RESERVED ||
+	    m->ordinal < MV_MAP_FIRST)
 		return false;
 	m->flags = MV_MM_HEAP;
 	return true;
@@ -273,6 +275,39 @@ bool mv_mm_is_private(const struct mv_mm *mm, uint64_t start, uint64_t len)
 			return false;
 	}
 	return i > first;
+}
+
+void mv_mm_open(struct mv_mm *mm, uint64_t start, uint64_t len)
+{
+	uint64_t end = page_end(start, len);
+
+	for (size_t i = first_behind(mm, page_down(start)); i < mm->count && mm->maps[i].start < end; i++)
+		mm->maps[i].flags &= ~(uint32_t)MV_MM_RESERVED;
+}
+
+bool mv_mm_is(const struct mv_mm *mm, uint64_t start, uint64_t len, uint32_t flags, uint32_t others)
+{
+	uint64_t end = page_end(start, len);
+
+	for (size_t i = first_behind(mm, start); start < end; i++) {
+		const struct mv_mapping *m = &mm->maps[i];
+
+		if (i == mm->count || m->start > start || m->ordinal < MV_MAP_FIRST || (m->flags & (flags | others)) != flags)
+			return false;
+		start = m->end;
+	}
+	return len != 0;
+}
+
+uint64_t mv_mm_address(const struct mv_mm *mm, uint64_t ordinal, uint64_t offset)
+{
+	for (size_t i = 0; i < mm->count; i++) {
+		const struct mv_mapping *m = &mm->maps[i];
+
+		if (!(m->ordinal & MV_MAP_ALONE) && !((m->ordinal ^ ordinal) << (64 - ORDINAL_BITS)) && offset >= m->origin && offset - m->origin < m->end - m->start)
+			return m->start + (offset - m->origin);
+	}
+	return 0;
 }
 
 uint32_t mv_mm_ordinal(struct mv_mm *mm)
@@ -423,4 +458,29 @@ uint64_t mv_mm_place(struct mv_mm *mm, uint64_t len, bool file, bool grows_down)
 	if (file)
 		addr = place_file(mm, len);
 	return addr ? addr : place_anon(mm, len, grows_down);
+}
+
+uint64_t mv_mm_distance(const struct mv_mm *mm, uint64_t addr)
+{
+	const struct mv_area *anon = &mm->layout.anon;
+
+	return mm->layout.mode == MV_LAYOUT_DISJOINT && addr >= anon->start && addr < anon->end ? anon->end - addr : 0;
+}
+
+/* Where something else is in the way, a place that allocators cannot tell from it: their alignments are smaller. */
+uint64_t mv_mm_place_at(const struct mv_mm *mm, uint64_t distance, uint64_t len, bool grows_down)
+{
+	const struct mv_area *anon = &mm->layout.anon;
+	struct request q = { .len = page_end(0, len), .align = PAGE, .below = grows_down ? GUARD_GAP : 0 };
+	uint64_t size = anon->end - anon->start;
+
+	if (!distance || mm->layout.mode != MV_LAYOUT_DISJOINT || distance > size || q.len > distance)
+		return 0;
+	for (; distance < size - q.below; distance += AS_GOOD) {
+		uint64_t addr = anon->end - distance;
+
+		if (search_area(mm, addr - q.below, addr + q.len, &q) == addr)
+			return addr;
+	}
+	return 0;
 }

@@ -26,6 +26,7 @@ enum {	/* ordinals of what exec makes */
 	MV_MAP_OWN = 7,		/* made outside of the stream by a process whose threads run at once: nowhere in particular */
 	MV_MAP_FIRST = 16,	/* the first mapping the program makes */
 };
+#define MV_MAP_ALONE 0x80000000u	/* in ordinals: only this variant has it */
 
 enum {
 	MV_MM_SHARED = 1,
@@ -34,6 +35,7 @@ enum {
 	MV_MM_GROWS_DOWN = 8,	/* nothing is placed in the 1 MiB below */
 	MV_MM_HEAP = 32,	/* of the diversifying heap: changes of its protections are not compared */
 	MV_MM_COMMON = 64,	/* other processes of the variant may write to it as well */
+	MV_MM_RESERVED = 128,	/* private, anonymous, and was never accessible: only addresses are taken */
 	MV_MM_HIDDEN = 16,	/* taken, but to the program nothing is mapped there: not removed, no address is in it */
 };
 
@@ -68,6 +70,10 @@ void mv_mm_each(const struct mv_mm *mm, void (*fn)(void *ctx, const struct mv_ma
 bool mv_mm_own_by_heap(struct mv_mm *mm, uint64_t start, uint64_t len);
 /* Is what is mapped in [start, start + len) all private and anonymous, made by the program or its break, and is there something? */
 bool mv_mm_is_private(const struct mv_mm *mm, uint64_t start, uint64_t len);
+/* Something in [start, start + len) becomes accessible: what is reserved there is reserved no more, with the whole of its piece. */
+void mv_mm_open(struct mv_mm *mm, uint64_t start, uint64_t len);
+/* Has every page of [start, start + len) all of these flags and none of the others?  Mappings the program has not made: no. */
+bool mv_mm_is(const struct mv_mm *mm, uint64_t start, uint64_t len, uint32_t flags, uint32_t others);
 /* A fresh ordinal. */
 uint32_t mv_mm_ordinal(struct mv_mm *mm);
 /* The same for a mapping that no other variant has made: none of those that mv_mm_ordinal() gives out before 2^31 mappings. */
@@ -90,6 +96,14 @@ void mv_mm_normalise(const struct mv_mm *mm, uint64_t addr, uint64_t out[2]);
  * chooses. The caller records the mapping with mv_mm_add() when the kernel has made it.
  */
 uint64_t mv_mm_place(struct mv_mm *mm, uint64_t len, bool file, bool grows_down);
+/*
+ * What has been said of addr by the first function, in one variant, makes the second find the place in another that is
+ * congruent with it, or one that is so modulo 64 MiB if there is something; 0 if there is none.  For anonymous mappings.
+ */
+uint64_t mv_mm_distance(const struct mv_mm *mm, uint64_t addr);
+uint64_t mv_mm_place_at(const struct mv_mm *mm, uint64_t distance, uint64_t len, bool grows_down);
+/* The address that mv_mm_normalise() has made (ordinal, offset) of; 0 if nothing is mapped there.  The ordinal's low 20 bits will do. */
+uint64_t mv_mm_address(const struct mv_mm *mm, uint64_t ordinal, uint64_t offset);
 
 /* The emulated program break.  start is set at exec; cur moves between start and limit.  Nothing is placed there. */
 struct mv_brk { uint64_t start, cur, limit; };

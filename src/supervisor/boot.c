@@ -96,6 +96,7 @@ static int find_program(struct boot *b)
 	b->program.ordinal = MV_MAP_PROGRAM;
 	b->program.flags = MV_MM_FILE | (bias ? 0 : MV_MM_FIXED_PLACE);
 	b->plan->program_fixed = bias == 0;
+	b->plan->seeds_by_random = !mv_auxv_get(&b->auxv, AT_BASE) && boot_is_go(b, ph, n, bias);
 	return span_of(b, ph, n, bias, &b->program);
 }
 
@@ -551,9 +552,10 @@ static void plan_preload(struct boot *b)
 		b->preload = NULL;
 }
 
-static int plan_all(struct boot *b, const uint8_t *at_random, enum mv_vdso vdso)
+static int plan_all(struct boot *b, const struct mv_boot_random *at_random, enum mv_vdso vdso)
 {
 	uint64_t stat[STAT_FIELDS];
+	const uint8_t *random;
 	int r;
 
 	read_program_name(b);
@@ -570,7 +572,8 @@ static int plan_all(struct boot *b, const uint8_t *at_random, enum mv_vdso vdso)
 	plan_brk(b, stat[STAT_BRK]);
 	b->plan->entry = b->regs->rip + (boot_part_has(&b->interp, b->regs->rip) ? b->interp.delta : b->program.delta);
 	plan_preload(b);
-	if ((r = boot_plan_stack(b, at_random)) || (r = boot_plan_vdso(b, vdso)))
+	random = !at_random ? NULL : b->plan->seeds_by_random ? at_random->common : at_random->own;
+	if ((r = boot_plan_stack(b, random)) || (r = boot_plan_vdso(b, vdso)))
 		return r;
 	if ((r = drop_mappings(b)) || (r = add_moves(b, &b->program)) || (r = add_moves(b, &b->interp)) ||
 	    (r = add_moves(b, &b->stack)) || (r = add_moves(b, &b->vdso)) || (r = list_mappings(b)))
@@ -581,7 +584,7 @@ static int plan_all(struct boot *b, const uint8_t *at_random, enum mv_vdso vdso)
 	return build_agent(b, stat);
 }
 
-int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const uint8_t *at_random,
+int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const struct mv_boot_random *at_random,
 		 enum mv_vdso vdso, const char *preload, const struct mv_boot_extra *extra, struct mv_boot_plan *plan,
 		 struct mv_error *err)
 {

@@ -100,20 +100,24 @@ struct mv_boot_plan {
 	struct mv_boot_text texts[MV_BOOT_TEXTS_MAX];	/* the first ones */
 	uint64_t brk_start, brk_limit;	/* for the emulated break; page aligned */
 	bool preloaded;			/* the libraries will be loaded: the program is dynamic, and can see the files */
+	bool seeds_by_random;		/* what AT_RANDOM is decides what it does: it has what all variants have */
 	bool program_fixed;		/* not position independent: it stays where it is in all variants */
 	char program[4096];		/* path of the program, for messages */
 	const struct mv_boot_extra *extra;	/* the caller's, or NULL */
 };
 
+/* For AT_RANDOM: of this variant alone, and the same in all, for programs that decide by it what they do (boot_note.c). */
+struct mv_boot_random { uint8_t own[16], common[16]; };
+
 /*
  * Plan the boot of pid; regs are those of the exec stop.  layout gives the areas and is advanced (its random sequence).
- * In the modes SAME and ASLR nothing moves.  at_random: 16 bytes for AT_RANDOM, or NULL to leave the kernel's.  The kernel's
+ * In the modes SAME and ASLR nothing moves.  at_random: bytes for AT_RANDOM, or NULL to leave the kernel's.  The kernel's
  * vDSO is replaced by that one.  preload: paths of libraries, with colons between, that ld.so is to load before all others, or NULL; see
  * plan->preloaded.  extra may be NULL; it must live as long as the plan.
  * 0, or -errno with *err filled (err->status 126: not a program we can run; -ESRCH: pid is being killed).
  * mv_boot_plan_free() is due in any case.
  */
-int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const uint8_t *at_random,
+int mv_boot_plan(pid_t pid, const struct user_regs_struct *regs, struct mv_layout *layout, const struct mv_boot_random *at_random,
 		 enum mv_vdso vdso, const char *preload, const struct mv_boot_extra *extra, struct mv_boot_plan *plan,
 		 struct mv_error *err);
 void mv_boot_plan_free(struct mv_boot_plan *plan);

@@ -1,7 +1,8 @@
-/* What boot.c, boot_stack.c and boot_vdso.c share. */
+/* What boot.c, boot_note.c, boot_stack.c and boot_vdso.c share. */
 #ifndef MV_SUPERVISOR_BOOT_INTERNAL_H
 #define MV_SUPERVISOR_BOOT_INTERNAL_H
 
+#include <elf.h>
 #include "supervisor/boot.h"
 #include "supervisor/procmaps.h"
 
@@ -36,6 +37,9 @@ static inline bool boot_part_has(const struct boot_part *part, uint64_t addr)
 
 /* Rewrite b->auxv for the moves and fill plan->stack_*, plan->sp.  at_random as in mv_boot_plan().  0 or -errno. */
 int boot_plan_stack(struct boot *b, const uint8_t *at_random);
+
+/* Has the program a note of the Go linker's among its n headers? */
+bool boot_is_go(struct boot *b, const Elf64_Phdr *ph, uint64_t n, uint64_t bias);
 
 /* The mapping of the kernel's vDSO becomes b->vdso, if there is one. */
 void boot_find_vdso(struct boot *b);

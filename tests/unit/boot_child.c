@@ -17,7 +17,7 @@
 #define PAGE 4096
 
 static char scratch[] = "/tmp/test_boot.XXXXXX";
-const uint8_t boot_random[16] = "0123456789abcdef";
+const struct mv_boot_random boot_random = { .own = "0123456789abcdef", .common = "fedcba9876543210" };
 char *const boot_environment[] = { "FIRST=1st", "PATH=/usr/bin:/bin", "LC_ALL=C", NULL };
 
 int scratch_make(void **state)
@@ -112,7 +112,7 @@ void child_plan(struct child *c, enum mv_layout_mode mode, unsigned variant, uin
 	struct mv_error err;
 
 	mv_layout_init(&c->layout, mode, variant, VARIANTS, seeds);
-	if (mv_boot_plan(c->pid, &c->regs, &c->layout, boot_random, MV_VDSO_SYSCALL, NULL, NULL, &c->plan, &err))
+	if (mv_boot_plan(c->pid, &c->regs, &c->layout, &boot_random, MV_VDSO_SYSCALL, NULL, NULL, &c->plan, &err))
 		fail_msg("plan: %s", err.text);
 }
 

@@ -28,7 +28,7 @@ struct child {
 	struct user_regs_struct regs;
 };
 
-extern const uint8_t boot_random[16];	/* what child_plan() puts at AT_RANDOM */
+extern const struct mv_boot_random boot_random;	/* what child_plan() puts at AT_RANDOM */
 extern char *const boot_environment[];
 
 /* A group's setup and teardown. */

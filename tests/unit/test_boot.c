@@ -18,6 +18,9 @@ static const char probe_source[] =
 	"static char align[64] __attribute__((aligned(65536))) = \"x\";\nstatic volatile char bss[100000];\n"
 	"static int deep(int n) { volatile char page[4096]; page[0] = (char)n; page[4095] = 1;\n"
 	"	return n ? deep(n - 1) + page[4095] : 0; }\n"
+	"#ifdef GO_NOTE\n"
+	"asm(\".section .note.go.buildid,\\\"a\\\",@note\\n.long 4,4,4\\n.ascii \\\"Go\\\\0\\\\0id..\\\"\\n.text\");\n"
+	"#endif\n"
 	"int main(int argc, char **argv, char **envp) {\n"
 	"	struct timespec ts; int n = 0; char *volatile al = align;\n"
 	"	const char *r = (const char *)getauxval(AT_RANDOM);\n"
@@ -100,13 +103,16 @@ static void test_script(void **state)
 /* One source, linked in all the ways there are. */
 static void test_kinds(void **state)
 {
-	static const struct { const char *name, *flags; bool fixed, interp; } kinds[] = {
-		{ "pie", "-fPIE -pie", false, true },
-		{ "fixed", "-no-pie", true, true },
-		{ "static-pie", "-fPIE -static-pie", false, false },
-		{ "static-fixed", "-static -no-pie", true, false },
-		{ "pie-2m", "-fPIE -pie -Wl,-z,max-page-size=0x200000", false, true },
-		{ "pie-one", "-fPIE -pie -Wl,-z,noseparate-code", false, true },
+	static const struct { const char *name, *flags; bool fixed, interp, seeds; } kinds[] = {
+		{ "pie", "-fPIE -pie", false, true, false },
+		{ "fixed", "-no-pie", true, true, false },
+		{ "static-pie", "-fPIE -static-pie", false, false, false },
+		{ "static-fixed", "-static -no-pie", true, false, false },
+		{ "static-go", "-static -no-pie -DGO_NOTE", true, false, true },
+		{ "static-pie-go", "-fPIE -static-pie -DGO_NOTE", false, false, true },
+		{ "dynamic-go", "-fPIE -pie -DGO_NOTE", false, true, false },	/* it has a C library, which makes canaries */
+		{ "pie-2m", "-fPIE -pie -Wl,-z,max-page-size=0x200000", false, true, false },
+		{ "pie-one", "-fPIE -pie -Wl,-z,noseparate-code", false, true, false },
 	};
 	char path[64], expected[256];
 	char *const argv[] = { path, "one", "two", NULL };
@@ -117,7 +123,8 @@ static void test_kinds(void **state)
 		if (!scratch_compile(kinds[i].name, probe_source, kinds[i].flags))
 			continue;
 		scratch_path(path, kinds[i].name);
-		snprintf(expected, sizeof(expected), "3 %s one 3 1st %s %.16s 1500\n", path, path, (const char *)boot_random);
+		snprintf(expected, sizeof(expected), "3 %s one 3 1st %s %.16s 1500\n", path, path,
+			 (const char *)(kinds[i].seeds ? boot_random.common : boot_random.own));
 		for (enum mv_layout_mode mode = MV_LAYOUT_SAME; mode <= MV_LAYOUT_DISJOINT; mode++) {
 			boot_and_expect(argv, mode, false, EXITED(42), expected);
 			boot_and_expect(argv, mode, true, EXITED(42), expected);
@@ -146,7 +153,7 @@ static void test_stacks(void **state)
 	if (access(path, X_OK) && !scratch_compile("pie", probe_source, "-fPIE -pie"))
 		return;
 	assert_int_equal(getrlimit(RLIMIT_STACK, &old), 0);
-	snprintf(expected, sizeof(expected), "1 %s - 3 1st %s %.16s 1500\n", path, path, (const char *)boot_random);
+	snprintf(expected, sizeof(expected), "1 %s - 3 1st %s %.16s 1500\n", path, path, (const char *)boot_random.own);
 	for (unsigned i = 0; i < 3; i++) {
 		now = old;
 		now.rlim_cur = limits[i] < old.rlim_max ? limits[i] : old.rlim_max;
@@ -165,7 +172,7 @@ static void test_stacks(void **state)
 	child_inject(&c);
 	child_check_proc(&c, argv, many);
 	assert_int_equal(child_finish(&c, output, sizeof(output)), EXITED(42));
-	snprintf(expected, sizeof(expected), "1 %s - 3000 1st %s %.16s 1500\n", path, path, (const char *)boot_random);
+	snprintf(expected, sizeof(expected), "1 %s - 3000 1st %s %.16s 1500\n", path, path, (const char *)boot_random.own);
 	assert_string_equal(output, expected);
 	for (unsigned i = 0; i < 3000; i++)
 		free(many[i]);

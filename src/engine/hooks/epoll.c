@@ -3,7 +3,8 @@
  * variant remembers its own data per descriptor; on its way to the followers an event names the descriptor instead.
  *
  * The leader finds the descriptor by the data.  Data registered for two descriptors is the same object in the leader and
- * therefore in the followers: whichever is found, the followers' data is right.
+ * therefore in the followers: whichever is found, the followers' data is right.  Another thread may have taken it back when the
+ * event had come but not been told of: Go does so with every descriptor that it closes.
  */
 #include "engine/internal.h"
 
@@ -63,7 +64,7 @@ static void wait_adopt(struct mv_thread *t, const struct mv_dest *d, uint64_t of
 		int64_t fd;
 
 		__builtin_memcpy(&fd, e + EVENT_DATA, 8);
-		mv_epoll_data(t->process->files, object(t), (int)fd, &data);
+		mv_epoll_data(t->process->files, object(t), fd, &data);
 		__builtin_memcpy(e + EVENT_DATA, &data, 8);
 	}
 }

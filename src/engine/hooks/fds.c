@@ -41,11 +41,13 @@ static void pair_done(struct mv_thread *t)
 {
 	const struct mv_operand *out = &t->desc->out[0];
 	int32_t fds[2];
+	uint32_t pair;
 
 	if (is_error(t->result) || !mv_peek_all(t, t->call.args[out->arg], fds, sizeof(fds)))
 		return;
+	pair = mv_files_pair(t->process->files);
 	for (unsigned i = 0; i < 2; i++)
-		mv_fd_set(t->process->files, fds[i], (struct mv_fd){ .kind = t->desc->fdkind });
+		mv_fd_set(t->process->files, fds[i], (struct mv_fd){ .kind = t->desc->fdkind, .pair = pair });
 }
 
 /* This variant's two are at the first output's place until the leader's come there. */

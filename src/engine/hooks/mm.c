@@ -57,6 +57,8 @@ static int own_range_prepare(struct mv_thread *t)
 
 enum { AUX_IMPORTED, AUX_PLACED, AUX_TRIES };
 
+#define PLACE_IN_RESERVED 0xfffffffffffull	/* no offset of a page */
+
 static bool is_file(const struct mv_thread *t)
 {
 	return !(t->call.args[3] & MAP_ANONYMOUS_);
@@ -86,7 +88,7 @@ static bool writes_file(const struct mv_thread *t)
 /* A follower must not write to the leader's file, and the file is one that has no shadow. */
 static bool needs_copy(const struct mv_thread *t)
 {
-	return !t->leads && t->extra & MV_HANDLE_COPY;
+	return !t->leads && is_file(t) && t->extra & MV_HANDLE_COPY;
 }
 
 static int map_prepare(struct mv_thread *t)
@@ -99,12 +101,40 @@ static int map_prepare(struct mv_thread *t)
 	return 0;
 }
 
-/* Nobody else gets a place that the kernel is about to be asked for. */
-static uint64_t take_place(struct mv_thread *t, uint64_t len, bool file, bool grows_down)
+/*
+ * Nobody else gets a place that the kernel is about to be asked for.  A follower puts it at the distance that the leader has told,
+ * even if it has not given back the same memory as the leader before.
+ */
+static uint64_t take_place(struct mv_thread *t, uint64_t len, bool file, bool grows_down, uint64_t distance)
 {
-	uint64_t place = mv_mm_place(t->process->mm, len, file, grows_down);
+	uint64_t place = mv_mm_place_at(t->process->mm, distance, len, grows_down);
 
+	if (!place)
+		place = mv_mm_place(t->process->mm, len, file, grows_down);
 	return place && !mv_mm_add(t->process->mm, place, len, MV_MAP_OTHER, 0) ? place : 0;
+}
+
+static bool is_private_anonymous(const struct mv_thread *t)
+{
+	return (t->call.args[3] & (MAP_TYPE_ | MAP_ANONYMOUS_)) == (MAP_PRIVATE_ | MAP_ANONYMOUS_);
+}
+
+/*
+ * Where in an address range of its own that was only reserved a program puts memory, and how much, may follow from other
+ * addresses: Go's heap has tables with an element for every 4 MiB of the address space, of which it maps what it needs.  Nothing
+ * is there that could be changed, and what is mapped there has an ordinal of its own.
+ */
+static void map_normalise(struct mv_thread *t)
+{
+	uint64_t addr = t->call.args[0], out[2];
+
+	if (!(t->call.args[3] & MAP_FIXED_) || !is_private_anonymous(t) || t->call.args[2] & PROT_EXEC_ || addr % PAGE)
+		return;
+	if (!mv_mm_is(t->process->mm, addr, page_up(t->call.args[1]), MV_MM_RESERVED, 0))
+		return;
+	mv_mm_normalise(t->process->mm, addr, out);
+	t->norm[0] = out[0] << 44 ^ PLACE_IN_RESERVED;
+	t->norm[1] = 0;
 }
 
 static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
@@ -119,7 +149,7 @@ static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
 	t->aux[AUX_PLACED] = 0;
 	if (flags & (MAP_FIXED_ | MAP_FIXED_NOREPLACE_ | MAP_32BIT_) || !args[1])
 		return true;
-	t->aux[AUX_PLACED] = take_place(t, page_up(args[1]), is_file(t) || t->alone, flags & MAP_GROWSDOWN_);
+	t->aux[AUX_PLACED] = take_place(t, page_up(args[1]), is_file(t) || t->alone, flags & MAP_GROWSDOWN_, is_file(t) ? 0 : t->extra);
 	if (t->aux[AUX_PLACED]) {
 		args[0] = t->aux[AUX_PLACED];
 		args[3] |= MAP_FIXED_NOREPLACE_;
@@ -146,8 +176,12 @@ static void map_collect(struct mv_thread *t)
 
 	if (writes_file(t))
 		t->flags |= MV_REC_HOLD;
+	if (!is_file(t)) {
+		t->extra = mv_mm_distance(t->process->mm, (uint64_t)t->own);
+		return;
+	}
 	/* One that is there already is the file, or its shadow: but another process may have given it one since. */
-	if (!is_file(t) || is_twin(t) || map_fd(t)->flags & MV_FD_OWN || (map_fd(t)->flags && !is_shared(t)))
+	if (is_twin(t) || map_fd(t)->flags & MV_FD_OWN || (map_fd(t)->flags && !is_shared(t)))
 		return;
 	if (is_shared(t)) {
 		share.how = writes_file(t) ? MV_SHARE_MAPPED | MV_SHARE_WRITTEN : MV_SHARE_MAPPED;
@@ -176,7 +210,7 @@ static bool import(struct mv_thread *t, int64_t last, struct mv_step *step)
 
 static bool map_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
-	if (t->extra && !t->aux[AUX_IMPORTED])
+	if (t->extra && is_file(t) && !t->aux[AUX_IMPORTED])
 		return import(t, last, step);
 	if (t->aux[AUX_IMPORTED] == 1) {
 		t->aux[AUX_IMPORTED] = 2;
@@ -196,7 +230,7 @@ static void map_done(struct mv_thread *t)
 
 	if (is_error(t->result) || is_error(t->own))
 		return;
-	if (t->extra) {
+	if (t->extra && is_file(t)) {
 		fd.flags |= MV_FD_EXPORTED | (t->extra & MV_HANDLE_SHADOW ? MV_FD_SHADOW : 0);
 		mv_fd_set(t->process->files, (int32_t)t->call.args[4], fd);
 	}
@@ -204,12 +238,31 @@ static void map_done(struct mv_thread *t)
 		flags |= MV_MM_SHARED;
 	if (is_shared(t) && (!is_file(t) || is_twin(t) || fd.flags & MV_FD_SHADOW || writes_file(t)))
 		flags |= MV_MM_COMMON;
+	if (is_private_anonymous(t) && !t->call.args[2])
+		flags |= MV_MM_RESERVED;
 	mv_mm_add(t->process->mm, (uint64_t)t->own, page_up(t->call.args[1]), ordinal(t), flags);
 }
 
-const struct mv_hook mv_hook_mmap = { .prepare = map_prepare, .lead = map, .collect = map_collect, .follow = map_follow, .done = map_done };
+const struct mv_hook mv_hook_mmap = {
+	.prepare = map_prepare, .normalise = map_normalise, .lead = map, .collect = map_collect, .follow = map_follow,
+	.done = map_done,
+};
 
 /* ---- munmap: args addr, len ---- */
+
+#define OWN_MEMORY 0xfffffffffffull
+
+/*
+ * In which order a program gives memory of its own back may follow from its addresses: V8 has its pages in sets that are
+ * hashed by them.  How much it is is compared, which it is not.
+ */
+static void unmap_normalise(struct mv_thread *t)
+{
+	uint64_t addr = t->call.args[0], len = page_up(t->call.args[1]);
+
+	if (addr % PAGE == 0 && mv_mm_is(t->process->mm, addr, len, 0, ~(uint32_t)MV_MM_RESERVED))
+		t->norm[0] = OWN_MEMORY;
+}
 
 static void unmap_done(struct mv_thread *t)
 {
@@ -217,7 +270,7 @@ static void unmap_done(struct mv_thread *t)
 		mv_mm_remove(t->process->mm, t->call.args[0], page_up(t->call.args[1]));
 }
 
-const struct mv_hook mv_hook_munmap = { .prepare = own_range_prepare, .done = unmap_done };
+const struct mv_hook mv_hook_munmap = { .prepare = own_range_prepare, .normalise = unmap_normalise, .done = unmap_done };
 
 /* ---- mremap: args old, old length, new length, flags, new ---- */
 
@@ -252,7 +305,7 @@ static bool remap(struct mv_thread *t, int64_t last, struct mv_step *step)
 		t->own = last;
 		return false;
 	}
-	t->aux[AUX_PLACED] = to = take_place(t, new_len, t->alone, false);
+	t->aux[AUX_PLACED] = to = take_place(t, new_len, t->alone, false, 0);
 	if (!to) {
 		t->own = ERR(ENOMEM);
 		return false;
@@ -386,4 +439,11 @@ static int protect_prepare(struct mv_thread *t)
 	return own_range_prepare(t);
 }
 
-const struct mv_hook mv_hook_mprotect = { .prepare = protect_prepare };
+static void protect_done(struct mv_thread *t)
+{
+	if (!is_error(t->result) && t->call.args[2])
+		mv_mm_open(t->process->mm, t->call.args[0], t->call.args[1]);
+}
+
+const struct mv_hook mv_hook_mprotect = { .prepare = protect_prepare, .done = protect_done };
+const struct mv_hook mv_hook_pkey_mprotect = { .done = protect_done };

@@ -266,29 +266,27 @@ static int into_program(struct pt *pt, unsigned variant, pid_t pid, struct mv_er
 
 /*
  * Canary and pointer guard of a variant.  Only a run that is to be repeated takes them from the layout's sequence: what
- * leaks of them must not tell where things lie.
+ * leaks of them must not tell where things lie.  What is common to all is different in every program that is executed.
  */
-static void new_random(struct pt_task *t, struct mv_layout *layout, uint8_t out[16])
+static void new_random(struct pt_task *t, struct mv_layout *layout, struct mv_boot_random *random)
 {
 	const struct pt *pt = t->pt;
+	uint64_t which[2] = { t->id, t->execs++ }, r[2];
 	struct mv_hash h;
-	uint64_t r[2];
 
+	mv_hash_init(&h, pt->secret);
+	mv_hash_update(&h, which, sizeof(which));
+	mv_hash_final(&h, r);
+	memcpy(random->common, r, sizeof(r));
 	if (pt->session->options->same_at_random) {
-		/* Equal in all variants, different in every program that is executed. */
-		uint64_t which[2] = { t->id, t->execs++ };
-
-		mv_hash_init(&h, pt->secret);
-		mv_hash_update(&h, which, sizeof(which));
-		mv_hash_final(&h, r);
-		memcpy(out, r, sizeof(r));
+		memcpy(random->own, random->common, sizeof(random->own));
 		return;
 	}
-	if (!pt->session->options->have_seed && getrandom(out, 16, 0) == 16)
+	if (!pt->session->options->have_seed && getrandom(random->own, sizeof(random->own), 0) == sizeof(random->own))
 		return;
 	r[0] = mv_layout_random(layout);
 	r[1] = mv_layout_random(layout);
-	memcpy(out, r, sizeof(r));
+	memcpy(random->own, r, sizeof(r));
 }
 
 bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, const struct mv_boot_extra *extra, struct mv_boot_plan *plan,
@@ -298,13 +296,13 @@ bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, const struct mv_boo
 	enum mv_vdso vdso = pt->mode->engine_inside ? MV_VDSO_MONITOR : MV_VDSO_SYSCALL;
 	const struct mv_run_options *o = pt->session->options;
 	struct mv_error err = { 0 };
-	uint8_t random[16];
+	struct mv_boot_random random;
 
 	*gone = !pt_get_regs(t);	/* killed: its end will be reported */
 	if (*gone)
 		return false;
-	new_random(t, layout, random);
-	if (mv_boot_plan(t->tid, &t->regs, layout, random, vdso, o->preload, extra, plan, &err))
+	new_random(t, layout, &random);
+	if (mv_boot_plan(t->tid, &t->regs, layout, &random, vdso, o->preload, extra, plan, &err))
 		goto fail;
 	if (mv_inject_agent(t->tid, plan, &t->regs, &err)) {
 		mv_boot_plan_free(plan);
