@@ -12,13 +12,14 @@
 #define FILE_GAP_PAGES 512	/* random distance between file mappings: fewer pages than this */
 #define SPACE_END ((uint64_t)1 << 47)
 #define ORDINAL_BITS 20	/* of what compares an address as one word */
-#define FIRST_CAPACITY 128	/* a page of mappings */
+#define FIRST_CAPACITY 100	/* a page of mappings */
 
 struct mv_mm {
 	const struct mv_ops *ops;
 	uint32_t refs;
 	uint32_t next_ordinal;
 	uint32_t next_alone;
+	uint64_t now;			/* so many have been recorded */
 	struct mv_mapping *maps;	/* sorted, disjoint */
 	size_t count, capacity;
 	struct mv_brk brk;
@@ -87,6 +88,7 @@ static struct mv_mm *new_with_capacity(const struct mv_ops *ops, const struct mv
 	mm->refs = 1;
 	mm->next_ordinal = MV_MAP_FIRST;
 	mm->next_alone = 0;
+	mm->now = 0;
 	mm->count = 0;
 	mm->capacity = capacity;
 	mm->brk = (struct mv_brk){ 0 };
@@ -115,6 +117,7 @@ struct mv_mm *mv_mm_copy(const struct mv_mm *mm)
 	copy->count = mm->count;
 	copy->next_ordinal = mm->next_ordinal;
 	copy->next_alone = mm->next_alone;
+	copy->now = mm->now;
 	copy->brk = mm->brk;
 	return copy;
 }
@@ -184,6 +187,7 @@ int mv_mm_add(struct mv_mm *mm, uint64_t start, uint64_t len, uint32_t ordinal, 
 	struct mv_mapping m = {
 		.start = page_down(start),
 		.end = page_end(start, len),
+		.made = mm->now + 1,
 		.ordinal = ordinal,
 		.flags = flags,
 	};
@@ -195,6 +199,7 @@ int mv_mm_add(struct mv_mm *mm, uint64_t start, uint64_t len, uint32_t ordinal, 
 	if (!make_room(mm, 2))
 		return -ENOMEM;
 	i = take_away(mm, m.start, m.end);
+	mm->now++;
 
 	/* A mapping that was made anew at the head of what is left of it is one again. */
 	next = &mm->maps[i];
@@ -202,32 +207,43 @@ int mv_mm_add(struct mv_mm *mm, uint64_t start, uint64_t len, uint32_t ordinal, 
 	    next->origin == m.end - m.start) {
 		next->start = m.start;
 		next->origin = 0;
+		next->made = m.made;
 		return 0;
 	}
 	insert(mm, i, &m);
 	return 0;
 }
 
-static const struct mv_mapping *hidden(const struct mv_mm *mm, uint64_t start, uint64_t end)
+static const struct mv_mapping *stays(const struct mv_mm *mm, uint64_t start, uint64_t end, uint64_t then)
 {
 	for (size_t i = first_behind(mm, start); i < mm->count && mm->maps[i].start < end; i++)
-		if (mm->maps[i].flags & MV_MM_HIDDEN)
+		if (mm->maps[i].flags & MV_MM_HIDDEN || mm->maps[i].made > then)
 			return &mm->maps[i];
 	return NULL;
 }
 
+uint64_t mv_mm_now(const struct mv_mm *mm)
+{
+	return mm->now;
+}
+
 int mv_mm_remove(struct mv_mm *mm, uint64_t start, uint64_t len)
 {
+	return mv_mm_remove_of(mm, start, len, UINT64_MAX);
+}
+
+int mv_mm_remove_of(struct mv_mm *mm, uint64_t start, uint64_t len, uint64_t then)
+{
 	uint64_t end = page_end(start, len), rest;
-	const struct mv_mapping *h;
+	const struct mv_mapping *s;
 
 	if (!len)
 		return 0;
 	start = page_down(start);
-	for (; (h = hidden(mm, start, end)); start = rest) {
-		rest = h->end;
-		if (h->start > start)
-			take_away(mm, start, h->start);
+	for (; (s = stays(mm, start, end, then)); start = rest) {
+		rest = s->end;
+		if (s->start > start)
+			take_away(mm, start, s->start);
 		if (rest >= end)
 			return 0;
 	}

@@ -42,6 +42,7 @@ enum {
 struct mv_mapping {
 	uint64_t start, end;	/* page aligned, end exclusive */
 	uint64_t origin;	/* offset of start in the mapping as it was made */
+	uint64_t made;		/* when, by mv_mm_now() */
 	uint32_t ordinal;
 	uint32_t flags;		/* MV_MM_* */
 };
@@ -59,6 +60,12 @@ void mv_mm_clear(struct mv_mm *mm);			/* exec: no mappings, ordinals start anew,
 int mv_mm_add(struct mv_mm *mm, uint64_t start, uint64_t len, uint32_t ordinal, uint32_t flags);
 /* Forget what is mapped in [start, start + len).  0 or -ENOMEM (splitting needs memory). */
 int mv_mm_remove(struct mv_mm *mm, uint64_t start, uint64_t len);
+/*
+ * The same, but of mappings that were recorded by then: where the kernel chooses places, a thread may have been given this one
+ * between the call that unmapped it and our being told.
+ */
+int mv_mm_remove_of(struct mv_mm *mm, uint64_t start, uint64_t len, uint64_t then);
+uint64_t mv_mm_now(const struct mv_mm *mm);
 /* The mapping that addr is in, or NULL. */
 const struct mv_mapping *mv_mm_find(const struct mv_mm *mm, uint64_t addr);
 /* Call fn for every mapping, low to high. */

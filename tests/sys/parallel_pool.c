@@ -2,7 +2,7 @@
  * A pool of threads that run at once: jobs go through a queue, results into files, pipes and mappings, in an order that depends on
  * the locks.
  *
- * test: threads=parallel timeout=60
+ * test: threads=parallel layouts timeout=60
  */
 #include <stdlib.h>
 #include <sys/mman.h>

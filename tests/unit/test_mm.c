@@ -169,6 +169,24 @@ static void remove_and_split(void **state)
 	mv_mm_unref(mm);
 }
 
+/* A place that another thread was given between the call that unmapped it and our being told. */
+static void remove_what_was(void **state)
+{
+	struct mv_mm *mm = make(0, 2, 1);
+	uint64_t then;
+
+	(void)state;
+	mv_mm_add(mm, 0x10000, 4 * PAGE, 20, 0);
+	then = mv_mm_now(mm);
+	mv_mm_add(mm, 0x11000, PAGE, 21, 0);
+	assert_int_equal(mv_mm_remove_of(mm, 0x10000, 4 * PAGE, then), 0);
+	assert_int_equal(list_of(mm).n, 1);
+	expect(mm, 0x11000, 21, 0);
+	mv_mm_remove_of(mm, 0x10000, 4 * PAGE, mv_mm_now(mm));
+	assert_int_equal(list_of(mm).n, 0);
+	mv_mm_unref(mm);
+}
+
 static void merging(void **state)
 {
 	struct mv_mm *mm = make(0, 2, 1);
@@ -504,6 +522,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(add_and_find, fresh, leak_free),
 		cmocka_unit_test_setup_teardown(top_of_the_space, fresh, leak_free),
 		cmocka_unit_test_setup_teardown(remove_and_split, fresh, leak_free),
+		cmocka_unit_test_setup_teardown(remove_what_was, fresh, leak_free),
 		cmocka_unit_test_setup_teardown(merging, fresh, leak_free),
 		cmocka_unit_test_setup_teardown(against_a_model, fresh, leak_free),
 		cmocka_unit_test_setup_teardown(fork_copy, fresh, leak_free),

@@ -16,6 +16,7 @@
 #define MAP_FIXED_ 0x10u
 #define MAP_ANONYMOUS_ 0x20u
 #define MAP_32BIT_ 0x40u
+#define MAP_NORESERVE_ 0x4000u
 #define MAP_POPULATE_ 0x8000u
 #define MAP_GROWSDOWN_ 0x100u
 #define MAP_FIXED_NOREPLACE_ 0x100000u
@@ -46,8 +47,12 @@ static bool is_own(const struct mv_thread *t, uint64_t start, uint64_t len)
 	return t->process->own_memory && mv_mm_is_private(t->process->mm, start, len);
 }
 
+enum { AUX_IMPORTED, AUX_PLACED, AUX_TRIES, AUX_STATE };
+#define AUX_THEN AUX_IMPORTED		/* of calls that take away: mv_mm_now() before */
+
 static int own_range_prepare(struct mv_thread *t)
 {
+	t->aux[AUX_THEN] = mv_mm_now(t->process->mm);
 	if (is_own(t, t->call.args[0], t->call.args[1]))
 		t->cls = MV_CLASS_OWN;
 	return 0;
@@ -55,7 +60,7 @@ static int own_range_prepare(struct mv_thread *t)
 
 /* ---- mmap: args addr, len, prot, flags, fd, offset ---- */
 
-enum { AUX_IMPORTED, AUX_PLACED, AUX_TRIES };
+#define TRIES 64
 
 #define PLACE_IN_RESERVED 0xfffffffffffull	/* no offset of a page */
 
@@ -162,7 +167,7 @@ static bool map(struct mv_thread *t, int64_t last, struct mv_step *step)
 	if (!t->step)
 		return ask_mmap(t, step);
 	/* Something is there that the program did not map: it stays taken, look further. */
-	if (last == ERR(EEXIST) && t->aux[AUX_PLACED] && t->aux[AUX_TRIES]++ < 64)
+	if (last == ERR(EEXIST) && t->aux[AUX_PLACED] && t->aux[AUX_TRIES]++ < TRIES)
 		return ask_mmap(t, step);
 	if (is_error(last) && t->aux[AUX_PLACED])
 		mv_mm_remove(t->process->mm, t->aux[AUX_PLACED], page_up(t->call.args[1]));
@@ -267,7 +272,7 @@ static void unmap_normalise(struct mv_thread *t)
 static void unmap_done(struct mv_thread *t)
 {
 	if (!is_error(t->result))
-		mv_mm_remove(t->process->mm, t->call.args[0], page_up(t->call.args[1]));
+		mv_mm_remove_of(t->process->mm, t->call.args[0], page_up(t->call.args[1]), t->aux[AUX_THEN]);
 }
 
 const struct mv_hook mv_hook_munmap = { .prepare = own_range_prepare, .normalise = unmap_normalise, .done = unmap_done };
@@ -280,40 +285,83 @@ const struct mv_hook mv_hook_munmap = { .prepare = own_range_prepare, .normalise
 
 static int remap_prepare(struct mv_thread *t)
 {
+	t->aux[AUX_THEN] = mv_mm_now(t->process->mm);
 	return t->call.args[3] & (MREMAP_FIXED_ | MREMAP_DONTUNMAP_) ? 0 : own_range_prepare(t);
+}
+
+enum { REMAPS, GROWS, RESERVES, MOVES, MOVES_ANYWAY, GIVES_BACK };	/* aux[AUX_STATE] */
+
+/* A place for it, which nothing is in by then: to move over what the kernel has there would take that away. */
+static bool reserve(struct mv_thread *t, struct mv_step *step)
+{
+	uint64_t len = page_up(t->call.args[2]);
+
+	t->aux[AUX_STATE] = RESERVES;
+	t->aux[AUX_PLACED] = take_place(t, len, t->alone, false, 0);
+	if (!t->aux[AUX_PLACED]) {
+		t->own = ERR(ENOMEM);
+		return false;
+	}
+	mv_ask(step, NR_MMAP, t->aux[AUX_PLACED], len, 0);
+	step->call.args[3] = MAP_PRIVATE_ | MAP_ANONYMOUS_ | MAP_NORESERVE_ | MAP_FIXED_NOREPLACE_;
+	step->call.args[4] = UINT64_MAX;
+	return true;
+}
+
+static bool move(struct mv_thread *t, struct mv_step *step, uint64_t state)
+{
+	t->aux[AUX_STATE] = state;
+	mv_ask_own(t, step);
+	step->call.args[3] |= MREMAP_FIXED_;
+	step->call.args[4] = t->aux[AUX_PLACED];
+	return true;
 }
 
 /* The kernel may move a mapping to a place of its own choice; ours must stay inside the variant's window. */
 static bool remap(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
-	uint64_t old_len = page_up(t->call.args[1]), new_len = page_up(t->call.args[2]), flags = t->call.args[3];
-	bool moves = flags & MREMAP_DONTUNMAP_ || !old_len;
-	uint64_t to;
+	uint64_t new_len = page_up(t->call.args[2]), flags = t->call.args[3];
 
 	if (!t->step) {
+		bool ours = flags & MREMAP_MAYMOVE_ && !(flags & MREMAP_FIXED_) && new_len &&
+			    mv_mm_layout(t->process->mm)->mode == MV_LAYOUT_DISJOINT;
+
+		if (ours && (flags & MREMAP_DONTUNMAP_ || !page_up(t->call.args[1])))
+			return reserve(t, step);
 		mv_ask_own(t, step);
-		if (flags & MREMAP_FIXED_ || !(flags & MREMAP_MAYMOVE_) || mv_mm_layout(t->process->mm)->mode != MV_LAYOUT_DISJOINT)
-			return true;
-		if (!moves) {
+		if (ours) {
+			t->aux[AUX_STATE] = GROWS;
 			step->call.args[3] &= ~(uint64_t)MREMAP_MAYMOVE_;
-			t->aux[AUX_PLACED] = 1;
-			return true;
 		}
-	} else if (last != ERR(ENOMEM) || t->aux[AUX_PLACED] != 1) {
-		if (is_error(last) && t->aux[AUX_PLACED] > 1)
-			mv_mm_remove(t->process->mm, t->aux[AUX_PLACED], new_len);
+		return true;
+	}
+	switch (t->aux[AUX_STATE]) {
+	case GROWS:
+		if (last == ERR(ENOMEM))
+			return reserve(t, step);
+		break;
+	case RESERVES:
+		/* As in map(): it stays taken. */
+		if (last == ERR(EEXIST) && t->aux[AUX_TRIES]++ < TRIES)
+			return reserve(t, step);
+		/* There may be room for the mapping, but not for both. */
+		return move(t, step, is_error(last) ? MOVES_ANYWAY : MOVES);
+	case MOVES:
+		if (!is_error(last))
+			break;
+		t->aux[AUX_STATE] = GIVES_BACK;
 		t->own = last;
+		return mv_ask(step, NR_MUNMAP, t->aux[AUX_PLACED], new_len, 0);
+	case MOVES_ANYWAY:
+		if (is_error(last))
+			mv_mm_remove(t->process->mm, t->aux[AUX_PLACED], new_len);
+		break;
+	case GIVES_BACK:
+		mv_mm_remove(t->process->mm, t->aux[AUX_PLACED], new_len);
 		return false;
 	}
-	t->aux[AUX_PLACED] = to = take_place(t, new_len, t->alone, false, 0);
-	if (!to) {
-		t->own = ERR(ENOMEM);
-		return false;
-	}
-	mv_ask_own(t, step);
-	step->call.args[3] |= MREMAP_FIXED_;
-	step->call.args[4] = to;
-	return true;
+	t->own = last;
+	return false;
 }
 
 static void remap_done(struct mv_thread *t)
@@ -327,7 +375,7 @@ static void remap_done(struct mv_thread *t)
 	m = mv_mm_find(t->process->mm, old);
 	flags = m ? m->flags : 0;
 	if (!(t->call.args[3] & MREMAP_DONTUNMAP_) && old_len)
-		mv_mm_remove(t->process->mm, old, old_len);
+		mv_mm_remove_of(t->process->mm, old, old_len, t->aux[AUX_THEN]);
 	mv_mm_add(t->process->mm, (uint64_t)t->own, new_len, ordinal(t), flags);
 }
 

@@ -97,6 +97,7 @@ static int64_t differs(struct mv_thread *t)
 /* ---- the memory ---- */
 
 enum { AUX_PLACE, AUX_FD, AUX_FIRST, AUX_SECOND };
+#define MAPPED 3	/* the step after the first mapping */
 
 static void map_shared(struct mv_step *step, uint64_t at, uint64_t len, uint64_t prot, uint64_t fd, uint64_t offset)
 {
@@ -123,10 +124,17 @@ static bool create(struct mv_thread *t, struct mv_step *step)
 	return mv_ask(step, NR_MEMFD_CREATE, t->call.args[2], MFD_CLOEXEC_ | MFD_ALLOW_SEALING_, 0);
 }
 
-/* What the kernel has said to the step before; after an error there is nothing more to do. */
+/*
+ * What the kernel has said to the step before; after an error there is nothing more to do.  But where something is that the program did not
+ * map, that place stays taken, and the step is done again with the next one.
+ */
 static bool failed(struct mv_thread *t, int64_t last)
 {
 	t->own = last;
+	if (t->step == MAPPED && last == ERR(EEXIST) && t->aux[AUX_PLACE] && place(t)) {
+		t->step--;
+		return false;
+	}
 	return t->step && is_error(last);
 }
 
