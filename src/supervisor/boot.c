@@ -1,5 +1,7 @@
-/* Planning what moves where; boot_stack.c and boot_vdso.c do the contents of stack and vDSO. */
-#include <elf.h>
+/*
+ * Planning how a program moves: boot_find.c says what there is, boot_place.c where it goes; boot_stack.c and boot_vdso.c do the
+ * contents of stack and vDSO.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,277 +9,12 @@
 #include <linux/prctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "engine/mm.h"
 #include "supervisor/boot_internal.h"
 
-#define MIB ((uint64_t)1 << 20)
-#define GIB ((uint64_t)1 << 30)
 #define USER_CS_64 0x33
-#define USER_END (((uint64_t)1 << 47) - BOOT_PAGE)
-#define LOWEST (64 * 1024)		/* nothing of ours below: mmap_min_addr */
-#define PHDRS_MAX 128
-#define ALIGN_MAX GIB
-#define GUARD MIB			/* the kernel's stack_guard_gap */
-#define BRK_ROOM (64 * GIB)
-#define BRK_DISTANCE GIB		/* the emulated break starts at most so far above the program */
-
-static uint64_t page_down(uint64_t n)
-{
-	return n & ~(BOOT_PAGE - 1);
-}
-
-static uint64_t page_up(uint64_t n)
-{
-	return page_down(n + BOOT_PAGE - 1);
-}
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* ---- what there is ---- */
-
-static int not_ours(struct boot *b, const char *why)
-{
-	int r = mv_error_set(b->err, ENOEXEC, "%s %s; only 64-bit x86-64 programs can run here", b->plan->program, why);
-
-	if (b->err)
-		b->err->status = 126;
-	return r;
-}
-
-/* The pages of an ELF image's segments, and its alignment, from its program headers as they are in memory. */
-static int span_of(struct boot *b, const Elf64_Phdr *ph, uint64_t nph, uint64_t bias, struct boot_part *part)
-{
-	part->start = UINT64_MAX;
-	part->end = 0;
-	part->align = BOOT_PAGE;
-	for (uint64_t i = 0; i < nph; i++) {
-		uint64_t start = page_down(ph[i].p_vaddr + bias), end = page_up(ph[i].p_vaddr + bias + ph[i].p_memsz);
-
-		if (ph[i].p_type != PT_LOAD || !ph[i].p_memsz)
-			continue;
-		part->start = min_u64(part->start, start);
-		if (end > part->end)
-			part->end = end;
-		if (ph[i].p_align > part->align && ph[i].p_align <= ALIGN_MAX && !(ph[i].p_align & (ph[i].p_align - 1)))
-			part->align = ph[i].p_align;
-	}
-	if (part->start >= part->end)
-		return not_ours(b, "has no segments to load");
-	return 0;
-}
-
-/* AT_PHDR is where the headers are; how far that is from where they were linked tells how far the program was moved. */
-static int find_program(struct boot *b)
-{
-	uint64_t at = mv_auxv_get(&b->auxv, AT_PHDR), n = mv_auxv_get(&b->auxv, AT_PHNUM), in_file, bias = 0;
-	const struct mv_map *map = mv_maps_find(&b->maps, at);
-	Elf64_Phdr ph[PHDRS_MAX];
-	uint64_t i;
-	int r;
-
-	if (mv_auxv_get(&b->auxv, AT_PHENT) != sizeof(Elf64_Phdr) || !n || n > PHDRS_MAX || !map)
-		return not_ours(b, "has unusable program headers");
-	r = mv_proc_peek(b->pid, at, ph, n * sizeof(ph[0]), b->err);
-	if (r)
-		return r;
-	in_file = at - map->start + map->offset;
-	for (i = 0; i < n; i++)
-		if (ph[i].p_type == PT_LOAD && ph[i].p_offset <= in_file && in_file - ph[i].p_offset < ph[i].p_filesz)
-			break;
-	if (i == n)
-		return not_ours(b, "does not load its program headers");
-	bias = at - (in_file - ph[i].p_offset + ph[i].p_vaddr);
-	b->program.ordinal = MV_MAP_PROGRAM;
-	b->program.flags = MV_MM_FILE | (bias ? 0 : MV_MM_FIXED_PLACE);
-	b->plan->program_fixed = bias == 0;
-	b->plan->seeds_by_random = !mv_auxv_get(&b->auxv, AT_BASE) && boot_is_go(b, ph, n, bias);
-	return span_of(b, ph, n, bias, &b->program);
-}
-
-static int find_interp(struct boot *b)
-{
-	uint64_t base = mv_auxv_get(&b->auxv, AT_BASE);
-	Elf64_Phdr ph[PHDRS_MAX];
-	Elf64_Ehdr eh;
-	int r;
-
-	if (!base)
-		return 0;
-	r = mv_proc_peek(b->pid, base, &eh, sizeof(eh), b->err);
-	if (r)
-		return r;
-	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_ident[EI_CLASS] != ELFCLASS64 || !eh.e_phnum ||
-	    eh.e_phnum > PHDRS_MAX || eh.e_phentsize != sizeof(ph[0]) || eh.e_type != ET_DYN)
-		return not_ours(b, "has an unusable interpreter");
-	r = mv_proc_peek(b->pid, base + eh.e_phoff, ph, eh.e_phnum * sizeof(ph[0]), b->err);
-	if (r)
-		return r;
-	b->interp.ordinal = MV_MAP_INTERP;
-	b->interp.flags = MV_MM_FILE;
-	return span_of(b, ph, eh.e_phnum, base, &b->interp);
-}
-
-/*
- * A stack grows until RLIMIT_STACK, which the program may raise up to what is free below: the kernel leaves at least
- * 128 MiB, and so do we.
- */
-static int find_stack(struct boot *b)
-{
-	const struct mv_map *map = mv_maps_find(&b->maps, b->regs->rsp);
-	uint64_t lowest = LOWEST;
-	struct rlimit limit;
-	int r;
-
-	if (!map)
-		return mv_error_set(b->err, EINVAL, "boot: process %d has no stack at %#llx", (int)b->pid,
-				    (unsigned long long)b->regs->rsp);
-	r = mv_proc_limit(b->pid, "Max stack size", &limit, b->err);
-	if (r)
-		return r;
-	b->stack = (struct boot_part){ .start = map->start, .end = map->end, .align = BOOT_PAGE, .ordinal = MV_MAP_STACK,
-				       .flags = MV_MM_GROWS_DOWN };
-	b->stack_room = limit.rlim_cur == RLIM_INFINITY ? 256 * MIB : min_u64(page_up(limit.rlim_cur), GIB);
-	if (b->stack_room < 128 * MIB)
-		b->stack_room = 128 * MIB;
-	if (b->stack_room < map->end - map->start)
-		b->stack_room = map->end - map->start;
-	if (b->layout->mode == MV_LAYOUT_DISJOINT)
-		return 0;
-	if (map > b->maps.maps)
-		lowest = map[-1].end + GUARD;
-	if (lowest > map->start)
-		lowest = map->start;
-	b->stack_room = min_u64(b->stack_room, map->end - lowest);
-	return 0;
-}
-
-/* ---- where it goes ---- */
-
-static bool is_chosen(const struct boot *b, uint64_t start, uint64_t end)
-{
-	const struct boot_part *parts[] = { &b->program, &b->interp, &b->stack };
-
-	for (unsigned i = 0; i < 3; i++)
-		if (parts[i]->delta && start < parts[i]->end + parts[i]->delta && parts[i]->start + parts[i]->delta < end)
-			return true;
-	return false;
-}
-
-/*
- * A random place for [part->start, part->end) with below bytes free under it and above bytes over it inside the area.
- * What is already mapped, or will be there, is avoided: MREMAP_FIXED would replace it.
- */
-static int move_part(struct boot *b, struct boot_part *part, struct mv_area area, uint64_t below, uint64_t above)
-{
-	uint64_t len = part->end - part->start, need = below + len + above + part->align, at;
-
-	if (area.end < area.start || area.end - area.start <= need)
-		return mv_error_set(b->err, ENOMEM, "boot: %llu MiB do not fit into an area of %llu MiB of the layout",
-				    (unsigned long long)(need / MIB), (unsigned long long)((area.end - area.start) / MIB));
-	for (int tries = 0; tries < 64; tries++) {
-		at = area.start + below + mv_layout_random(b->layout) % ((area.end - area.start - need) / BOOT_PAGE + 1) *
-		     BOOT_PAGE;
-		at += (part->start - at) & (part->align - 1);
-		if (mv_maps_overlap(&b->maps, at - below, at + len + above) || is_chosen(b, at - below, at + len + above))
-			continue;
-		part->delta = at - part->start;
-		return 0;
-	}
-	return mv_error_set(b->err, ENOMEM, "boot: no free place between %#llx and %#llx",
-			    (unsigned long long)area.start, (unsigned long long)area.end);
-}
-
-static int place_parts(struct boot *b)
-{
-	struct mv_layout *l = b->layout;
-	uint64_t image_len = l->image.end - l->image.start;
-	int r = 0;
-
-	if (l->mode != MV_LAYOUT_DISJOINT)
-		return 0;
-	if (!b->plan->program_fixed)
-		r = move_part(b, &b->program, l->image, 0, min_u64(BRK_ROOM + BRK_DISTANCE, image_len / 2));
-	if (!r && b->interp.end)
-		r = move_part(b, &b->interp, l->files, b->plan->extra ? b->plan->extra->below_interp : 0, 0);
-	if (!r && b->vdso.end)
-		r = move_part(b, &b->vdso, l->files, 0, 0);
-	if (!r)
-		r = move_part(b, &b->stack, l->stack, b->stack_room - (b->stack.end - b->stack.start) + 2 * GUARD, 0);
-	return r;
-}
-
-/* The middle of the largest hole: far from whatever grows. */
-static uint64_t middle_of_hole(const struct mv_maps *maps)
-{
-	uint64_t low = LOWEST, best = 0, middle = 0;
-
-	for (unsigned i = 0; i <= maps->n; i++) {
-		uint64_t high = i < maps->n ? min_u64(maps->maps[i].start, USER_END) : USER_END;
-
-		if (high > low && high - low > best) {
-			best = high - low;
-			middle = page_down(low + best / 2);
-		}
-		if (i < maps->n && maps->maps[i].end > low)
-			low = maps->maps[i].end;
-	}
-	return middle;
-}
-
-static int place_agent(struct boot *b)
-{
-	struct boot_part agent = { .start = BOOT_PAGE, .end = BOOT_PAGE + b->plan->agent_len, .align = BOOT_PAGE };
-	int r;
-
-	if (b->plan->extra) {
-		b->plan->agent = b->plan->extra->agent;
-		return 0;
-	}
-	if (b->layout->mode != MV_LAYOUT_DISJOINT) {
-		b->plan->agent = middle_of_hole(&b->maps);
-		return 0;
-	}
-	r = move_part(b, &agent, b->layout->anon, 0, 0);
-	b->plan->agent = agent.start + agent.delta;
-	return r;
-}
-
-static void plan_brk(struct boot *b, uint64_t kernel_brk)
-{
-	struct mv_area area = b->layout->image;
-	uint64_t base = b->program.end + b->program.delta, start = page_up(kernel_brk);
-	const struct mv_map *next = NULL;
-
-	if (b->layout->mode == MV_LAYOUT_DISJOINT) {
-		if (b->plan->program_fixed)
-			base = area.start +
-			       mv_layout_random(b->layout) % ((area.end - area.start) / 2 / BOOT_PAGE) * BOOT_PAGE;
-		start = base + BOOT_PAGE * (1 + mv_layout_random(b->layout) %
-					    (min_u64(BRK_DISTANCE, (area.end - base) / 4) / BOOT_PAGE));
-		/* What malloc adds to align a block must be the same in all variants. */
-		start = (start + MV_BRK_ALIGN - 1) / MV_BRK_ALIGN * MV_BRK_ALIGN + b->layout->brk_phase;
-		b->plan->brk_start = start;
-		b->plan->brk_limit = min_u64(area.end, start + BRK_ROOM);
-		return;
-	}
-	/* The kernel's own place need not be above the program: that of a static PIE is not. */
-	if (!start || boot_part_has(&b->program, start))
-		start = b->program.end;
-	for (unsigned i = 0; i < b->maps.n && !next; i++)
-		if (b->maps.maps[i].start >= start && strcmp(b->maps.maps[i].name, "[heap]"))
-			next = &b->maps.maps[i];
-	b->plan->brk_start = start;
-	b->plan->brk_limit = start + BRK_ROOM;
-	/* mmap grows down towards the heap: leave the upper half of the hole to it. */
-	if (next)
-		b->plan->brk_limit = min_u64(b->plan->brk_limit, page_down(start + (next->start - start) / 2));
-}
 
 /* ---- the operations ---- */
 
@@ -346,7 +83,7 @@ static int add_moves(struct boot *b, const struct boot_part *part)
 			continue;
 		if (start < part->start)
 			start = part->start;
-		end = min_u64(end, part->end);
+		end = boot_min(end, part->end);
 		if (start < end)
 			r = add_op(b, SYS_mremap, start, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED,
 				   start + part->delta);
@@ -447,11 +184,11 @@ static int build_agent(struct boot *b, const uint64_t stat[STAT_FIELDS])
 	struct prctl_mm_map map;
 	int r;
 
-	plan->agent_len = page_up(auxv_at + auxv_len);
+	plan->agent_len = boot_page_up(auxv_at + auxv_len);
 	plan->agent_bytes = calloc(1, plan->agent_len);
 	if (!plan->agent_bytes)
 		return mv_error_set(b->err, ENOMEM, "boot: the agent's %zu bytes", plan->agent_len);
-	r = place_agent(b);
+	r = boot_place_agent(b);
 	if (!r)
 		r = add_op(b, SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, plan->agent + map_at, sizeof(map), 0);
 	if (!r) {
@@ -483,7 +220,7 @@ static int find_in_mapping(pid_t pid, const struct mv_map *m, uint64_t *address)
 	uint64_t at = m->start;
 
 	while (at + 2 <= m->end) {
-		size_t len = min_u64(sizeof(buf), m->end - at);
+		size_t len = boot_min(sizeof(buf), m->end - at);
 
 		if (mv_proc_peek(pid, at, buf, len, NULL))
 			return -EFAULT;
@@ -560,16 +297,16 @@ static int plan_all(struct boot *b, const struct mv_boot_random *at_random, enum
 
 	read_program_name(b);
 	if (b->regs->cs != USER_CS_64)
-		return not_ours(b, "is a 32-bit program");
+		return boot_not_ours(b, "is a 32-bit program");
 	if ((r = mv_maps_read(b->pid, &b->maps, b->err)) || (r = mv_auxv_read(b->pid, &b->auxv, b->err)) ||
 	    (r = read_stat(b, stat)) || (r = find_syscall(b->pid, &b->maps, &b->plan->syscall_insn, b->err)))
 		return r;
-	if ((r = find_program(b)) || (r = find_interp(b)) || (r = find_stack(b)))
+	if ((r = boot_find_program(b)) || (r = boot_find_interp(b)) || (r = boot_find_stack(b)))
 		return r;
 	boot_find_vdso(b);
-	if ((r = place_parts(b)))
+	if ((r = boot_place_parts(b)))
 		return r;
-	plan_brk(b, stat[STAT_BRK]);
+	boot_plan_brk(b, stat[STAT_BRK]);
 	b->plan->entry = b->regs->rip + (boot_part_has(&b->interp, b->regs->rip) ? b->interp.delta : b->program.delta);
 	plan_preload(b);
 	random = !at_random ? NULL : b->plan->seeds_by_random ? at_random->common : at_random->own;
