@@ -5,20 +5,13 @@
  */
 #include <linux/socket.h>
 #include "internal.h"
+#include "message.h"
 
 #define NR_EXECVEAT 322u
 #define RW_MAX 0x7ffff000ull	/* the kernel moves no more in one call */
-#define IOV_MAX_COUNT 1024
 #define STRING_MAX (128 * 1024)
 #define PAGE 4096u
 
-struct iov { uint64_t base, len; };
-struct msghdr64 {
-	uint64_t name;
-	uint32_t namelen, pad0;
-	uint64_t iov, iovlen, control, controllen;
-	uint32_t flags, pad1;
-};
 struct mmsghdr64 { struct msghdr64 hdr; uint32_t len, pad; };
 
 size_t mv_peek(struct mv_thread *t, uint64_t addr, void *dst, size_t len)

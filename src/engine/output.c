@@ -3,16 +3,8 @@
  * and followers build the same list from their own operands, so that a piece of output needs only its place in the list.
  */
 #include "internal.h"
+#include "message.h"
 
-#define IOV_MAX_COUNT 1024
-
-struct iov { uint64_t base, len; };
-struct msghdr64 {
-	uint64_t name;
-	uint32_t namelen, pad0;
-	uint64_t iov, iovlen, control, controllen;
-	uint32_t flags, pad1;
-};
 #define MMSG_SIZE 64
 #define MMSG_LEN 56
 

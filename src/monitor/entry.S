@@ -1,14 +1,7 @@
 /*
  * How a thread gets from the program into the monitor and back, and from the monitor into the kernel.
  */
-#include "monitor/abi.h"
-
-	.macro FUNCTION name
-	.globl \name
-	.hidden \name
-	.type \name, @function
-\name:
-	.endm
+#include "monitor/macros.inc"
 
 	/* Registers from the struct mv_call that rdi points to. */
 	.macro LOAD_CALL
@@ -135,18 +128,8 @@ FUNCTION mon_entry
 	mov	%gs:MON_FRAME, %rsp
 	mov	%rax, FRAME_RAX(%rsp)
 	mov	%rcx, FRAME_RIP(%rsp)
-	mov	%rdi, FRAME_RDI(%rsp)
-	mov	%rsi, FRAME_RSI(%rsp)
 	mov	%rdx, FRAME_RDX(%rsp)
-	mov	%r10, FRAME_R10(%rsp)
-	mov	%r8, FRAME_R8(%rsp)
-	mov	%r9, FRAME_R9(%rsp)
-	mov	%rbx, FRAME_RBX(%rsp)
-	mov	%rbp, FRAME_RBP(%rsp)
-	mov	%r12, FRAME_R12(%rsp)
-	mov	%r13, FRAME_R13(%rsp)
-	mov	%r14, FRAME_R14(%rsp)
-	mov	%r15, FRAME_R15(%rsp)
+	SAVE_MOST
 	pushfq
 	popq	%rax
 	mov	%rax, FRAME_FLAGS(%rsp)
@@ -163,30 +146,14 @@ FUNCTION mon_leave_open
 /* rsp = the frame */
 FUNCTION mon_exit
 	mov	FRAME_FLAGS(%rsp), %ecx
-	test	$0x244500, %ecx		/* trap, direction, nested, alignment, id: what sahf does not restore */
+	test	$OTHER_FLAGS, %ecx
 	jnz	1f
-	movzbl	%cl, %eax
-	shl	$8, %eax
-	shr	$11, %ecx
-	and	$1, %ecx
-	or	%ecx, %eax
-	add	$0x7f, %al		/* overflow */
-	sahf
+	LOAD_FLAGS
 	jmp	2f
 1:	pushq	FRAME_FLAGS(%rsp)
 	popfq
-2:	mov	FRAME_RDI(%rsp), %rdi
-	mov	FRAME_RSI(%rsp), %rsi
+2:	LOAD_MOST
 	mov	FRAME_RDX(%rsp), %rdx
-	mov	FRAME_R10(%rsp), %r10
-	mov	FRAME_R8(%rsp), %r8
-	mov	FRAME_R9(%rsp), %r9
-	mov	FRAME_RBX(%rsp), %rbx
-	mov	FRAME_RBP(%rsp), %rbp
-	mov	FRAME_R12(%rsp), %r12
-	mov	FRAME_R13(%rsp), %r13
-	mov	FRAME_R14(%rsp), %r14
-	mov	FRAME_R15(%rsp), %r15
 	mov	FRAME_FLAGS(%rsp), %r11
 	mov	FRAME_RIP(%rsp), %rcx
 	mov	FRAME_RAX(%rsp), %rax

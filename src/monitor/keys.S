@@ -11,14 +11,7 @@
  *
  * Where the program has closed key 0 to itself the first access to the scratch faults, and the supervisor fills the frame.
  */
-#include "monitor/abi.h"
-
-	.macro FUNCTION name
-	.globl \name
-	.hidden \name
-	.type \name, @function
-\name:
-	.endm
+#include "monitor/macros.inc"
 
 	.set SCRATCH_RAX, MON_SCRATCH
 	.set SCRATCH_RCX, MON_SCRATCH + 8
@@ -100,17 +93,7 @@ FUNCTION mon_entry_closed
 	mov	%rax, FRAME_RAX(%rsp)
 	mov	%rcx, FRAME_RIP(%rsp)
 	mov	%rdx, FRAME_RDX(%rsp)
-	mov	%rdi, FRAME_RDI(%rsp)
-	mov	%rsi, FRAME_RSI(%rsp)
-	mov	%r10, FRAME_R10(%rsp)
-	mov	%r8, FRAME_R8(%rsp)
-	mov	%r9, FRAME_R9(%rsp)
-	mov	%rbx, FRAME_RBX(%rsp)
-	mov	%rbp, FRAME_RBP(%rsp)
-	mov	%r12, FRAME_R12(%rsp)
-	mov	%r13, FRAME_R13(%rsp)
-	mov	%r14, FRAME_R14(%rsp)
-	mov	%r15, FRAME_R15(%rsp)
+	SAVE_MOST
 	mov	%gs:MON_SAVED_RSP, %rax
 	mov	%rax, FRAME_RSP(%rsp)
 1:	cld
@@ -143,7 +126,7 @@ FUNCTION mon_send_closed
 FUNCTION mon_leave_closed
 	mov	%gs:MON_FRAME, %rsp
 	mov	FRAME_FLAGS(%rsp), %r11
-	test	$0x244500, %r11d	/* what sahf does not restore */
+	test	$OTHER_FLAGS, %r11d
 	jnz	4f
 	xor	%ecx, %ecx
 	rdpkru
@@ -155,27 +138,11 @@ FUNCTION mon_leave_closed
 	mov	%rax, %gs:SCRATCH_RAX
 	mov	%rcx, %gs:SCRATCH_RCX
 	mov	%rdx, %gs:SCRATCH_RDX
-	mov	FRAME_RDI(%rsp), %rdi
-	mov	FRAME_RSI(%rsp), %rsi
-	mov	FRAME_R10(%rsp), %r10
-	mov	FRAME_R8(%rsp), %r8
-	mov	FRAME_R9(%rsp), %r9
-	mov	FRAME_RBX(%rsp), %rbx
-	mov	FRAME_RBP(%rsp), %rbp
-	mov	FRAME_R12(%rsp), %r12
-	mov	FRAME_R13(%rsp), %r13
-	mov	FRAME_R14(%rsp), %r14
-	mov	FRAME_R15(%rsp), %r15
+	LOAD_MOST
 	mov	FRAME_RSP(%rsp), %rsp
 	CLOSE
-	movzbl	%r11b, %eax
-	shl	$8, %eax
 	mov	%r11d, %ecx
-	shr	$11, %ecx
-	and	$1, %ecx
-	or	%ecx, %eax
-	add	$0x7f, %al		/* overflow */
-	sahf
+	LOAD_FLAGS
 	mov	%gs:SCRATCH_RDX, %rdx
 	mov	%gs:SCRATCH_RCX, %rcx
 	mov	%gs:SCRATCH_RAX, %rax
