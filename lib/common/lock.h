@@ -9,6 +9,7 @@
 #include <linux/futex.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,6 +20,10 @@ static inline void library_lock(struct library_lock *l)
 	uint32_t was = 0;
 	int saved;
 
+	if (__libc_single_threaded) {
+		l->word = 1;
+		return;
+	}
 	if (__builtin_expect(__atomic_compare_exchange_n(&l->word, &was, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED), 1))
 		return;
 	saved = errno;
@@ -29,6 +34,10 @@ static inline void library_lock(struct library_lock *l)
 
 static inline void library_unlock(struct library_lock *l)
 {
+	if (__libc_single_threaded) {
+		l->word = 0;
+		return;
+	}
 	if (__builtin_expect(__atomic_exchange_n(&l->word, 0, __ATOMIC_RELEASE) == 2, 0)) {
 		int saved = errno;
 

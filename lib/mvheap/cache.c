@@ -19,23 +19,27 @@ static unsigned clamp(size_t n, unsigned max)
 	return n < 1 ? 1 : n > max ? max : (unsigned)n;
 }
 
-static handle shift_held(struct bin *b)
+static struct slot shift_held(struct bin *b)
 {
-	handle h = b->held[b->first_held];
+	struct slot slot = b->held[b->first_held];
 
 	b->first_held = (uint16_t)((b->first_held + 1) % HELD_MAX);
 	b->nheld--;
-	return h;
+	return slot;
 }
 
 /* Give the n that were freed first back to their slabs. */
 static void release(struct bin *b, unsigned class, unsigned n)
 {
-	handle out[HELD_MAX];
+	unsigned before_end = HELD_MAX - b->first_held;
 
-	for (unsigned i = 0; i < n; i++)
-		out[i] = shift_held(b);
-	heap_slab_put(class, out, n);
+	if (before_end > n)
+		before_end = n;
+	heap_slab_put(class, &b->held[b->first_held], before_end);
+	if (n > before_end)
+		heap_slab_put(class, b->held, n - before_end);
+	b->first_held = (uint16_t)((b->first_held + n) % HELD_MAX);
+	b->nheld = (uint16_t)(b->nheld - n);
 }
 
 static void give_up(void *cache)
@@ -102,28 +106,28 @@ static struct bin *my_bin(unsigned class)
 void *heap_cache_alloc(unsigned class)
 {
 	struct bin *b = my_bin(class);
-	handle h;
+	struct slot one;
 
 	if (!b)
-		return heap_slab_take(class, &h, 1) ? heap_hand_out(h) : NULL;
+		return heap_slab_take(class, &one, 1) ? heap_hand_out(&one) : NULL;
 	if (!b->nready) {
 		while (b->nheld > b->delay && b->nready < b->batch)
 			b->ready[b->nready++] = shift_held(b);
 		if (!b->nready)
 			b->nready = (uint16_t)heap_slab_take(class, b->ready, b->batch);
 	}
-	return b->nready ? heap_hand_out(b->ready[--b->nready]) : NULL;
+	return b->nready ? heap_hand_out(&b->ready[--b->nready]) : NULL;
 }
 
-void heap_cache_free(unsigned class, handle h)
+void heap_cache_free(unsigned class, struct slot slot)
 {
 	struct bin *b = my_bin(class);
 
 	if (!b) {
-		heap_slab_put(class, &h, 1);
+		heap_slab_put(class, &slot, 1);
 		return;
 	}
 	if (b->nheld == b->room)
 		release(b, class, b->room / 2u);
-	b->held[(b->first_held + b->nheld++) % HELD_MAX] = h;
+	heap_hold(b, slot);
 }

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include "common/common.h"
 #include "engine/random.h"
 #include "mvheap.h"
@@ -78,8 +79,13 @@ struct region {
 	uintptr_t meta;
 	size_t meta_used, meta_ready, meta_size;
 };
-extern struct region heap_regions[REGIONS_MAX];
-extern unsigned heap_nregions;
+/* What is looked for in the first region, which has nearly everything, by each free(). */
+extern struct first {
+	uintptr_t start;
+	size_t places;			/* 0: there is no region yet */
+	const uint32_t *slabs;
+	uintptr_t meta;
+} heap_first;
 
 void heap_region_lock(void);
 void heap_region_unlock(void);
@@ -107,13 +113,15 @@ struct slab *heap_place(size_t len, size_t meta, uintptr_t *data);
 
 struct slab {
 	uintptr_t base;			/* of slot 0 */
-	uint64_t reciprocal;		/* of size */
+	uint64_t inverse;		/* of size's odd factor, modulo 2^64 */
 	uint32_t size;			/* of a slot */
 	uint8_t class;
+	uint8_t shift;			/* size's factors of two */
 	uint16_t nslots;
 	uint16_t nfree;			/* in the ring */
 	uint16_t nfresh;		/* the first so many of them were never handed out, or given back to the kernel since */
 	uint16_t head;			/* of the ring */
+	bool given_back;		/* its memory, to the kernel, and nothing is in it since */
 	struct slab *next, *previous;	/* among those of the class that have free slots */
 	uint16_t *ring;			/* free slots, in the order in which they will be taken */
 	uint8_t taken[];		/* by slot: is it the program's? */
@@ -130,58 +138,87 @@ static inline handle handle_of(const struct slab *s, uint32_t slot)
 	return (handle)(uintptr_t)s << 16 | slot;
 }
 
+/* One that a thread has to itself, and where it lies. */
+struct slot { handle h; void *p; };
+
 extern const uint32_t heap_class_sizes[CLASSES];
+extern const uint8_t heap_classes[1024 / 16 + 1];	/* of sizes up to 1024 with their gap, in units of 16 */
 /* Of objects of up to SMALL_MAX bytes. */
 static inline unsigned heap_class(size_t size)
 {
 	unsigned k;
 
 	size += GAP;
-	if (size <= 128)
-		return (unsigned)(size - 1) / 16;
-	size = size > 16 + 129 ? size - 16 : 129;
+	if (LIKELY(size <= 1024))
+		return heap_classes[(size + 15) / 16];
+	size -= 16;
 	k = 63 - (unsigned)__builtin_clzl(size - 1);
 	return 8 + (k - 7) * 4 + (unsigned)((size - 1) >> (k - 2)) - 4;
 }
 
 /* Up to n free slots of a class, fresh ones filled.  Returns how many: fewer only when memory is short. */
-unsigned heap_slab_take(unsigned class, handle *to, unsigned n);
+unsigned heap_slab_take(unsigned class, struct slot *to, unsigned n);
 /* Give slots of one class back. */
-void heap_slab_put(unsigned class, const handle *from, unsigned n);
+void heap_slab_put(unsigned class, const struct slot *from, unsigned n);
 void heap_slab_lock_all(void);
 void heap_slab_unlock_all(void);
 
 /* The slab whose place p is in, or NULL. */
+struct slab *heap_slab_elsewhere(uintptr_t p);
 static inline struct slab *heap_slab_of(uintptr_t p)
 {
-	for (unsigned i = 0; i < heap_nregions; i++) {
-		const struct region *r = &heap_regions[i];
-		size_t place = (p - r->start) >> PLACE_SHIFT;
-		uint32_t at;
+	size_t place = (p - heap_first.start) >> PLACE_SHIFT;
+	uint32_t at;
 
-		if (place >= r->order.n)
-			continue;
-		at = r->slabs[place];
-		return at ? (struct slab *)(r->meta + (size_t)at * 64) : NULL;
-	}
-	return NULL;
+	if (UNLIKELY(place >= heap_first.places))
+		return heap_slab_elsewhere(p);
+	at = heap_first.slabs[place];
+	return LIKELY(at) ? (struct slab *)(heap_first.meta + (size_t)at * 64) : NULL;
 }
 
-/* The slot that begins at p, or nslots if none does. */
-static inline uint32_t heap_slot_of(const struct slab *s, uintptr_t p)
+/*
+ * The slot that begins at p, or something from nslots on if none does: an exact division is a product, and what is no multiple of
+ * the divisor, or lies before, becomes a number above all quotients.
+ */
+static inline uint64_t heap_slot_of(const struct slab *s, uintptr_t p)
 {
-	size_t offset = p - s->base;
-	uint32_t slot;
+	uint64_t product = (p - s->base) * s->inverse;
 
-	if (offset >= PLACE)
-		return s->nslots;
-	slot = (uint32_t)(offset * s->reciprocal >> 40);
-	return slot < s->nslots && (size_t)slot * s->size == offset ? slot : s->nslots;
+	return product >> s->shift | product << (-s->shift & 63);
+}
+
+/* Fill n bytes, a multiple of 16, with the variant's byte, if it has one. */
+static inline void heap_fill(void *p, size_t n)
+{
+	typedef uint64_t words __attribute__((vector_size(16), aligned(16), may_alias));
+	char *at = p, *end = at + n;
+
+	if (n > 128) {
+		if (heap_fill_byte)
+			memset(p, heap_fill_byte, n);
+		return;
+	}
+	if (heap_fill_byte) {
+		uint64_t word = heap_fill_byte * 0x0101010101010101u;
+		words w = { word, word };
+
+		/* From both ends, which may meet. */
+		if (n > 64) {
+			*(words *)(at + 32) = *(words *)(at + 48) = w;
+			*(words *)(end - 64) = *(words *)(end - 48) = w;
+		}
+		if (n > 32) {
+			*(words *)(at + 16) = w;
+			*(words *)(end - 32) = w;
+		}
+		*(words *)at = w;
+		*(words *)(end - 16) = w;
+	}
 }
 
 /* ---- cache.c ---- */
 
-#define READY_MAX 16
+#define READY_MAX 32
 #define HELD_MAX 64
 
 /*
@@ -190,8 +227,8 @@ static inline uint32_t heap_slot_of(const struct slab *s, uintptr_t p)
  */
 struct bin {
 	uint16_t nready, nheld, first_held, delay, room, batch;
-	handle ready[READY_MAX];
-	handle held[HELD_MAX];	/* a ring */
+	struct slot ready[READY_MAX];
+	struct slot held[HELD_MAX];	/* a ring */
 };
 
 struct cache {
@@ -204,15 +241,16 @@ extern __thread struct cache *heap_cache __attribute__((tls_model("initial-exec"
 void heap_cache_start(void);
 /* For when the thread has no cache yet, or bins are empty or full. */
 void *heap_cache_alloc(unsigned class);
-void heap_cache_free(unsigned class, handle h);
+void heap_cache_free(unsigned class, struct slot slot);
 
-static inline void *heap_hand_out(handle h)
+static inline void *heap_hand_out(const struct slot *slot)
 {
-	struct slab *s = handle_slab(h);
-	uint32_t slot = h & 0xffff;
-
-	s->taken[slot] = 1;
-	return (void *)(s->base + (size_t)slot * s->size);
+	handle_slab(slot->h)->taken[slot->h & 0xffff] = 1;
+	return slot->p;
+}
+static inline void heap_hold(struct bin *b, struct slot slot)
+{
+	b->held[(b->first_held + b->nheld++) % HELD_MAX] = slot;
 }
 
 /* ---- huge.c ---- */

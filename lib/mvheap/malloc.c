@@ -78,7 +78,7 @@ EXPORT void *malloc(size_t size)
 		struct bin *b = &c->bins[heap_class(size)];
 
 		if (LIKELY(b->nready))
-			return heap_hand_out(b->ready[--b->nready]);
+			return heap_hand_out(&b->ready[--b->nready]);
 	}
 	return alloc_slow(size <= SMALL_MAX ? heap_class(size) : CLASSES, size, ALIGNMENT);
 }
@@ -153,29 +153,36 @@ EXPORT void *pvalloc(size_t size)
 /* ---- to give back ---- */
 
 /* The slot that was taken at p; 0 if no slab has it: then it is huge, or no object. */
+static __attribute__((noinline, cold)) _Noreturn void no_object(const char *function, const char *why)
+{
+	HEAP_DIE(function, why);
+}
+
 static inline __attribute__((always_inline)) handle taken_at(void *p, const char *function)
 {
 	struct slab *s = heap_slab_of((uintptr_t)p);
-	uint32_t slot;
+	uint64_t slot;
 
 	if (UNLIKELY(!s))
 		return 0;
 	slot = heap_slot_of(s, (uintptr_t)p);
-	if (UNLIKELY(slot == s->nslots))
-		HEAP_DIE(function, ": not the start of an object");
+	if (UNLIKELY(slot >= s->nslots))
+		no_object(function, ": not the start of an object");
 	if (UNLIKELY(!s->taken[slot]))
-		HEAP_DIE(function, ": the object is free (freed twice, or never allocated)");
-	return handle_of(s, slot);
+		no_object(function, ": the object is free (freed twice, or never allocated)");
+	return handle_of(s, (uint32_t)slot);
 }
 
 static __attribute__((noinline)) void free_slow(void *p, handle h)
 {
 	int saved = errno;
 
-	if (h)
-		heap_cache_free(handle_slab(h)->class, h);
-	else if (!heap_huge_free(p))
-		HEAP_DIE("free(): not an object of this heap");
+	if (h) {
+		heap_fill(p, handle_slab(h)->size);
+		heap_cache_free(handle_slab(h)->class, (struct slot){ h, p });
+	} else if (!heap_huge_free(p)) {
+		no_object("free()", ": not an object of this heap");
+	}
 	errno = saved;
 }
 
@@ -195,13 +202,13 @@ EXPORT void free(void *p)
 	}
 	s = handle_slab(h);
 	s->taken[h & 0xffff] = 0;
-	if (heap_fill_byte)
-		memset(p, heap_fill_byte, s->size);
 	b = c ? &c->bins[s->class] : NULL;
-	if (LIKELY(b && b->nheld < b->room))
-		b->held[(b->first_held + b->nheld++) % HELD_MAX] = h;
-	else
+	if (UNLIKELY(!b || b->nheld >= b->room)) {
 		free_slow(p, h);
+		return;
+	}
+	heap_hold(b, (struct slot){ h, p });
+	heap_fill(p, s->size);
 }
 
 static size_t usable(void *p, const char *function)

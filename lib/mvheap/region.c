@@ -19,8 +19,9 @@
  */
 #define GUARDED_MAX 12000
 
-struct region heap_regions[REGIONS_MAX];
-unsigned heap_nregions;
+struct first heap_first;
+static struct region regions[REGIONS_MAX];
+static unsigned nregions;
 static struct library_lock lock;
 static uint32_t nslabs;
 static bool alone;		/* not under MvArmor */
@@ -100,11 +101,11 @@ static bool lay_out(struct region *r, uintptr_t start, size_t size)
 
 static struct region *new_region(void)
 {
-	struct region *r = &heap_regions[heap_nregions];
+	struct region *r = &regions[nregions];
 	size_t size = REGION_SIZE;
 	void *start;
 
-	if (heap_nregions == REGIONS_MAX)
+	if (nregions == REGIONS_MAX)
 		return NULL;
 	/* Where address space is limited (RLIMIT_AS), half of what there is must do. */
 	while (!(start = heap_map(size)))
@@ -114,17 +115,36 @@ static struct region *new_region(void)
 		munmap(start, size);
 		return NULL;
 	}
-	__atomic_store_n(&heap_nregions, heap_nregions + 1, __ATOMIC_RELEASE);
+	if (!nregions) {
+		heap_first = (struct first){ .start = r->start, .slabs = r->slabs, .meta = r->meta };
+		__atomic_store_n(&heap_first.places, r->order.n, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&nregions, nregions + 1, __ATOMIC_RELEASE);
 	return r;
+}
+
+struct slab *heap_slab_elsewhere(uintptr_t p)
+{
+	for (unsigned i = 1; i < __atomic_load_n(&nregions, __ATOMIC_ACQUIRE); i++) {
+		const struct region *r = &regions[i];
+		size_t place = (p - r->start) >> PLACE_SHIFT;
+		uint32_t at;
+
+		if (place >= r->order.n)
+			continue;
+		at = r->slabs[place];
+		return at ? (struct slab *)(r->meta + (size_t)at * 64) : NULL;
+	}
+	return NULL;
 }
 
 void *heap_meta(size_t len)
 {
 	void *p = NULL;
 
-	for (unsigned i = heap_nregions; i-- > 0 && !p; )
-		p = region_meta(&heap_regions[i], len);
-	return p || !new_region() ? p : region_meta(&heap_regions[heap_nregions - 1], len);
+	for (unsigned i = nregions; i-- > 0 && !p; )
+		p = region_meta(&regions[i], len);
+	return p || !new_region() ? p : region_meta(&regions[nregions - 1], len);
 }
 
 /* Without a look at whether it is guarded: a leader without guards makes the same regions. */
@@ -135,7 +155,7 @@ static bool has_place(const struct region *r)
 
 struct slab *heap_place(size_t len, size_t meta, uintptr_t *data)
 {
-	struct region *r = heap_nregions ? &heap_regions[heap_nregions - 1] : NULL;
+	struct region *r = nregions ? &regions[nregions - 1] : NULL;
 	struct slab *s = r && has_place(r) ? region_meta(r, meta) : NULL;
 	uint32_t place;
 	size_t slack;

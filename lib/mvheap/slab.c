@@ -8,7 +8,8 @@
 
 #define FIRST_SLAB (16 * KIB)	/* bytes; the more slabs of a class there are, the larger are new ones */
 #define SLAB_DOUBLINGS 4
-#define KEPT_BYTES (512 * KIB)	/* of a class, in empty slabs */
+#define KEPT_BYTES (512 * KIB)	/* of a class, in empty slabs, at first */
+#define KEPT_MORE (64 * MIB)	/* of all, beyond that */
 #define NEAR_STEPS 16
 #define FEW_SLOTS 13		/* even large objects have so many neighbours to be mistaken for, if not too large */
 #define FEW_SLOTS_SIZE (32 * KIB + 16)
@@ -17,7 +18,9 @@ static struct class {
 	struct library_lock lock;
 	struct slab *first, *last;	/* slabs with free slots */
 	unsigned nslabs, nempty;
+	size_t more;			/* to be kept than KEPT_BYTES */
 } __attribute__((aligned(64))) classes[CLASSES];
+static size_t all_more;
 
 /* Steps of 16 to 128, then four for each doubling; more, so that a power of two and the gap fit, by 16 or nothing. */
 #define DOUBLING(n, more) 5 * (n) + (more), 6 * (n) + (more), 7 * (n) + (more), 8 * (n) + (more)
@@ -25,6 +28,15 @@ static struct class {
 	DOUBLING(256, more), DOUBLING(512, more), DOUBLING(1024, more), DOUBLING(2048, more), DOUBLING(4096, more), \
 	DOUBLING(8192, more), DOUBLING(16384, more), DOUBLING(32768, more), 5 * 65536 + (more), 6 * 65536 + (more), 7 * 65536 + (more)
 const uint32_t heap_class_sizes[CLASSES] = { SIZES(16), SIZES(0) };
+
+/* The sizes above in units of 16: which is the first that is as large? */
+#define TWO(c) c, c
+#define FOUR(c) TWO(c), TWO(c)
+#define EIGHT(c) FOUR(c), FOUR(c)
+const uint8_t heap_classes[1024 / 16 + 1] = {
+	0, 0, 1, 2, 3, 4, 5, 6, 7, 8, TWO(8), TWO(9), TWO(10), TWO(11), FOUR(12), FOUR(13), FOUR(14), FOUR(15),
+	EIGHT(16), EIGHT(17), EIGHT(18), FOUR(19), TWO(19), 19,
+};
 
 static void append(struct class *c, struct slab *s)
 {
@@ -72,6 +84,16 @@ static void fill_ring(struct slab *s)
 		s->ring[i] = (uint16_t)heap_order_at(&o, i);
 }
 
+/* Each step doubles the bits that are right, of which there are three. */
+static uint64_t inverse_of(uint64_t odd)
+{
+	uint64_t x = odd;
+
+	for (unsigned bits = 3; bits < 64; bits *= 2)
+		x *= 2 - odd * x;
+	return x;
+}
+
 static struct slab *new_slab(struct class *c, unsigned class)
 {
 	uint32_t size = heap_class_sizes[class], n = slots_for(c, size);
@@ -84,7 +106,8 @@ static struct slab *new_slab(struct class *c, unsigned class)
 	if (s) {
 		/* The last slot ends where the guard begins. */
 		s->base = data + len - (size_t)n * size;
-		s->reciprocal = (((uint64_t)1 << 40) + size - 1) / size;
+		s->shift = (uint8_t)__builtin_ctz(size);
+		s->inverse = inverse_of(size >> s->shift);
 		s->size = size;
 		s->class = (uint8_t)class;
 		s->nslots = s->nfree = s->nfresh = (uint16_t)n;
@@ -100,76 +123,112 @@ static struct slab *new_slab(struct class *c, unsigned class)
 	return s;
 }
 
-static handle take(struct class *c, struct slab *s)
+static size_t length(const struct slab *s)
 {
-	uint32_t slot = s->ring[s->head];
-
-	if (s->nfree == s->nslots)
-		c->nempty--;
-	if (++s->head == s->nslots)
-		s->head = 0;
-	if (!--s->nfree)
-		leave(c, s);
-	if (s->nfresh) {
-		s->nfresh--;
-		if (heap_fill_byte)
-			memset((void *)(s->base + (size_t)slot * s->size), heap_fill_byte, s->size);
-	}
-	return handle_of(s, slot);
+	return (size_t)s->nslots * s->size;
 }
 
-unsigned heap_slab_take(unsigned class, handle *to, unsigned n)
+/*
+ * A slab that nothing was in.  If its memory has gone back to the kernel, that was too soon: so much more is kept from now on, as
+ * programs that fill and empty the heap do so again and again.
+ */
+static void begun(struct class *c, struct slab *s)
+{
+	size_t len = length(s);
+
+	c->nempty--;
+	if (!s->given_back)
+		return;
+	s->given_back = false;
+	if (__atomic_add_fetch(&all_more, len, __ATOMIC_RELAXED) <= KEPT_MORE)
+		c->more += len;
+	else
+		__atomic_sub_fetch(&all_more, len, __ATOMIC_RELAXED);
+}
+
+/* Up to n of a slab that has some. */
+static unsigned take(struct class *c, struct slab *s, struct slot *to, unsigned n)
+{
+	uint32_t head = s->head;
+
+	if (n > s->nfree)
+		n = s->nfree;
+	if (s->nfree == s->nslots)
+		begun(c, s);
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t slot = s->ring[head];
+
+		to[i] = (struct slot){ handle_of(s, slot), (void *)(s->base + (size_t)slot * s->size) };
+		head = head + 1 == s->nslots ? 0 : head + 1;
+	}
+	s->head = (uint16_t)head;
+	s->nfree = (uint16_t)(s->nfree - n);
+	if (!s->nfree)
+		leave(c, s);
+	for (unsigned i = 0; i < n && s->nfresh; i++, s->nfresh--)
+		heap_fill(to[i].p, s->size);
+	return n;
+}
+
+unsigned heap_slab_take(unsigned class, struct slot *to, unsigned n)
 {
 	struct class *c = &classes[class];
-	unsigned i;
+	unsigned i = 0;
 
 	library_lock(&c->lock);
-	for (i = 0; i < n; i++) {
+	while (i < n) {
 		struct slab *s = c->first ? c->first : new_slab(c, class);
 
 		if (!s)
 			break;
-		to[i] = take(c, s);
+		i += take(c, s, to + i, n - i);
 	}
 	library_unlock(&c->lock);
 	return i;
 }
 
-/*
- * Nothing in it is in use: a part of such slabs is kept as they are, for programs that fill and empty the heap again and again;
- * the memory of others goes back to the kernel.
- */
+/* Nothing in it is in use: a part of such slabs is kept as they are, the memory of others goes back to the kernel. */
 static void emptied(struct class *c, struct slab *s)
 {
-	size_t len = (size_t)s->nslots * s->size;
+	size_t len = length(s);
 
-	if (++c->nempty <= 1 + c->nslabs / 4 || c->nempty * len <= KEPT_BYTES)
+	if (++c->nempty <= 1 + c->nslabs / 4 || c->nempty * len <= KEPT_BYTES + c->more)
 		return;
 	heap_discard(s->base & ~(PAGE - 1), page_up(s->base % PAGE + len));
 	s->nfresh = s->nslots;
+	s->given_back = true;
 	leave(c, s);
 	append(c, s);
 }
 
-static void put(struct class *c, handle h)
+/* As many of n as belong to the first one's slab; how many. */
+static unsigned put(struct class *c, const struct slot *from, unsigned n)
 {
-	struct slab *s = handle_slab(h);
+	struct slab *s = handle_slab(from[0].h);
 	uint32_t at = (uint32_t)s->head + s->nfree;
+	unsigned i;
 
-	s->ring[at < s->nslots ? at : at - s->nslots] = h & 0xffff;
-	if (!s->nfree++)
+	if (at >= s->nslots)
+		at -= s->nslots;
+	for (i = 0; i < n && handle_slab(from[i].h) == s; i++) {
+		s->ring[at] = from[i].h & 0xffff;
+		at = at + 1 == s->nslots ? 0 : at + 1;
+	}
+	if (!s->nfree)
 		append(c, s);
+	s->nfree = (uint16_t)(s->nfree + i);
 	if (s->nfree == s->nslots)
 		emptied(c, s);
+	return i;
 }
 
-void heap_slab_put(unsigned class, const handle *from, unsigned n)
+void heap_slab_put(unsigned class, const struct slot *from, unsigned n)
 {
 	struct class *c = &classes[class];
 
 	library_lock(&c->lock);
-	for (unsigned i = 0; i < n; i++)
-		put(c, from[i]);
+	for (unsigned i = 0; i < n; )
+		i += put(c, from + i, n - i);
 	library_unlock(&c->lock);
 }
 
