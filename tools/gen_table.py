@@ -26,7 +26,7 @@ NONE = 0xFF
 CLASSES = "LEADER LEADER_LOCAL ALL ALLOVW LOCAL EMUL".split()
 RETS = {"val": "VALUE", "fd": "FD", "addr": "ADDR", "own": "OWN"}
 FDKINDS = "file socket pipe tty other".split()
-FLAGS = "blocks sigpoint noreturn ord_fd ord_mm ord_proc clone exec cmsg_fds hold optional elastic early prot pid contained pseudo shadowed".split()
+FLAGS = "blocks sigpoint noreturn ord_fd ord_mm ord_proc clone exec cmsg_fds hold optional elastic early prot pid contained pseudo shadowed told".split()
 GROUPS = "exec privilege output files network memory signal".split()
 
 # Which length rules a kind takes; "" is no rule at all.

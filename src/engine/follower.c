@@ -149,7 +149,9 @@ static bool agrees(struct mv_thread *t)
 /* How readily a call may be one that only one variant makes: 0 = never. */
 static unsigned slack(const struct mv_desc *d)
 {
-	return d->flags & MV_DESC_OPTIONAL ? 2 : d->flags & MV_DESC_ELASTIC ? 1 : 0;
+	if (!(d->flags & (MV_DESC_OPTIONAL | MV_DESC_ELASTIC)))
+		return 0;
+	return (d->flags & MV_DESC_OPTIONAL ? 4 : 2) - !!(d->flags & MV_DESC_TOLD);
 }
 
 static unsigned record_slack(const struct mv_record *rec)

@@ -121,7 +121,8 @@ enum {
 	MV_DESC_PID = 1 << 15,		/* its first argument is a process or thread: with any but 0 it is of group exec */
 	MV_DESC_CONTAINED = 1 << 16,	/* its effects stay inside of the variant that makes it: rules may name it */
 	MV_DESC_SHADOWED = 1 << 17,	/* followers make it, too, where the descriptor is their shadow of a file */
-	MV_DESC_ALL = (1 << 18) - 1,
+	MV_DESC_TOLD = 1 << 18,		/* OPTIONAL or ELASTIC, and the program goes by what it is told: rather another one of these */
+	MV_DESC_ALL = (1 << 19) - 1,
 };
 
 /* mv_desc.groups: what policies select on */
