@@ -293,14 +293,6 @@ bool mv_mm_is_private(const struct mv_mm *mm, uint64_t start, uint64_t len)
 	return i > first;
 }
 
-void mv_mm_open(struct mv_mm *mm, uint64_t start, uint64_t len)
-{
-	uint64_t end = page_end(start, len);
-
-	for (size_t i = first_behind(mm, page_down(start)); i < mm->count && mm->maps[i].start < end; i++)
-		mm->maps[i].flags &= ~(uint32_t)MV_MM_RESERVED;
-}
-
 bool mv_mm_is(const struct mv_mm *mm, uint64_t start, uint64_t len, uint32_t flags, uint32_t others)
 {
 	uint64_t end = page_end(start, len);

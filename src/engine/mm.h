@@ -35,7 +35,7 @@ enum {
 	MV_MM_GROWS_DOWN = 8,	/* nothing is placed in the 1 MiB below */
 	MV_MM_HEAP = 32,	/* of the diversifying heap: changes of its protections are not compared */
 	MV_MM_COMMON = 64,	/* other processes of the variant may write to it as well */
-	MV_MM_RESERVED = 128,	/* private, anonymous, and was never accessible: only addresses are taken */
+	MV_MM_RESERVED = 128,	/* private, anonymous, and not accessible when it was mapped: only addresses were taken */
 	MV_MM_HIDDEN = 16,	/* taken, but to the program nothing is mapped there: not removed, no address is in it */
 };
 
@@ -77,8 +77,6 @@ void mv_mm_each(const struct mv_mm *mm, void (*fn)(void *ctx, const struct mv_ma
 bool mv_mm_own_by_heap(struct mv_mm *mm, uint64_t start, uint64_t len);
 /* Is what is mapped in [start, start + len) all private and anonymous, made by the program or its break, and is there something? */
 bool mv_mm_is_private(const struct mv_mm *mm, uint64_t start, uint64_t len);
-/* Something in [start, start + len) becomes accessible: what is reserved there is reserved no more, with the whole of its piece. */
-void mv_mm_open(struct mv_mm *mm, uint64_t start, uint64_t len);
 /* Has every page of [start, start + len) all of these flags and none of the others?  Mappings the program has not made: no. */
 bool mv_mm_is(const struct mv_mm *mm, uint64_t start, uint64_t len, uint32_t flags, uint32_t others);
 /* A fresh ordinal. */

@@ -21,6 +21,7 @@
 #define MAP_GROWSDOWN_ 0x100u
 #define MAP_FIXED_NOREPLACE_ 0x100000u
 #define PROT_WRITE_ 2u
+#define PROT_READ_WRITE_ 3u
 #define PROT_EXEC_ 4u
 #define PAGE 4096ull
 
@@ -126,8 +127,8 @@ static bool is_private_anonymous(const struct mv_thread *t)
 
 /*
  * Where in an address range of its own that was only reserved a program puts memory, and how much, may follow from other
- * addresses: Go's heap has tables with an element for every 4 MiB of the address space, of which it maps what it needs.  Nothing
- * is there that could be changed, and what is mapped there has an ordinal of its own.
+ * addresses: Go's heap has tables with an element for every 4 MiB of the address space, of which it maps what it needs.  What is
+ * mapped there has an ordinal of its own.
  */
 static void map_normalise(struct mv_thread *t)
 {
@@ -478,20 +479,26 @@ const struct mv_hook mv_hook_madvise = { .lead = advise };
 
 /* ---- mprotect: args addr, len, prot ---- */
 
+/*
+ * How much of what it has reserved a program makes accessible, and when, is its allocators' affair, and these hold what depends on
+ * addresses: glibc's arenas grow otherwise once V8 has given back zones in the order of a hash.  Where threads run at once
+ * somebody else may change the mappings now.
+ */
+static bool commits(const struct mv_thread *t)
+{
+	uint64_t addr = t->call.args[0], len = t->call.args[1];
+
+	return t->process->turns && addr % PAGE == 0 && !(t->call.args[2] & ~(uint64_t)PROT_READ_WRITE_) &&
+	       mv_mm_is(t->process->mm, addr, page_up(len), MV_MM_RESERVED, 0);
+}
+
 static int protect_prepare(struct mv_thread *t)
 {
 	if (t->call.args[2] & PROT_EXEC_)
 		return 0;
-	if (mv_heap_protects(t))
+	if (mv_heap_protects(t) || commits(t))
 		t->cls = MV_CLASS_LOCAL;
 	return own_range_prepare(t);
 }
 
-static void protect_done(struct mv_thread *t)
-{
-	if (!is_error(t->result) && t->call.args[2])
-		mv_mm_open(t->process->mm, t->call.args[0], t->call.args[1]);
-}
-
-const struct mv_hook mv_hook_mprotect = { .prepare = protect_prepare, .done = protect_done };
-const struct mv_hook mv_hook_pkey_mprotect = { .done = protect_done };
+const struct mv_hook mv_hook_mprotect = { .prepare = protect_prepare };
