@@ -211,6 +211,15 @@ void mv_run_release(struct mv_run *run, unsigned variant);
  * variant leads from then on, and those of with (bits, variant's among them), which all agree, are accused no more.  Parked
  * threads of theirs go on when they are retried, and the new leader's call is a lockstep call.
  */
+/*
+ * Before that, all other threads come to rest.  From mv_run_change() on those of with (bits) read on, though accused, but for the threads
+ * that have said what they call.  A thread of the leader's that is stopped is to stay so if it is quiet: it has done nothing that it
+ * has not told of.  When all are, mv_run_gather() lets the threads of the next leader rest (MV_STOP, to be retried afterwards)
+ * where they have read all.  Whoever stays has no turn any more (mv_set_yields()).
+ */
+void mv_run_change(struct mv_run *run, uint32_t with);
+bool mv_run_reads_on(const struct mv_run *run, unsigned variant, uint64_t set);	/* that thread of an accused variant */
+void mv_run_gather(struct mv_run *run, unsigned variant);
 bool mv_run_agree(const struct mv_run *run, unsigned a, unsigned b);
 bool mv_run_at_end(const struct mv_run *run, unsigned variant);
 void mv_run_take_over(struct mv_run *run, unsigned variant, uint32_t with);
@@ -289,6 +298,14 @@ uint32_t *mv_set_gone(struct mv_run *run, uint64_t set, unsigned variant, int si
  * mv_set_gone() does.
  */
 uint32_t *mv_set_ended(struct mv_run *run, uint64_t set, unsigned variant);
+/* For a change of the leader: has the follower read all that the leader's thread has told? */
+bool mv_set_is_read(const struct mv_run *run, uint64_t set, unsigned variant);
+/* That thread has stopped for it: it has no turn.  Returns what mv_set_gone() does. */
+uint32_t *mv_set_yields(struct mv_run *run, uint64_t set, unsigned variant);
+/* All rest: turns that its process's threads have had until now are over in all variants.  Before mv_run_take_over(). */
+void mv_set_changes(struct mv_run *run, uint64_t set);
+/* Those who wait for the leader's thread are to look at what has become of the run.  Returns what mv_set_gone() does. */
+uint32_t *mv_set_rouses(struct mv_run *run, uint64_t set);
 /*
  * Does the leader's thread have the turn while others of its process wait for it?  *since changes whenever the turn is taken or
  * the thread makes a call.  One that does so for long and is seen to be in a loop that changes nothing makes the pseudo call
@@ -320,6 +337,11 @@ unsigned mv_thread_variant(const struct mv_thread *t);
 bool mv_thread_leads(struct mv_thread *t);
 /* Leader: has it come to that call, and waits for all others to come there? */
 bool mv_thread_meets(const struct mv_thread *t, uint64_t seq);
+/* Leader, stopped for a change of the leader.  undone: in a kernel call that has not begun, or has ended without an effect. */
+bool mv_thread_is_quiet(const struct mv_thread *t, bool undone);
+/* Follower: is it at a call that the leader has not told of, or has not made (mv_thread_awaits())? */
+bool mv_thread_rests(const struct mv_thread *t);
+bool mv_thread_awaits(const struct mv_thread *t);
 /* The call at hand is taken back, and is a lockstep call when the program makes it again. */
 void mv_thread_again(struct mv_thread *t);
 uint32_t mv_thread_tid(const struct mv_thread *t);

@@ -127,7 +127,7 @@ static bool agrees(struct mv_thread *t)
 {
 	bool wrong;
 
-	if (mv_stopped(t))
+	if (mv_over(t->run))
 		return false;
 	switch (t->desc->ret) {
 	case MV_RET_FD:
@@ -203,8 +203,8 @@ static bool my_turn(struct mv_thread *t)
 {
 	if (!t->ticket)
 		return true;
-	/* The leader has executed a program, and has no siblings any more. */
-	if (!(t->flags & MV_REC_TURN))
+	/* The leader has executed a program, and has no siblings any more; or it is another one, which had no turn. */
+	if (!(t->flags & MV_REC_TURN) || t->turn != t->ticket)
 		mv_turn_give(t);
 	if (!mv_turn_come(t, t->ticket))
 		return false;
@@ -348,7 +348,8 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		mv_turn_give(t);
 		return fetch(t, step);
 	}
-	if (rec->kind == MV_REC_ENTER && rec->flags & MV_REC_TURN && !t->turn) {
+	if (rec->kind == MV_REC_ENTER && rec->flags & MV_REC_TURN && t->turn != rec->ticket) {
+		mv_turn_give(t);	/* one that it has still: the leader is another one */
 		if (!mv_turn_come(t, rec->ticket))
 			return false;
 		/* What it had read before may have been changed since. */
@@ -599,7 +600,8 @@ void mv_follow(struct mv_thread *t, struct mv_step *step)
 			done(t, step);
 			return;
 		default:
-			mv_run_fail(t->run, MV_VERDICT_FAILURE, "a follower's step machine is in no known state");
+			if (!(mv_run_accused(t->run) & 1u << t->variant))
+				mv_run_fail(t->run, MV_VERDICT_FAILURE, "a follower's step machine is in no known state");
 			step->action = MV_STOP;
 			return;
 		}

@@ -34,6 +34,7 @@ struct mv_run {
 	uint32_t leader;		/* the variant that leads */
 	bool ipc;			/* the program has asked for something of an IPC namespace */
 	uint32_t accused, released;	/* followers (bits) that have diverged, with config.spare; ... that nobody waits for */
+	uint32_t changing, gathering;	/* a change of the leader, for: accused ones that read on; the next leader */
 	uint64_t root;			/* offset of the first thread set */
 	uint64_t segments;		/* of System V shared memory (hooks/shm.c): offset, 0 = none yet */
 	struct mv_config config;	/* config.policy is meaningless here, see policy */
@@ -69,6 +70,7 @@ struct mv_procset {
 	uint32_t owner;			/* tid of the leader's thread inside an exclusive call, 0 = none */
 	struct mv_word unlocks;
 	uint64_t issued;		/* tickets given out by the leader */
+	uint64_t changed;		/* ... when the leader changed last: turns up to that one have ended */
 	uint32_t head, tail;		/* the leader's threads that wait for their turn have places [head, tail) */
 	uint32_t barged;		/* turns since the last one that was waited for */
 	uint64_t left[MV_PLACES / 64];	/* places, modulo MV_PLACES, of those that have died waiting */
@@ -157,6 +159,7 @@ enum mv_state {
 	MV_ST_SIGNAL,								/* leader: publishing a signal */
 	MV_ST_EXEC,								/* leader: publishing a successful exec */
 	MV_ST_FETCH, MV_ST_AWAIT, MV_ST_TURN, MV_ST_FOLLOW, MV_ST_REPLICATE, MV_ST_AFTER, MV_ST_TAKE,	/* follower */
+	MV_ST_BEGIN,								/* of an accused variant: has not begun its call */
 	MV_ST_LOCAL,								/* a call outside the stream is running */
 	MV_ST_ALONE,								/* a call outside the stream that has a hook */
 };
@@ -309,7 +312,7 @@ static inline struct mv_arena *run_arena(const struct mv_run *run)
 	return (struct mv_arena *)((char *)run - run->self);
 }
 bool mv_over(const struct mv_run *run);
-/* Is there an end to this thread, by a verdict on the run or on its variant? */
+/* Is there an end to this thread, by a verdict on the run or on its variant?  The second may be taken back. */
 bool mv_stopped(const struct mv_thread *t);
 /* The place to fill for a verdict, or NULL if there is one already; mv_verdict_end() makes it visible. */
 struct mv_verdict *mv_verdict_begin(struct mv_run *run);
@@ -333,6 +336,9 @@ void mv_set_drop(struct mv_run *run, struct mv_set *set);	/* one that nobody els
 
 /* ---- hooks/ipc.c ---- */
 int mv_ipc_prepare(struct mv_thread *t);	/* of every call that makes or uses what is in an IPC namespace */
+
+/* ---- takeover.c ---- */
+bool mv_gathers(const struct mv_thread *t);	/* parked: is it to rest, for a change of the leader? */
 
 /* ---- step.c ---- */
 /* Find what the call reads and where it may write.  False without memory (verdict is set). */

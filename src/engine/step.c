@@ -143,12 +143,13 @@ void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *s
 {
 	step->sig = 0;
 	step->child_tid = 0;
+	t->call = *call;
 	if (mv_stopped(t)) {
+		t->state = MV_ST_BEGIN;
 		stop(step);
 		return;
 	}
 	mv_thread_leads(t);
-	t->call = *call;
 	t->step = 0;
 	t->flags = 0;
 	t->extra = 0;
@@ -199,12 +200,20 @@ void mv_retry(struct mv_thread *t, struct mv_step *step)
 
 	step->sig = 0;
 	step->child_tid = 0;
-	if (mv_stopped(t))
+	if (mv_stopped(t)) {
 		stop(step);
-	else if (mv_thread_leads(t))
+	} else if (t->state == MV_ST_BEGIN) {
+		mv_enter(t, &t->call, step);
+		return;
+	} else if (mv_thread_leads(t)) {
 		mv_lead(t, step);
-	else
+	} else {
 		mv_follow(t, step);
+	}
+	if (step->action == MV_PARK && mv_gathers(t))
+		stop(step);
+	else if (step->action == MV_PARK && !t->leads)
+		mv_turn_expire(t);
 	if ((step->action == MV_DONE || step->action == MV_INTERRUPT) && !outside)
 		remember_result(t, step->result);
 }
@@ -213,7 +222,7 @@ void mv_exit(struct mv_thread *t, int64_t result, struct mv_step *step)
 {
 	step->sig = 0;
 	step->child_tid = 0;
-	if (mv_stopped(t)) {
+	if (mv_over(t->run)) {
 		stop(step);
 		return;
 	}

@@ -55,6 +55,94 @@ bool mv_run_at_end(const struct mv_run *run, unsigned variant)
 
 /* ---- the change ---- */
 
+void mv_run_change(struct mv_run *run, uint32_t with)
+{
+	__atomic_fetch_or(&run->changing, with, __ATOMIC_SEQ_CST);
+}
+
+bool mv_run_reads_on(const struct mv_run *run, unsigned variant, uint64_t set)
+{
+	return __atomic_load_n(&run->changing, __ATOMIC_ACQUIRE) & bit(variant) && run->accusations[variant].set != set;
+}
+
+void mv_run_gather(struct mv_run *run, unsigned variant)
+{
+	__atomic_store_n(&run->gathering, bit(variant), __ATOMIC_SEQ_CST);
+}
+
+static bool is_read(const struct mv_stream *s, unsigned variant)
+{
+	return mv_stream_tail(s, mv_consumer(variant)) > mv_stream_head(s);
+}
+
+bool mv_set_is_read(const struct mv_run *run, uint64_t offset, unsigned variant)
+{
+	struct mv_set *s = mv_set_at(run, offset);
+
+	return s && mv_follows(run, variant) && is_read((const struct mv_stream *)(s + 1), variant);
+}
+
+uint32_t *mv_set_yields(struct mv_run *run, uint64_t offset, unsigned variant)
+{
+	struct mv_set *s = mv_set_at(run, offset);
+	struct mv_word *word = s && variant < MV_VARIANTS_MAX ? mv_turn_yield(run, s, variant) : NULL;
+
+	return word ? &word->value : NULL;
+}
+
+void mv_set_changes(struct mv_run *run, uint64_t offset)
+{
+	struct mv_set *s = mv_set_at(run, offset);
+	struct mv_procset *ps = s ? mv_set_procset(run, s, run->leader) : NULL;
+
+	if (ps)
+		__atomic_store_n(&ps->changed, __atomic_load_n(&ps->issued, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
+}
+
+uint32_t *mv_set_rouses(struct mv_run *run, uint64_t offset)
+{
+	struct mv_set *s = mv_set_at(run, offset);
+	struct mv_word *word = s ? mv_stream_commit_word((struct mv_stream *)(s + 1)) : NULL;
+
+	if (word)
+		mv_word_bump(word);
+	return word ? &word->value : NULL;
+}
+
+bool mv_thread_is_quiet(const struct mv_thread *t, bool undone)
+{
+	switch (t->state) {
+	case MV_ST_IDLE:
+	case MV_ST_LOCAL:
+	case MV_ST_WANT:
+	case MV_ST_MEET:
+	case MV_ST_LOCK:
+		return !t->follows;
+	case MV_ST_PUBLISH:
+		return !t->ticket;
+	case MV_ST_LEAD:
+		return undone && !t->step && !t->follows;
+	default:
+		return false;
+	}
+}
+
+bool mv_thread_rests(const struct mv_thread *t)
+{
+	return !t->leads && (t->state == MV_ST_FETCH || t->state == MV_ST_AWAIT) && !t->passing && !t->alone;
+}
+
+bool mv_thread_awaits(const struct mv_thread *t)
+{
+	return t->state != MV_ST_FETCH;
+}
+
+bool mv_gathers(const struct mv_thread *t)
+{
+	return __atomic_load_n(&t->run->gathering, __ATOMIC_ACQUIRE) & bit(t->variant) && mv_thread_rests(t) &&
+	       is_read(t->stream, t->variant);
+}
+
 /* The call that they disagree with is not made. */
 static void pass(struct mv_stream *s, unsigned consumer)
 {
@@ -79,6 +167,8 @@ void mv_run_take_over(struct mv_run *run, unsigned variant, uint32_t with)
 	mv_run_release(run, former);
 	__atomic_fetch_or(&run->accused, bit(former), __ATOMIC_SEQ_CST);
 	__atomic_store_n(&run->leader, variant, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&run->changing, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&run->gathering, 0, __ATOMIC_SEQ_CST);
 	__atomic_fetch_and(&run->accused, ~with, __ATOMIC_SEQ_CST);
 }
 
@@ -118,7 +208,8 @@ bool mv_thread_leads(struct mv_thread *t)
 		return false;
 	}
 	t->leads = true;
-	t->passing = false;
+	t->turn = 0;		/* with the change all have given theirs up */
+	t->awaits = t->passing = false;
 	t->nearly = 0;
 	mv_files_real(t->process->files);
 	return true;

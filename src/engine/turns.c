@@ -327,6 +327,17 @@ static void give_follow(struct mv_thread *t)
 	t->turn = 0;
 }
 
+void mv_turn_expire(struct mv_thread *t)
+{
+	const void *payload;
+
+	if (t->turn && t->turn <= __atomic_load_n(&procset(t)->changed, __ATOMIC_ACQUIRE) && mv_thread_rests(t) &&
+	    !mv_stream_next(t->stream, mv_consumer(t->variant), &payload)) {
+		give_follow(t);
+		t->moves++;
+	}
+}
+
 /* ---- both ---- */
 
 void mv_turn_give(struct mv_thread *t)
@@ -403,7 +414,7 @@ static bool leave_queue(struct mv_procset *ps, struct mv_set *s)
 	return true;
 }
 
-struct mv_word *mv_turn_gone(const struct mv_run *run, struct mv_set *s, unsigned variant, uint32_t tid)
+static struct mv_word *let_go(const struct mv_run *run, struct mv_set *s, unsigned variant, uint32_t tid, bool dies)
 {
 	struct mv_procset *ps = mv_set_procset(run, s, variant);
 	bool leads = mv_leads(run, variant);
@@ -418,12 +429,24 @@ struct mv_word *mv_turn_gone(const struct mv_run *run, struct mv_set *s, unsigne
 		mv_word_bump(word);
 		return word;
 	}
-	if (leads && __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) == tid)
+	if (leads && dies && __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) == tid)
 		s->last = __atomic_load_n(&ps->issued, __ATOMIC_ACQUIRE);
 	if (!__atomic_compare_exchange_n(leads ? &ps->owner : &turn->holder, &tid, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return NULL;
-	if (!leads)
+	if (!leads) {
 		__atomic_fetch_add(&turn->done, 1, __ATOMIC_RELEASE);
+		pass_lost(turn);
+	}
 	mv_word_bump(word);
 	return word;
+}
+
+struct mv_word *mv_turn_gone(const struct mv_run *run, struct mv_set *s, unsigned variant, uint32_t tid)
+{
+	return let_go(run, s, variant, tid, true);
+}
+
+struct mv_word *mv_turn_yield(const struct mv_run *run, struct mv_set *s, unsigned variant)
+{
+	return let_go(run, s, variant, s->tid, false);
 }

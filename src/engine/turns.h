@@ -60,11 +60,18 @@ bool mv_turn_wanted(const struct mv_thread *t);
 bool mv_turn_come(struct mv_thread *t, uint64_t ticket);
 /* It has, and the ticket is a turn. */
 void mv_turn_begin(struct mv_thread *t, uint64_t ticket);
+/* Parked where it has read all: one that it has of a former leader's is over. */
+void mv_turn_expire(struct mv_thread *t);
 /* Let the next ticket's time come. */
 void mv_ticket_done(struct mv_thread *t, uint64_t ticket);
 
 /* The set's thread is gone, and what it has left in memory is there.  The word that has changed, or NULL. */
 struct mv_word *mv_turn_gone(const struct mv_run *run, struct mv_set *s, unsigned variant, uint32_t tid);
+
+/*
+ * The set's thread stands for a change of the leader: it has no turn, and does not wait for one.  The word that has changed, or NULL.
+ */
+struct mv_word *mv_turn_yield(const struct mv_run *run, struct mv_set *s, unsigned variant);
 
 /*
  * Then, of every set that ends: tickets that the dead leader has taken and its dead twins cannot work off any more are passed

@@ -17,7 +17,11 @@ bool mv_over(const struct mv_run *run)
 
 bool mv_stopped(const struct mv_thread *t)
 {
-	return mv_over(t->run) || mv_run_accused(t->run) & bit(t->variant);
+	if (mv_over(t->run))
+		return true;
+	if (!(mv_run_accused(t->run) & bit(t->variant)))
+		return false;
+	return !mv_run_reads_on(t->run, t->variant, mv_thread_set(t));
 }
 
 struct mv_verdict *mv_verdict_begin(struct mv_run *run)

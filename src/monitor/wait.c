@@ -142,8 +142,11 @@ void mon_settle(struct mon_thread *m, struct mv_thread *t, struct mv_step *step)
 	for (;;) {
 		/* It is taken back if another variant becomes the leader. */
 		if (step->action == MV_STOP) {
+			mon_unlock();
 			mon_service(MON_STOP, 0, 0);
+			mon_lock();
 			mv_retry(t, step);
+			mon_wake(t);
 			continue;
 		}
 		if (step->action != MV_PARK)

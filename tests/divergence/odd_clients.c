@@ -1,11 +1,13 @@
 /*
  * odd_clients PORT [HELD]: a server whose clients stay.  A request is a line; each has a line for an answer, which tells what the server
  * has in the kernel besides its sockets.  "odd HOW SLICE" makes the variant in that slice differ from the others, once.  HELD:
- * something that no other process can take over.
+ * something that is hard to take over, or who serves: a worker whose parent makes another when it dies ("worker", "workers": two, in
+ * turn), or a thread among others ("threads").
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
@@ -30,6 +32,8 @@ struct watched {
 
 static int set, file, in, out, event, timer;
 static volatile sig_atomic_t alarms;
+static unsigned room;			/* for so many connections, of one of two workers */
+static unsigned *common;		/* memory that all processes share */
 static unsigned usr1, expired;
 
 static struct watched *watch(int fd, void (*ready)(struct watched *w))
@@ -98,6 +102,62 @@ static int child(void)
 	return waitpid(pid, &status, 0) == pid && status == SIGTERM ? 0 : -1;
 }
 
+/* ---- threads, which have something to do when they are asked ---- */
+
+#define THREADS 3
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static unsigned asked, done;
+static int tokens[2];
+
+static void *worker(void *arg)
+{
+	char c;
+
+	/* Some wait for a condition, one for a pipe. */
+	for (unsigned next = 1;; next++) {
+		if (arg && read(tokens[0], &c, 1) != 1)
+			_exit(5);
+		pthread_mutex_lock(&lock);
+		while (asked < next)
+			pthread_cond_wait(&changed, &lock);
+		done++;
+		pthread_cond_broadcast(&changed);
+		pthread_mutex_unlock(&lock);
+	}
+	return NULL;
+}
+
+static bool make_threads(void)
+{
+	pthread_t t;
+
+	if (pipe(tokens))
+		return false;
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&t, NULL, worker, i ? NULL : tokens))
+			return false;
+	return true;
+}
+
+static unsigned work(void)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&lock);
+	asked++;
+	pthread_cond_broadcast(&changed);
+	if (write(tokens[1], "x", 1) != 1)
+		_exit(5);
+	while (done < asked * THREADS)
+		pthread_cond_wait(&changed, &lock);
+	n = done;
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+/* ---- requests ---- */
+
 static int answer(struct watched *w, char *line, char *text, size_t size)
 {
 	char how[16], bytes[64];
@@ -130,6 +190,14 @@ static int answer(struct watched *w, char *line, char *text, size_t size)
 	}
 	if (!strcmp(line, "child"))
 		return snprintf(text, size, "%d\n", child());
+	if (!strcmp(line, "work"))
+		return snprintf(text, size, "%u\n", work());
+	if (!strcmp(line, "common"))
+		return snprintf(text, size, "%u\n", __atomic_add_fetch(common, 1, __ATOMIC_SEQ_CST));
+	if (!strcmp(line, "who"))
+		return snprintf(text, size, "%d of %d\n", getpid(), getppid());
+	if (!strcmp(line, "die"))
+		_exit(6);
 	if (!strcmp(line, "state"))
 		return snprintf(text, size, "%d alarms, %d expirations, %u signals, pid %d, request %u\n", alarms > 2, expired > 2,
 				usr1, getpid(), w->requests);
@@ -161,15 +229,17 @@ static void on_connection(struct watched *w)
 
 	if (fd >= 0)
 		watch(fd, on_request);
+	if (fd >= 0 && !--room)
+		epoll_ctl(set, EPOLL_CTL_DEL, w->fd, NULL);
 }
 
 static bool hold(const char *what)
 {
-	struct flock lock = { .l_type = F_WRLCK };
+	struct flock record = { .l_type = F_WRLCK };
 	timer_t id;
 
 	if (!strcmp(what, "lock"))
-		return !fcntl(file, F_SETLK, &lock);
+		return !fcntl(file, F_SETLK, &record);
 	if (!strcmp(what, "flock"))
 		return !flock(file, LOCK_EX);
 	if (!strcmp(what, "timer"))
@@ -186,20 +256,64 @@ static bool hold(const char *what)
 		return semget(IPC_PRIVATE, 1, 0600) >= 0;
 	if (!strcmp(what, "session"))
 		return setsid() > 0;
+	if (!strncmp(what, "worker", 6))
+		return true;
+	if (!strcmp(what, "threads"))
+		return make_threads();
 	return false;
+}
+
+/* Returns in workers: each time one is dead there is another. */
+static int make_workers(int n)
+{
+	pid_t pids[2] = { 0 }, pid;
+	int status, i;
+
+	for (i = 0; i < n; i++)
+		if (!(pids[i] = fork()))
+			return 0;
+	for (;;) {
+		pid = wait(&status);
+		if (pid < 0)
+			return 1;
+		i = pid == pids[1];
+		if (WIFEXITED(status) && WEXITSTATUS(status) != 6) {
+			if (n > 1)
+				kill(pids[!i], SIGTERM);
+			exit(WEXITSTATUS(status));
+		}
+		if (!(pids[i] = fork()))
+			return 0;
+	}
+}
+
+static int listen_at(uint16_t port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) }, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	return bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 100) ? -1 : fd;
 }
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	struct itimerval tick = { { 0, 50000 }, { 0, 50000 } };
 	struct itimerspec expiry = { { 0, 50000000 }, { 0, 50000000 } };
-	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1, p[2];
+	int fd, p[2];
 	struct sigaction on = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
 	sigset_t usr;
 
 	if (argc < 2 || pipe(p))
 		return 2;
+	common = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	fd = listen_at((uint16_t)strtoul(argv[1], NULL, 10));
+	if (fd < 0 || common == MAP_FAILED)
+		return 1;
+	if (argc > 2 && !strcmp(argv[2], "workers"))
+		room = 8;
+	if (argc > 2 && !strncmp(argv[2], "worker", 6) && make_workers(argv[2][6] ? 2 : 1))
+		return 1;
 	in = p[0];
 	out = p[1];
 	set = epoll_create1(EPOLL_CLOEXEC);
@@ -214,10 +328,6 @@ int main(int argc, char **argv)
 	watch(signalfd(-1, &usr, SFD_NONBLOCK), on_signal);
 	sigaction(SIGALRM, &on, NULL);
 	setitimer(ITIMER_REAL, &tick, NULL);
-	at.sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 100))
-		return 1;
 	watch(fd, on_connection);
 	if (argc > 2 && !hold(argv[2]))
 		return 4;

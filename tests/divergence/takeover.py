@@ -2,12 +2,17 @@
 # test: timeout=120
 """--on-divergence vote with a leader in the minority: a follower takes its place, or the run ends and says why not.  See cases.py."""
 import fcntl
+import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -72,6 +77,13 @@ def takeover_status():
     status = json.loads(r.out.splitlines()[-1])
     if status != {"kind": "exited", "status": 0, "divergences": 1}:
         raise Wrong(f"status {status}")
+
+
+def tries(what):
+    try:
+        return what()
+    except (OSError, http.client.HTTPException):
+        return None
 
 
 # ---- a server with clients ----
@@ -210,6 +222,167 @@ def clients_nothing_left():
     server.end()
 
 
+# ---- several processes ----
+
+def voted_out(server, client, how="crash"):
+    if client.ask(f"odd {how} {server.odd[0]}") != "odd":
+        raise Wrong(f"no answer to the odd request\n{server.log()[:2500]}")
+    succession(server.log(), (0, 1))
+
+
+def worker_serves_on(how, policy):
+    """Its parent waits for it, and makes another when it dies: under the new leader as under the old one."""
+    server = Clients("worker", policy=policy)
+    server.expect(("hello", "hello 1"), ("common", r"\d"))
+    who = server.clients[1].ask("who")
+    voted_out(server, server.clients[2], how)
+    got = [server.clients[0].ask(line) for line in ("hello", "common", "who", "child")]
+    if got != ["hello 3", "4", who, "0"]:
+        raise Wrong(f"afterwards: {got}, {who}")
+    server.clients.append(Client(server.port))
+    server.expect(("hello", r"hello \d+"))
+    server.clients[0].stream.write("die\n")
+    server.clients[0].stream.flush()
+    server.clients = [wait_for("the next worker", server.connect)]
+    got = [server.clients[0].ask(line) for line in ("hello", "common", "child")]
+    if got != ["hello 1", "5", "0"] or server.clients[0].ask("who") == who or who.split()[2] != server.clients[0].ask("who").split()[2]:
+        raise Wrong(f"the next worker: {got}, {who}")
+    server.end()
+
+
+@case
+def worker_crash():
+    worker_serves_on("crash", "leak")
+
+
+@case
+def worker_call():
+    worker_serves_on("call", "comprehensive")
+
+
+@case
+def workers_busy():
+    """Another worker has requests while one is voted out."""
+    server = Clients("workers")
+    clients = [Client(server.port) for _ in range(12)]
+    of = {}
+    for client in clients:
+        of.setdefault(client.ask("who"), []).append(client)
+    (one, *_), (other, *_) = of.values()    # none has room for all
+    stop = threading.Event()
+    asked = []
+
+    def ask():
+        while not stop.is_set():
+            asked.append(other.ask("hello"))
+    busy = threading.Thread(target=ask)
+    busy.start()
+    try:
+        voted_out(server, one)
+        before = len(asked)
+        wait_for("requests", lambda: len(asked) > before + 20)
+    finally:
+        stop.set()
+        busy.join()
+    if asked != [f"hello {i}" for i in range(2, len(asked) + 2)]:
+        raise Wrong(f"requests are lost: {asked[:5]} ... {asked[-5:]}")
+    server.clients[0].ask("common")
+    server.end()
+
+
+# ---- real servers ----
+
+def leaders(process, name):
+    """The leader's processes of that name, parents first."""
+    return sorted(pid for pid, (n, foreign, _) in below(process.pid).items() if n == name and not foreign)
+
+
+def damage(pid, path):
+    """All code of the program itself is of no use any more, in this process alone."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "r+b", 0) as mem:
+        for line in maps:
+            if " r-xp " in line and line.rstrip().endswith(path):
+                begin, end = (int(x, 16) for x in line.split()[0].split("-"))
+                mem.seek(begin)
+                mem.write(b"\x0f\x0b" * ((end - begin) // 2))
+
+
+class Web:
+    """A connection that is kept."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20 * cases.SLOWER)
+        self.connection.connect()
+        self.connection.auto_open = 0
+
+    def ask(self):
+        self.connection.request("GET", "/text")
+        response = self.connection.getresponse()
+        return response.status, response.read()
+
+
+def server_log():
+    with open(cases.LOG) as f:
+        return f.read()
+
+
+@case
+def nginx_worker():
+    """nginx, whose worker is damaged in the leader: its clients notice nothing, nor does its master."""
+    path = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if not path:
+        raise cases.Skip("no nginx")
+    port, here = free_port(), os.getcwd()
+    os.chmod(here, 0o755)
+    user = "user www-data;" if os.getuid() == 0 else ""
+    with open("nginx.conf", "w") as f:
+        temporary = " ".join(f"{kind}_temp_path {here}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        f.write(f"daemon off; worker_processes 1; pid {here}/pid; error_log {here}/error.log; {user} events {{ }} http {{ access_log off; "
+                f"{temporary} server {{ listen 127.0.0.1:{port}; location /text {{ return 200 text; }} }} }}\n")
+    process = start([path, "-c", f"{here}/nginx.conf", "-e", f"{here}/error.log"], "--on-divergence", "vote", "--turns=shared", n=3)
+    try:
+        kept = wait_for("nginx", lambda: tries(lambda: Web(port)))
+        if kept.ask() != (200, b"text"):
+            raise Wrong("no answer")
+        damage(leaders(process, "nginx")[-1], path)
+        if kept.ask() != (200, b"text"):
+            raise Wrong("another answer on the same connection")
+        succession(server_log(), (0, 1))
+        # The new leader's master makes a new worker, and the old one goes.
+        process.send_signal(signal.SIGHUP)
+        wait_for("the old worker's end", lambda: not tries(kept.ask))
+        if Web(port).ask() != (200, b"text"):
+            raise Wrong("another answer of the new worker's")
+        process.send_signal(signal.SIGTERM)
+        Ended(process, 30).must(0)
+    finally:
+        process.kill()
+
+
+@case
+def ordinary_user():
+    """The same for an ordinary user, whose followers are in user namespaces."""
+    if os.getuid() != 0 or not shutil.which("setpriv"):
+        raise cases.Skip("not root, as whom all other cases run: or no setpriv")
+    place = tempfile.mkdtemp(prefix="mvarmor-")
+    try:
+        os.chmod(place, 0o755)
+        programs = [shutil.copy(path, place) for path in (cases.MVARMOR[0], program("odd_one"))]
+        for path in programs:
+            os.chmod(path, 0o755)
+        argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", programs[0], *cases.MVARMOR[1:], "-n", "3", "-p", "exec",
+                "--seed", SEED, "--on-divergence", "vote", "--", programs[1], "crash", str(slices(3)[0])]
+        r = subprocess.run(argv, cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                           timeout=60 * cases.SLOWER)
+        if r.returncode == 125 and "user namespace" in r.stderr:
+            raise cases.Skip("no user namespaces here, and mvarmor says so")
+        if (r.returncode, r.stdout) != (0, "done\n"):
+            raise Wrong(f"{r.returncode}, {r.stdout}\n{r.stderr[:2000]}")
+        succession(r.stderr, (0, 1))
+    finally:
+        shutil.rmtree(place)
+
+
 # ---- what is not carried over ----
 
 def is_refused(held, what):
@@ -227,15 +400,15 @@ def is_refused(held, what):
 for refused_held, refused_what in (
         ("lock", r"a record lock \(fcntl F_SETLK\) on file "), ("timer", r"a timer \(timer_create\)"),
         ("map", r"a shared mapping of .*written"), ("memfd", r"descriptor \d+ \(/memfd:memory"),
-        ("path", r"descriptor \d+ \(/\), which is open as a path only"), ("owner", r"descriptor \d+, whose owner gets signals"),
-        ("semaphore", "System V IPC")):
+        ("path", r"descriptor \d+ \(/\), which is open as a path only"),
+        ("semaphore", "System V IPC"), ("threads", "threads")):
     is_refused(refused_held, refused_what)
 
 
 @case
 def carried_more():
-    """A lock of the open file's, and a session of its own."""
-    for held in ("flock", "session"):
+    """A lock of the open file's, a session of its own, an owner of a descriptor."""
+    for held in ("flock", "session", "owner"):
         server = Clients(held)
         if server.clients[1].ask(f"odd crash {server.odd[0]}") != "odd":
             raise Wrong(held)

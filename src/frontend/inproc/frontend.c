@@ -29,7 +29,8 @@ static const struct pt_mode engine_inside = {
 	.on_ended = in_on_ended,
 	.retry = in_retry, .tick = in_tick, .progress = in_progress, .absent = in_absent,
 	.standing = in_standing, .history = in_history, .look = in_look,
-	.set = in_set, .in_program = in_in_program, .spin = in_spin, .set_free = in_set_free, .stands = in_stands, .meets = in_meets,
+	.set = in_set, .in_program = in_in_program, .spin = in_spin, .set_free = in_set_free, .stands = in_stands,
+	.is_quiet = in_is_quiet, .rests = in_rests, .meets = in_meets,
 	.files = in_files, .call_at = in_call_at, .again = in_again,
 	.proc_copy = in_proc_copy,
 };

@@ -177,6 +177,8 @@ bool in_standing(struct pt_task *t, struct mv_standing *out);
 void in_on_gone(struct pt_task *t, int sig);
 void in_on_ended(struct pt_task *t);
 bool in_stands(struct pt_task *t);
+bool in_is_quiet(struct pt_task *t);
+bool in_rests(struct pt_task *t);
 bool in_meets(struct pt_task *t, uint64_t seq);
 struct mv_files *in_files(struct pt_task *t);
 uint64_t in_call_at(struct pt_task *t);

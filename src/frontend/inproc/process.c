@@ -42,7 +42,7 @@ void in_retry(struct pt *pt)
 	struct pt_task *t, *next;
 
 	HASH_ITER(hh, pt->tasks, t, next) {
-		if (t->parked && !pt_leads(t) && !pt_is_out(pt, t->variant) && !pt->variants[t->variant].cloning)
+		if (t->parked && !pt_leads(t) && !pt_task_is_out(t) && !pt->variants[t->variant].cloning)
 			in_before_clone(t);
 	}
 }

@@ -275,6 +275,8 @@ static void serve(struct pt_task *t)
 	switch (t->regs.rdi) {
 	case MON_STOP:
 		t->inside->told_to_stop = true;	/* the loop sees the verdict */
+		if (pt_may_go_on(t))
+			in_again(t);
 		break;
 	case MON_EXPORT:
 		in_answer(t, export_file(t, a));

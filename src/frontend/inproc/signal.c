@@ -389,9 +389,9 @@ void in_nudge(struct pt_task *t)
 		nudge(t);
 	/* One that is not made yet looks for itself when it begins. */
 	for (unsigned v = 0; pt_leads(t) && v < t->pt->nvariants; v++) {
-		struct pt_task *twin = v == t->variant || pt_is_out(t->pt, v) ? NULL : pt_task_twin(t->pt, v, t->id);
+		struct pt_task *twin = v == t->variant ? NULL : pt_task_twin(t->pt, v, t->id);
 
-		if (twin && twin->started)
+		if (twin && twin->started && !pt_task_is_out(twin))
 			nudge(twin);
 	}
 }

@@ -212,6 +212,29 @@ bool in_stands(struct pt_task *t)
 	return t->inside && t->inside->told_to_stop;
 }
 
+/* In the kernel, at a call of the program's that is not made yet, or had no effect; or of the monitor's, which sleeps. */
+bool in_is_quiet(struct pt_task *t)
+{
+	const struct mon_info *m = &t->pt->inproc->images[t->variant].info;
+	struct mv_thread e;
+	bool undone;
+
+	if (!t->inside || t->at != PT_RUNNING || t->importing || !in_stopped(t))
+		return false;
+	if (in_where(t) == IN_PROGRAM)
+		return true;
+	undone = (t->regs.rip >= m->check && t->regs.rip <= m->insn) ||
+		 (t->regs.rip == m->after && PT_UNDONE(t->regs.orig_rax, (int64_t)t->regs.rax));
+	return (undone || t->regs.orig_rax == SYS_futex) && read_thread(t, &e) && mv_thread_is_quiet(&e, undone);
+}
+
+bool in_rests(struct pt_task *t)
+{
+	struct mv_thread e;
+
+	return in_stands(t) && read_thread(t, &e) && mv_thread_rests(&e) && mv_set_is_read(t->pt->run, t->inside->set, t->variant);
+}
+
 bool in_meets(struct pt_task *t, uint64_t seq)
 {
 	struct mv_thread e;

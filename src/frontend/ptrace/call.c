@@ -343,7 +343,8 @@ static void fault_step(struct pt_task *t, struct mv_step *step)
 		mv_exit(t->thread, is_counter(t) ? (int64_t)pt_counter() : 0, step);
 	switch (step->action) {
 	case MV_PARK:
-		t->parked = true;	/* the ring is full */
+	case MV_STOP:
+		t->parked = true;	/* the ring is full; or as in pt_apply() */
 		break;
 	case MV_DONE:
 		if (is_counter(t))
@@ -367,11 +368,10 @@ static void fault_step(struct pt_task *t, struct mv_step *step)
 
 void pt_apply(struct pt_task *t, struct mv_step *step)
 {
-	t->parked = step->action == MV_PARK;
-	if (step->action == MV_PARK)
+	/* With MV_STOP the loop sees the verdict, or takes the accusation back. */
+	t->parked = step->action == MV_PARK || step->action == MV_STOP;
+	if (t->parked)
 		return;
-	if (step->action == MV_STOP)
-		return;		/* the loop sees the verdict */
 	switch (t->at) {
 	case PT_AT_ENTRY:
 		switch (step->action) {
@@ -442,7 +442,7 @@ void pt_retry_parked(struct pt *pt)
 		struct mv_step step = { 0 };
 		uint64_t moves;
 
-		if (!t->parked || pt_is_out(pt, t->variant) || mv_run_verdict(pt->run)->kind != MV_VERDICT_NONE)
+		if (!t->parked || t->rests || pt_task_is_out(t) || mv_run_verdict(pt->run)->kind != MV_VERDICT_NONE)
 			continue;
 		if (t->child_tid && t->at == PT_AT_ENTRY && t->next.child_tid) {
 			/* Waits for the namespace's counter, not for the engine. */
@@ -518,6 +518,44 @@ bool pt_stands(struct pt_task *t)
 	return t->thread && !t->emulated && (t->at == PT_AT_ENTRY || t->at == PT_AT_FAULT);
 }
 
+/* At an exit that the loop has not heard of the kernel's registers tell. */
+bool pt_is_quiet(struct pt_task *t)
+{
+	bool undone = false;
+
+	if (!t->thread || t->injected || t->importing || t->suspended || t->emulated || t->return_ip || t->inject_sig)
+		return false;
+	if (t->at == PT_RUNNING) {
+		if (!pt_get_regs(t))
+			return false;
+		undone = PT_UNDONE(t->regs.orig_rax, (int64_t)t->regs.rax);
+	}
+	return mv_thread_is_quiet(t->thread, undone);
+}
+
+bool pt_rests(struct pt_task *t)
+{
+	return t->parked && !t->emulated && !pt_in_vsyscall(t) && t->at == PT_AT_ENTRY && !t->child_tid && mv_thread_rests(t->thread) &&
+	       mv_set_is_read(t->pt->run, mv_thread_set(t->thread), t->variant);
+}
+
+/* Calls were put into it: back to the entry of its own.  False if it is gone. */
+static bool enter_again(struct pt_task *t)
+{
+	uint64_t message;
+	int status;
+
+	roll_back(t);
+	if (ptrace(PTRACE_CONT, t->tid, 0, 0))
+		return false;
+	do
+		if (waitpid(t->tid, &status, __WALL) != t->tid || !WIFSTOPPED(status))
+			return false;
+	while (status >> 8 != (SIGTRAP | PTRACE_EVENT_SECCOMP << 8) && !ptrace(PTRACE_CONT, t->tid, 0, 0));
+	t->have_regs = t->have_own = t->replaced = false;
+	return pt_get_call(t, &message);
+}
+
 bool pt_meets(struct pt_task *t, uint64_t seq)
 {
 	return t->thread && mv_thread_meets(t->thread, seq);
@@ -551,8 +589,8 @@ uint64_t pt_call_at(struct pt_task *t)
 
 void pt_again(struct pt_task *t)
 {
-	if (!pt_leads(t)) {
-		t->parked = true;
+	if (!pt_leads(t) || mv_thread_awaits(t->thread)) {
+		t->parked = !pt_leads(t) || enter_again(t);
 		return;
 	}
 	mv_thread_again(t->thread);

@@ -77,6 +77,22 @@ static int give(void *ctx)
 	return pt_hand_over(g->to, g->file, &n, g->cloexec) == PT_IMPORT_SERVED ? 0 : -1;
 }
 
+/* It belongs to the open file, which all processes may share; but not to any that is about to be gone. */
+static bool carry_owner(struct carrier *c, int file, const struct pt_open_fd *d)
+{
+	struct f_owner_ex owner = { 0 };
+	struct pt_task *t = fcntl(file, F_GETOWN_EX, &owner) || !owner.pid ? NULL : pt_owner(c->from->pt, &owner);
+	int64_t r;
+
+	if (!t || t->variant != c->from->variant)
+		return true;
+	owner.pid = (pid_t)t->id;
+	if (pt_poke(c->to, c->page[TO], &owner, sizeof(owner)) != sizeof(owner))
+		return failed(c, "memory for operands", -EFAULT);
+	r = make(c, TO, SYS_fcntl, (uint64_t)d->n, F_SETOWN_EX, c->page[TO], 0);
+	return !r || failed(c, "the owner of a descriptor (F_SETOWN)", r);
+}
+
 static bool carry_file(struct carrier *c, const struct pt_open_fd *d)
 {
 	struct giving g = { .to = c->to, .file = pt_take_fd(c->from, d->n), .n = d->n, .cloexec = d->cloexec };
@@ -89,11 +105,14 @@ static bool carry_file(struct carrier *c, const struct pt_open_fd *d)
 
 	if (g.file < 0)
 		return pt_cannot(c->why, "descriptor %d (%s): %s", d->n, d->what, strerror(errno));
+	bool good;
+
 	r = mv_inject_call(c->to->tid, "a process", c->insn[TO], &call, &result, &err);
-	close(g.file);
 	if (!r && result < 0)
 		r = (int)result;
-	return !r || pt_cannot(c->why, "descriptor %d (%s): %s", d->n, d->what, strerror(-r));
+	good = !r && carry_owner(c, g.file, d);
+	close(g.file);
+	return good || !r || pt_cannot(c->why, "descriptor %d (%s): %s", d->n, d->what, strerror(-r));
 }
 
 static bool carry_files(struct carrier *c)
@@ -274,25 +293,87 @@ static bool carry_signals(struct carrier *c)
 	return r == -EAGAIN || failed(c, "a signal that is pending", r);
 }
 
-bool pt_carry(struct pt_task *from, struct pt_task *to, char why[PT_WHY])
+/* Neither takes a signal meanwhile; mask is what the new leader's thread had blocked. */
+static bool block_signals(struct carrier *c, uint64_t *mask)
 {
-	struct carrier c = { .from = from, .to = to, .why = why };
-	uint64_t all = ~0ull, mask[2];
+	uint64_t all = ~0ull;
+
+	return !ptrace(PTRACE_GETSIGMASK, c->to->tid, (void *)sizeof(*mask), mask) &&
+	       !ptrace(PTRACE_SETSIGMASK, c->to->tid, (void *)sizeof(all), &all) &&
+	       !ptrace(PTRACE_SETSIGMASK, c->from->tid, (void *)sizeof(all), &all);
+}
+
+static bool carry_thread(struct carrier *c)
+{
+	uint64_t mask;
 	bool good;
 
-	c.insn[FROM] = from->pt->mode->call_at(from);
-	c.insn[TO] = to->pt->mode->call_at(to);
-	if (!c.insn[FROM] || !c.insn[TO])
-		return pt_cannot(why, "what it knows: there is no place to make calls from");
-	for (int i = FROM; i <= TO; i++)
-		if (ptrace(PTRACE_GETSIGMASK, side(&c, i)->tid, (void *)sizeof(mask[i]), &mask[i]) ||
-		    ptrace(PTRACE_SETSIGMASK, side(&c, i)->tid, (void *)sizeof(all), &all))
-			return pt_cannot(why, "what it knows: it is gone");
-	good = map_page(&c, FROM) && map_page(&c, TO) && carry_files(&c) && carry_epolls(&c) && carry_signals(&c) &&
-	       carry_timers(&c) && carry_death_signal(&c) && carry_groups(&c) && carry_scheduling(&c);
-	if (good && make(&c, TO, SYS_munmap, c.page[TO], 4096, 0, 0))
-		good = pt_cannot(why, "memory for operands");
-	ptrace(PTRACE_SETSIGMASK, to->tid, (void *)sizeof(mask[TO]), &mask[TO]);
-	pt_forget_pages(to->pt);
+	if (!block_signals(c, &mask))
+		return pt_cannot(c->why, "what it knows: it is gone");
+	good = carry_signals(c) && carry_scheduling(c);
+	ptrace(PTRACE_SETSIGMASK, c->to->tid, (void *)sizeof(mask), &mask);
+	return good;
+}
+
+static bool carry_threads(const struct carrier *c)
+{
+	bool good = true;
+
+	for (struct pt_task *t = c->from->pt->tasks; t && good; t = t->hh.next) {
+		struct carrier one = *c;
+
+		if (t->process != c->from->process || t->ended)
+			continue;
+		one.from = t;
+		one.to = pt_task_twin(t->pt, c->to->variant, t->id);
+		good = carry_thread(&one);
+	}
+	return good;
+}
+
+static bool carry_process(struct carrier *c)
+{
+	uint64_t mask;
+	bool good;
+
+	c->insn[FROM] = c->from->pt->mode->call_at(c->from);
+	c->insn[TO] = c->to->pt->mode->call_at(c->to);
+	if (!c->insn[FROM] || !c->insn[TO])
+		return pt_cannot(c->why, "what it knows: there is no place to make calls from");
+	if (!block_signals(c, &mask))
+		return pt_cannot(c->why, "what it knows: it is gone");
+	good = map_page(c, FROM) && map_page(c, TO) && carry_files(c) && carry_epolls(c) && carry_threads(c) && carry_timers(c) &&
+	       carry_death_signal(c) && carry_groups(c);
+	if (good && make(c, TO, SYS_munmap, c->page[TO], 4096, 0, 0))
+		good = pt_cannot(c->why, "memory for operands");
+	ptrace(PTRACE_SETSIGMASK, c->to->tid, (void *)sizeof(mask), &mask);
+	return good;
+}
+
+struct pt_task *pt_next_process(struct pt *pt, struct pt_task *after)
+{
+	for (struct pt_task *t = after ? after->hh.next : pt->tasks; t; t = t->hh.next) {
+		struct pt_task *before = pt->tasks;
+
+		if (!pt_leads(t) || t->ended)
+			continue;
+		while (before != t && (before->process != t->process || before->ended))
+			before = before->hh.next;
+		if (before == t)
+			return t;
+	}
+	return NULL;
+}
+
+bool pt_carry(struct pt *pt, unsigned variant, char why[PT_WHY])
+{
+	bool good = true;
+
+	for (struct pt_task *p = pt_next_process(pt, NULL); p && good; p = pt_next_process(pt, p)) {
+		struct carrier c = { .from = p, .to = pt_task_twin(pt, variant, p->id), .why = why };
+
+		good = carry_process(&c);
+	}
+	pt_forget_pages(pt);
 	return good;
 }

@@ -30,17 +30,36 @@ void pt_open_list(pid_t pid, struct pt_open_fds *out);	/* the numbers only */
 bool pt_open_both(pid_t from, pid_t to, struct pt_open_fds *out, char why[PT_WHY]);
 int pt_take_fd(struct pt_task *from, int n);	/* a descriptor of ours, or -1 and errno */
 
+/* ---- rest.c ---- */
+
+#define PT_REST_MS 5000
+#define PT_REST_PAUSE_MS 2
+
+enum pt_rest { PT_REST_NOT_YET, PT_REST_ALL, PT_REST_NEVER /* why says who does not */ };
+/* Let all threads of the leader's stop for good, and those of variant, one of with, which is to lead. */
+enum pt_rest pt_rest(struct pt *pt, unsigned variant, uint32_t with, char why[PT_WHY]);
+void pt_rest_over(struct pt *pt);	/* it leads now */
+
 /* ---- carryable.c ---- */
 
 struct pt_stat { int parent, group, session, terminal; };
 bool pt_read_stat(pid_t pid, struct pt_stat *s);
 
 /*
- * Both are stopped for good: from, a thread of the leader's, anywhere; to, its twin, at a call.  False if something cannot be carried:
- * why names it, and nothing has been changed.
+ * All of the leader's threads and of the variant's that is about to lead rest.  False if something cannot be carried: why names it, and
+ * nothing has been changed.
  */
-bool pt_carryable(struct pt_task *from, struct pt_task *to, char why[PT_WHY]);
-/* Carry it.  False: why says what failed, and neither process can go on. */
-bool pt_carry(struct pt_task *from, struct pt_task *to, char why[PT_WHY]);
+bool pt_carryable(struct pt *pt, unsigned variant, char why[PT_WHY]);
+/* Does somebody of the run get the signals of a descriptor's owner?  The thread or process, or NULL. */
+struct f_owner_ex;
+struct pt_task *pt_owner(struct pt *pt, const struct f_owner_ex *owner);
+
+/* ---- carry.c ---- */
+
+/* Carry it.  False: why says what failed, and nobody can go on. */
+bool pt_carry(struct pt *pt, unsigned variant, char why[PT_WHY]);
+
+/* One thread, for each process of the leader's that is not known yet: the first that has not ended.  NULL after the last. */
+struct pt_task *pt_next_process(struct pt *pt, struct pt_task *after);
 
 #endif

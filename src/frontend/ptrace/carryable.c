@@ -35,7 +35,12 @@ bool pt_read_stat(pid_t pid, struct pt_stat *s)
 	return good;
 }
 
-static bool open_file(int file, const struct pt_open_fd *d, char why[PT_WHY])
+struct pt_task *pt_owner(struct pt *pt, const struct f_owner_ex *owner)
+{
+	return owner->type == F_OWNER_PGRP ? NULL : pt_task_find(pt, owner->pid);
+}
+
+static bool open_file(struct pt *pt, int file, const struct pt_open_fd *d, char why[PT_WHY])
 {
 	struct f_owner_ex owner = { 0 };
 	struct statfs fs;
@@ -50,8 +55,8 @@ static bool open_file(int file, const struct pt_open_fd *d, char why[PT_WHY])
 		return pt_cannot(why, "descriptor %d (%s): memory that others may have got", d->n, d->what);
 	if (!fstatfs(file, &fs) && fs.f_type == MQUEUE_MAGIC)
 		return pt_cannot(why, "descriptor %d, a message queue", d->n);
-	if (!fcntl(file, F_GETOWN_EX, &owner) && owner.pid)
-		return pt_cannot(why, "descriptor %d, whose owner gets signals (F_SETOWN)", d->n);
+	if (!fcntl(file, F_GETOWN_EX, &owner) && owner.pid && !pt_owner(pt, &owner))
+		return pt_cannot(why, "descriptor %d, whose owner is a process group or not of the run (F_SETOWN)", d->n);
 	if (fcntl(file, F_GETLEASE) > 0 && fcntl(file, F_GETLEASE) != F_UNLCK)
 		return pt_cannot(why, "descriptor %d, which has a lease", d->n);
 	return true;
@@ -65,7 +70,7 @@ static bool descriptors(struct pt_task *from, pid_t to, char why[PT_WHY])
 	for (unsigned i = 0; good && i < fds.count; i++) {
 		int file = pt_take_fd(from, fds.v[i].n);
 
-		good = open_file(file, &fds.v[i], why);
+		good = open_file(from->pt, file, &fds.v[i], why);
 		if (file >= 0)
 			close(file);
 	}
@@ -175,39 +180,87 @@ static bool groups(const struct pt_task *leader, char why[PT_WHY])
 	return true;
 }
 
-/* Its children are dead, and so are those of its twin; but those need not have died of the same. */
-static bool children(pid_t pid, char why[PT_WHY])
+/* ---- children that it has not waited for ---- */
+
+static int exit_code(pid_t pid)
+{
+	char *text = NULL, *last;
+	size_t len;
+	int code = -1;
+
+	if (!mv_proc_slurp(pid, "stat", &text, &len, NULL) && (last = strrchr(text, ' ')))
+		code = (int)strtol(last, NULL, 10);
+	free(text);
+	return code;
+}
+
+static char *children_of(const struct pt_task *t)
 {
 	char *text = NULL, name[64];
 	size_t len;
-	bool none;
 
-	snprintf(name, sizeof(name), "task/%d/children", pid);
-	none = !mv_proc_slurp(pid, name, &text, &len, NULL) && !len;
-	free(text);
-	return none || pt_cannot(why, "children that it has not waited for");
+	snprintf(name, sizeof(name), "task/%d/children", t->tid);
+	if (mv_proc_slurp(t->process->tgid, name, &text, &len, NULL)) {
+		free(text);
+		return NULL;
+	}
+	return text;
 }
 
-/* Whose files, what privileges: in another user namespace the kernel would say otherwise. */
-static bool users(pid_t from, pid_t to, char why[PT_WHY])
+/* The child of t's twin with the number, in its namespace, that one of t's children has; 0 if there is none. */
+static pid_t twin_child(const struct pt_task *twin, pid_t number)
 {
-	char path[64], a[64] = "", b[64] = "";
+	char *text = children_of(twin), *save = NULL;
+	pid_t found = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", from);
-	if (readlink(path, a, sizeof(a) - 1) < 0)
-		return pt_cannot(why, "its user namespace, which pt_cannot be read");
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", to);
-	if (readlink(path, b, sizeof(b) - 1) < 0 || strcmp(a, b))
-		return pt_cannot(why, "its user namespace: followers of an ordinary user are in others");
-	return true;
+	for (char *p = text ? strtok_r(text, " \n", &save) : NULL; p && !found; p = strtok_r(NULL, " \n", &save))
+		if (pt_namespace_tid((pid_t)atoi(p)) == number)
+			found = (pid_t)atoi(p);
+	free(text);
+	return found;
 }
 
-bool pt_carryable(struct pt_task *from, struct pt_task *to, char why[PT_WHY])
+/* Those that are dead must have died alike; the others are carried as it is. */
+static bool children(struct pt_task *from, struct pt_task *to, char why[PT_WHY])
+{
+	char *text = children_of(from), *save = NULL;
+	bool good = text;
+
+	if (!text)
+		return pt_cannot(why, "its children, which cannot be read");
+	for (char *p = strtok_r(text, " \n", &save); p && good; p = strtok_r(NULL, " \n", &save)) {
+		pid_t child = (pid_t)atoi(p), twin;
+
+		if (pt_task_find(from->pt, child))
+			continue;
+		twin = twin_child(to, pt_namespace_tid(child));
+		good = twin && exit_code(twin) == exit_code(child);
+	}
+	free(text);
+	return good || pt_cannot(why, "a child that it has not waited for, and whose twin has not ended as it did");
+}
+
+/* ---- all of it ---- */
+
+static bool process(struct pt_task *from, struct pt_task *to, char why[PT_WHY])
 {
 	pid_t a = from->process->tgid, b = to->process->tgid;
 
-	if (from->process->threads > 1 || to->process->threads > 1)
-		return pt_cannot(why, "threads");
-	return users(a, b, why) && groups(from, why) && children(a, why) && timers(a, why) && locks(a, why) && mappings(a, b, why) &&
-	       pending(from, to, why) && descriptors(from, b, why);
+	return groups(from, why) && timers(a, why) && locks(a, why) && mappings(a, b, why) && descriptors(from, b, why);
+}
+
+static bool thread(struct pt_task *from, struct pt_task *to, char why[PT_WHY])
+{
+	return children(from, to, why) && pending(from, to, why);
+}
+
+bool pt_carryable(struct pt *pt, unsigned variant, char why[PT_WHY])
+{
+	bool good = true;
+
+	for (struct pt_task *t = pt_next_process(pt, NULL); t && good; t = pt_next_process(pt, t))
+		good = process(t, pt_task_twin(pt, variant, t->id), why);
+	for (struct pt_task *t = pt->tasks; t && good; t = t->hh.next)
+		good = !pt_leads(t) || t->ended || thread(t, pt_task_twin(pt, variant, t->id), why);
+	return good;
 }

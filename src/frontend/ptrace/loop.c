@@ -155,9 +155,9 @@ static void root_ended(struct pt *pt, int status)
 static void kill_twins(struct pt *pt, uint32_t id)
 {
 	for (unsigned v = 0; v < pt->nvariants; v++) {
-		struct pt_task *twin = pt_is_out(pt, v) ? NULL : pt_task_twin(pt, v, id);
+		struct pt_task *twin = pt_is_out(pt, v) && !(pt->changing >> v & 1) ? NULL : pt_task_twin(pt, v, id);
 
-		if (v == pt->leader || pt_is_out(pt, v))
+		if (v == pt->leader || (pt_is_out(pt, v) && !(pt->changing >> v & 1)))
 			continue;
 		if (twin)
 			pt_process_kill(twin->process);
@@ -294,7 +294,7 @@ void pt_dispatch(struct pt *pt, pid_t tid, int status)
 	}
 	/* Whatever it stops for takes the place of the stop that PTRACE_INTERRUPT asked for. */
 	t->interrupting = false;
-	if (pt_is_out(pt, t->variant)) {
+	if (t->rests || pt_task_is_out(t)) {
 		t->at = PT_AT_EVENT;	/* it goes nowhere, unless its variant is cleared */
 		t->kept = true;
 		t->status = status;
@@ -456,7 +456,7 @@ static const struct pt_mode engine_here = {
 	.retry = pt_retry_parked, .tick = pt_tick, .progress = pt_progress, .absent = pt_absent,
 	.standing = pt_standing, .history = pt_history, .look = pt_look,
 	.set = pt_set, .in_program = pt_in_program, .spin = pt_spin, .set_free = pt_set_free,
-	.stands = pt_stands, .meets = pt_meets, .files = pt_files, .call_at = pt_call_at, .again = pt_again,
+	.stands = pt_stands, .is_quiet = pt_is_quiet, .rests = pt_rests, .meets = pt_meets, .files = pt_files, .call_at = pt_call_at, .again = pt_again,
 };
 
 static int run(struct mv_session *session, struct mv_error *err)

@@ -51,9 +51,11 @@ struct pt_mode {
 	/* For a change of the leader: */
 	bool (*stands)(struct pt_task *t);		/* accused: is it stopped, at what it was accused of? */
 	bool (*meets)(struct pt_task *t, uint64_t seq);	/* leader, stopped: has it come to that call, where all meet? */
+	bool (*is_quiet)(struct pt_task *t);		/* leader, stopped: has it done nothing that it has not told of? */
+	bool (*rests)(struct pt_task *t);		/* follower: is it stopped at a call, and has read all? */
 	struct mv_files *(*files)(struct pt_task *t);	/* what its engine knows of descriptors; NULL without memory */
 	uint64_t (*call_at)(struct pt_task *t);		/* where there is a system call instruction, 0 = nowhere */
-	void (*again)(struct pt_task *t);		/* it stands, and is no more accused: it goes on */
+	void (*again)(struct pt_task *t);		/* it stands, and is no more accused, or rests: it goes on */
 };
 
 /* A process of a variant, as the host sees it. */
@@ -96,7 +98,8 @@ struct pt_task {
 	unsigned variant;
 	enum pt_at at;
 	bool started;		/* its first stop was seen */
-	bool kept;		/* accused, and has stopped since: status is not looked at yet */
+	bool kept;		/* accused, or rests, and has stopped since: status is not looked at yet */
+	bool rests;		/* for a change of the leader */
 	int status;
 	bool ended;		/* the first of its process, which has other threads: a zombie */
 	bool parked;
@@ -196,6 +199,9 @@ struct pt {
 	uint64_t handles;
 	uint32_t accused;		/* followers (bits) that have diverged: their stops are no more answered */
 	uint32_t dropped;		/* ... that are no part of the run any more */
+	uint32_t changing;		/* ... one of which is about to lead (rest.c) */
+	bool gathering;			/* the leader has stopped, and they rest where they have read all */
+	struct timespec change_began, change_looked;
 	unsigned nvariants;
 	unsigned leader;		/* the variant that leads */
 	unsigned live[MV_VARIANTS_MAX];		/* tasks */
@@ -407,6 +413,8 @@ void pt_publish_no_signal(struct pt_task *t, enum pt_at at);
 bool pt_publish_held(struct pt_task *t, enum pt_at at, enum mv_signal_when when);
 
 bool pt_stands(struct pt_task *t);
+bool pt_is_quiet(struct pt_task *t);
+bool pt_rests(struct pt_task *t);
 bool pt_meets(struct pt_task *t, uint64_t seq);
 struct mv_files *pt_files(struct pt_task *t);
 uint64_t pt_call_at(struct pt_task *t);
@@ -453,6 +461,10 @@ static inline bool pt_is_out(const struct pt *pt, unsigned variant)
 {
 	return pt->accused >> variant & 1;
 }
+/* Is this thread's variant, and does it not read on for a change of the leader? */
+bool pt_task_is_out(const struct pt_task *t);
+/* It was told to stop: is there no reason for that any more? */
+bool pt_may_go_on(struct pt_task *t);
 void pt_recover(struct pt *pt);
 /* The run goes on without it: report, and all that is the variant's goes; the loop hears of the ends. */
 void pt_drop(struct pt *pt, unsigned variant);
@@ -484,6 +496,8 @@ void pt_fail(struct pt *pt, int code, const char *format, ...) __attribute__((fo
 
 /* Results by which the kernel says that a signal has interrupted a call. */
 #define PT_RESTARTS(r) ((r) == -512 || (r) == -513 || (r) == -514 || (r) == -516)
+/* ... or that it can be made once more: one that answers EINTR has had no effect, but for connect, which goes on by itself. */
+#define PT_UNDONE(nr, r) ((int64_t)(nr) >= 0 && (PT_RESTARTS(r) || ((r) == -EINTR && (nr) != SYS_connect)))
 #define PT_IMPORT_NR 0x3ffffff0u	/* no system call; our filter turns it into a notification */
 #define PT_TRAP_NR 0x3ffffff2u		/* and these into SIGSYS, */
 #define PT_KILL_NR 0x3ffffff3u		/* or the process's end by it */

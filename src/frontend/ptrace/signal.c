@@ -237,7 +237,7 @@ static void nudge_followers(struct pt_task *leader)
 	for (unsigned v = 0; v < leader->pt->nvariants; v++) {
 		struct pt_task *t = v == leader->variant ? NULL : pt_task_twin(leader->pt, v, leader->id);
 
-		if (t && !pt_is_out(leader->pt, v))
+		if (t && !pt_task_is_out(t))
 			pt_nudge(t);
 	}
 }

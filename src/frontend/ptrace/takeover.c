@@ -43,14 +43,12 @@ static bool all_stand(struct pt *pt, uint32_t with, uint32_t id)
 	return stand;
 }
 
-static bool one_each(const struct pt *pt, uint32_t with)
+static bool has_threads(const struct pt *pt)
 {
-	if (pt->live[pt->leader] != 1)
-		return false;
-	for (unsigned v = 0; v < pt->nvariants; v++)
-		if (with >> v & 1 && pt->live[v] != 1)
-			return false;
-	return true;
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
+		if (pt_leads(t) && t->process->threads > 1)
+			return true;
+	return false;
 }
 
 static bool other_builds(const struct pt *pt)
@@ -72,8 +70,8 @@ static bool refuses(const struct pt *pt, uint32_t with, const struct pt_task *le
 		against = "its thread, which has ended";
 	else if (!mv_run_at_end(pt->run, (unsigned)__builtin_ctz(with)))
 		against = "calls that it has made already, where the policy makes nobody wait";
-	else if (!one_each(pt, with))
-		against = "several processes or threads";
+	else if (has_threads(pt))
+		against = "threads";
 	else if (mv_run_uses_ipc(pt->run))
 		against = "System V IPC or message queues";
 	if (against)
@@ -107,32 +105,43 @@ enum pt_takeover pt_take_over(struct pt *pt, uint32_t with, char why[PT_WHY])
 {
 	unsigned variant = (unsigned)__builtin_ctz(with), former = pt->leader;
 	const struct mv_verdict v = *mv_run_accusation(pt->run, variant);
-	struct pt_task *leader = pt_task_twin(pt, former, v.set), *t = pt_task_twin(pt, variant, v.set);
+	struct pt_task *leader = pt_task_twin(pt, former, v.set);
 
 	if (!all_stand(pt, with, v.set))
 		return PT_TAKEOVER_WAIT;
 	if (refuses(pt, with, leader, why))
 		return PT_TAKEOVER_REFUSED;
-	if (!pt_halt(leader) || !pt->mode->meets(leader, v.seq))
+	if (!leader->rests && (!pt_halt(leader) || !pt->mode->meets(leader, v.seq)))
 		return PT_TAKEOVER_WAIT;
-	leader->at = PT_AT_EVENT;	/* it goes nowhere any more */
-	if (!pt_carryable(leader, t, why) || !pt_carry(leader, t, why))
+	switch (pt_rest(pt, variant, with, why)) {
+	case PT_REST_NOT_YET:
+		return PT_TAKEOVER_WAIT;
+	case PT_REST_NEVER:
+		return PT_TAKEOVER_REFUSED;
+	case PT_REST_ALL:
+		break;
+	}
+	if (!pt_carryable(pt, variant, why) || !pt_carry(pt, variant, why))
 		return PT_TAKEOVER_REFUSED;
 	pt->dropped |= 1u << former;
 	pt->accused = (pt->accused | 1u << former) & ~with;
 	pt->session->outcome->divergences++;
 	pt_snapshots_succeeded(pt, variant);
 	pt->session->tell(pt->session);
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
+		if (pt_leads(t))
+			mv_set_changes(pt->run, pt->mode->set(t));
 	mv_run_take_over(pt->run, variant, with);
 	pt->leader = variant;
 	pt_exports_drop(pt, variant);
 	kill_variant(pt, former);
 	drop_others(pt, with, v.set);
-	for (unsigned o = 0; o < pt->nvariants; o++)
-		if (with >> o & 1)
-			pt->mode->again(pt_task_twin(pt, o, v.set));
-	pt->moved = true;
+	pt_rest_over(pt);
 	mv_log(MV_LOG_NOTICE, "variant %u, the leader, is dropped; variant %u leads now, %d of %u variants go on", former, variant,
 	       (int)pt->nvariants - __builtin_popcount(pt->dropped), pt->nvariants);
+	for (struct pt_task *o = pt->tasks; o; o = o->hh.next)
+		if (!o->ended && (o->variant == variant || (with >> o->variant & 1 && o->id == v.set)))
+			pt->mode->again(o);
+	pt->moved = true;
 	return PT_TAKEOVER_DONE;
 }
