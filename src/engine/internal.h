@@ -401,6 +401,8 @@ static inline void mv_end(struct mv_thread *t, struct mv_step *step)
 /* Follower: put what this variant has given a signal to carry in the place of the leader's. */
 void mv_sigvalue_adopt(struct mv_thread *t, uint8_t info[MV_SIGINFO_SIZE]);
 void mv_sigvalues_free(struct mv_process *p);
+/* At the end of a read: the same for what it has read from a signalfd. */
+void mv_signal_records(struct mv_thread *t);
 
 /* ---- hooks/heap.c ---- */
 /* Is the call at hand, an mprotect, one of the diversifying heap's in its own memory? */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The standard library's own tests (Debian's libpython3.11-testsuite), natively and under mvarmor: test by test the outcome must be
-the same, but for those that python.tsv lists, which must not be what they are natively.
+the same, but for those that python.tsv lists.  Each of these is run by itself, since it may end the run: "differs" must not be what
+it is natively, "varies" need not.
 
 Usage: python.py [-n VARIANTS] [-p POLICY] [-f FRONTEND]... MVARMOR [SUITE]...
 The last line is "N passed, N failed, N skipped"; skipped are the tests that skip themselves natively.
@@ -14,19 +15,20 @@ import tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 PYTHON = "/usr/bin/python3"
+UNITTESTS = os.path.join(HERE, "unittests.py")
 SUITES = ["os", "signal", "subprocess", "threading", "mmap", "socket", "select", "selectors"]
 OUTCOME = re.compile(r"^(\w+) \((test\.[\w.]+)\).*?\.\.\. .*?"
                      r"(ok|skipped|FAIL|ERROR|expected failure|unexpected success)(?: [\"'][^\n]*)?$", re.M | re.S)
 END = re.compile(r"^Ran (\d+) tests? in", re.M)
 
 
-def outcomes(prefix, suite, seconds):
-    """{test: outcome} of one run, and what is wrong with the run as a whole, or None."""
+def outcomes(prefix, suite, how, names, seconds):
+    """{test: outcome} of one run of all tests but the named, or of them only, and what is wrong with the run as a whole, or None."""
     with tempfile.TemporaryDirectory(prefix="mvt.python.") as cwd, tempfile.TemporaryFile() as out:
         env = {"PATH": os.environ["PATH"], "HOME": cwd, "TMPDIR": cwd, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         try:
-            subprocess.run(prefix + [PYTHON, "-m", "unittest", "-v", f"test.test_{suite}"], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
-                           stdout=out, stderr=subprocess.STDOUT, timeout=seconds, check=False)
+            subprocess.run(prefix + [PYTHON, UNITTESTS, f"test.test_{suite}", how, *names], cwd=cwd, env=env,
+                           stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, timeout=seconds, check=False)
             problem = None
         except subprocess.TimeoutExpired:
             problem = f"no end after {seconds:g} s"
@@ -38,14 +40,59 @@ def outcomes(prefix, suite, seconds):
     return found, problem
 
 
-def listed():
-    """{(suite, test): reason} of python.tsv."""
-    rows = {}
+def listed(suite):
+    """{test: "differs" or "varies"} of python.tsv."""
     with open(os.path.join(HERE, "python.tsv"), encoding="utf-8") as f:
-        for line in f.read().splitlines()[1:]:
-            suite, test, reason = line.split("\t")
-            rows[suite, test] = reason
-    return rows
+        rows = [line.split("\t") for line in f.read().splitlines()[1:]]
+    return {test: how for of, test, how, _ in rows if of == suite}
+
+
+class Checker:
+    def __init__(self, options):
+        self.o = options
+        self.passed = self.failed = self.skipped = 0
+
+    def fail(self, *what):
+        print("FAIL", *what, flush=True)
+        self.failed += 1
+
+    def under(self, frontend, suite, how, names):
+        """As outcomes(), under mvarmor, and what mvarmor has said."""
+        with tempfile.NamedTemporaryFile(prefix="mvt.python.", suffix=".log") as log:
+            prefix = [os.path.realpath(self.o.mvarmor), "run", "-f", frontend, "-n", self.o.variants, "-p", self.o.policy, "-o", log.name]
+            found, problem = outcomes(prefix + ["--"], suite, how, names, self.o.seconds)
+            said = [line for line in open(log.name, encoding="utf-8", errors="replace") if "mvarmor: " in line]
+        return found, problem, "".join("\n  " + line.rstrip() for line in said)
+
+    def judge(self, where, test, here, natively, how, ended=None):
+        if here == "not run" and ended:
+            self.failed += 1
+        elif how == "varies" or (here == natively) == (how is None):
+            self.skipped += natively == "skipped"
+            self.passed += natively != "skipped"
+        else:
+            self.fail(f"{where}: {test}: {here}, natively {natively}" + (", though listed" if how else ""))
+
+    def suite(self, suite, frontends):
+        rows = listed(suite)
+        native, problem = outcomes([], suite, "but", [], self.o.seconds)
+        if problem:
+            self.fail(f"{suite}: natively: {problem}")
+            return
+        for test in rows.keys() - native.keys():
+            self.fail(f"{suite}: there is no {test}")
+        for frontend in frontends:
+            where = f"{suite} {frontend}"
+            found, problem, said = self.under(frontend, suite, "but", rows)
+            if problem:
+                self.fail(f"{where}: {problem}{said}")
+            for test, natively in native.items():
+                if test in rows:
+                    alone, _, _ = self.under(frontend, suite, "only", [test])
+                    self.judge(where, test, alone.get(test, "not run"), natively, rows[test])
+                else:
+                    self.judge(where, test, found.get(test, "not run"), natively, None, problem)
+            print(f"{where}: {len(found)} of {len(native)} tests, {len(rows)} listed", flush=True)
 
 
 def main():
@@ -57,35 +104,11 @@ def main():
     p.add_argument("mvarmor")
     p.add_argument("suites", nargs="*", default=SUITES)
     o = p.parse_args()
-    by_nature = listed()
-    passed = failed = skipped = 0
-    for suite in o.suites or SUITES:
-        native, problem = outcomes([], suite, o.seconds)
-        if problem:
-            print(f"FAIL {suite}: natively: {problem}")
-            failed += 1
-            continue
-        for frontend in o.frontend or ["ptrace", "inproc"]:
-            log = tempfile.NamedTemporaryFile(prefix="mvt.python.", suffix=".log")
-            prefix = [os.path.realpath(o.mvarmor), "run", "-f", frontend, "-n", o.variants, "-p", o.policy, "-o", log.name, "--"]
-            found, problem = outcomes(prefix, suite, o.seconds)
-            if problem:
-                said = open(log.name, encoding="utf-8", errors="replace").read().splitlines()
-                print(f"FAIL {suite} {frontend}: {problem}", *[line for line in said if "mvarmor: " in line], sep="\n  ")
-                failed += 1
-            for test, what in native.items():
-                here, reason = found.get(test, "not run"), by_nature.get((suite, test))
-                if (here == what) == (reason is None):
-                    skipped += what == "skipped"
-                    passed += what != "skipped"
-                elif problem and here == "not run":
-                    failed += 1
-                else:
-                    print(f"FAIL {suite} {frontend}: {test}: {here}, natively {what}" + (f", though listed: {reason}" if reason else ""))
-                    failed += 1
-            print(f"{suite} {frontend}: {len(found)} of {len(native)} tests", flush=True)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+    checker = Checker(o)
+    for suite in o.suites:
+        checker.suite(suite, o.frontend or ["ptrace", "inproc"])
+    print(f"{checker.passed} passed, {checker.failed} failed, {checker.skipped} skipped")
+    return 1 if checker.failed else 0
 
 
 if __name__ == "__main__":

@@ -96,4 +96,6 @@ static void adopt(struct mv_thread *t, const struct mv_dest *d, uint64_t offset,
 	convert(t, offset, bytes, len, false);
 }
 
-const struct mv_hook mv_hook_read = { .collect = collect, .publish = publish, .adopt = adopt, .seldom = true };
+const struct mv_hook mv_hook_read = {
+	.collect = collect, .publish = publish, .adopt = adopt, .seldom = true, .done = mv_signal_records,
+};

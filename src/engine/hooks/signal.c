@@ -203,3 +203,54 @@ static void wait_adopt(struct mv_thread *t, const struct mv_dest *d, uint64_t of
 }
 
 const struct mv_hook mv_hook_sigwait = { .adopt = wait_adopt };
+
+/* ---- signalfd ---- */
+
+struct signal_record {			/* struct signalfd_siginfo */
+	uint32_t signo;
+	int32_t err, code;
+	uint32_t pid, uid;
+	int32_t fd;
+	uint32_t timer, band, overrun, trap;
+	int32_t status, number;
+	uint64_t value;
+	uint8_t rest[72];
+};
+_Static_assert(sizeof(struct signal_record) == 128, "the kernel's");
+
+static void signalfd_done(struct mv_thread *t)
+{
+	if (!is_error(t->result))
+		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = MV_FDKIND_OTHER, .flags = MV_FD_SIGNALS });
+}
+
+const struct mv_hook mv_hook_signalfd = { .done = signalfd_done };
+
+static void adopt_record(struct mv_thread *t, struct signal_record *r)
+{
+	uint8_t info[MV_SIGINFO_SIZE] = { 0 };
+
+	__builtin_memcpy(info + INFO_CODE, &r->code, sizeof(r->code));
+	__builtin_memcpy(info + INFO_TIMER, &r->timer, sizeof(r->timer));
+	__builtin_memcpy(info + INFO_VALUE, &r->value, sizeof(r->value));
+	mv_sigvalue_adopt(t, info);
+	__builtin_memcpy(&r->value, info + INFO_VALUE, sizeof(r->value));
+	__builtin_memcpy(&r->number, info + INFO_VALUE, sizeof(r->number));
+}
+
+/* A read is over: the leader's records are there. */
+void mv_signal_records(struct mv_thread *t)
+{
+	struct signal_record r;
+
+	if (t->leads || !t->process->sigvalues || !(mv_fd_get(t->process->files, (int32_t)t->call.args[0])->flags & MV_FD_SIGNALS))
+		return;
+	for (int64_t at = 0; at + (int64_t)sizeof(r) <= t->result; at += sizeof(r)) {
+		uint64_t to = t->call.args[1] + (uint64_t)at;
+
+		if (!mv_peek_all(t, to, &r, sizeof(r)))
+			return;
+		adopt_record(t, &r);
+		t->ops->poke(t->task, to + offsetof(struct signal_record, number), &r.number, sizeof(r.number) + sizeof(r.value));
+	}
+}
