@@ -63,6 +63,8 @@ static void corrupt(struct mv_thread *t, struct mv_step *step)
 #define NR_MQ_OPEN 240
 #define NR_ACCEPT4 288
 #define NR_OPEN_BY_HANDLE_AT 304
+#define NR_PIDFD_OPEN 434
+#define NR_PIDFD_GETFD 438
 #define O_CLOEXEC_ 02000000
 
 /* Whether the new descriptor is close-on-exec; calls that hooks plant for decide themselves. */
@@ -75,6 +77,8 @@ static bool wants_cloexec(const struct mv_thread *t)
 	case NR_OPEN_BY_HANDLE_AT:
 		return t->call.args[2] & O_CLOEXEC_;
 	case NR_MQ_OPEN:
+	case NR_PIDFD_OPEN:
+	case NR_PIDFD_GETFD:
 		return true;
 	default:
 		return false;
