@@ -91,9 +91,9 @@ static void with_value(void)
 	info.si_pid = getpid();
 	info.si_uid = getuid();
 	SHOW(epoll_wait(ep, &ev, 1, 0));
-	SHOW(pidfd_send_signal(fd, SIGRTMIN, &info, 0));
+	NEED(pidfd_send_signal(fd, SIGRTMIN, &info, 0) == 0);
 	ev.data.u64 = 0;
-	SHOW(epoll_wait(ep, &ev, 1, 10000));
+	NEED(epoll_wait(ep, &ev, 1, 10000) == 1);	/* the child has printed what it has to */
 	SHOW(ev.data.u64 == 0x123456789abcull);
 	memset(&info, 0, sizeof(info));
 	SHOW(waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOWAIT));
