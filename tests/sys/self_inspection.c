@@ -1,6 +1,6 @@
 /*
  * Programs that look at themselves: the bounds of stacks, loaded objects, a backtrace, the auxiliary vector, a collector that
- * takes for pointers what looks like them, one that learns of writes by faults, and userfaultfd, which there is none of.
+ * takes for pointers what looks like them, one that learns of writes by faults.
  */
 #include <elf.h>
 #include <execinfo.h>
