@@ -36,13 +36,6 @@
 #define MAP_ANONYMOUS_ 0x20u
 #define REPORT_CALLS 65536	/* of a variant that writes its report; more are no report */
 
-static const struct mv_hook no_hook;
-
-static const struct mv_hook *hook(const struct mv_thread *t)
-{
-	return t->desc->hook ? t->desc->hook : &no_hook;
-}
-
 static bool opens(const struct mv_call *c)
 {
 	return c->nr == NR_OPEN || c->nr == NR_OPENAT;
@@ -350,8 +343,8 @@ static bool act(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
 	if (opens(&t->call))
 		return open_alone(t, last, step);
-	if (hook(t)->lead)
-		return hook(t)->lead(t, last, step);
+	if (mv_hook_of(t)->lead)
+		return mv_hook_of(t)->lead(t, last, step);
 	if (!t->step)
 		return mv_ask_own(t, step);
 	t->own = last;
@@ -373,8 +366,8 @@ static void over(struct mv_thread *t, struct mv_step *step)
 		*slot = (uint32_t)t->own;
 	else if (t->call.nr == NR_CLOSE && slot)
 		*slot = 0;
-	else if (!opens(&t->call) && hook(t)->done)
-		hook(t)->done(t);
+	else if (!opens(&t->call) && mv_hook_of(t)->done)
+		mv_hook_of(t)->done(t);
 	t->alone = false;
 	t->state = MV_ST_IDLE;
 	step->action = MV_DONE;

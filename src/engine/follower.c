@@ -2,36 +2,8 @@
  * The follower's half of a call: fetch what the leader did, compare, do what keeps this variant's kernel state equal, take
  * over results and outputs.
  */
-#include "internal.h"
+#include "follower.h"
 #include "turns.h"
-
-static const struct mv_hook no_hook;
-
-static const struct mv_hook *hook(const struct mv_thread *t)
-{
-	return t->desc->hook ? t->desc->hook : &no_hook;
-}
-
-static unsigned consumer(const struct mv_thread *t)
-{
-	return mv_consumer(t->variant);
-}
-
-static void consume(struct mv_thread *t)
-{
-	mv_stream_consume(t->stream, consumer(t));
-	t->changed |= MV_CHANGED_STREAM;
-}
-
-/* The leader may wait for all to have come to this call. */
-static void consume_enter(struct mv_thread *t, const struct mv_record *rec)
-{
-	if (rec->flags & MV_REC_LOCKSTEP)
-		mv_stream_agree(t->stream, consumer(t));
-	else
-		mv_stream_consume(t->stream, consumer(t));
-	t->changed |= MV_CHANGED_STREAM;
-}
 
 static void take_signal(struct mv_thread *t, const struct mv_record *rec, const void *payload, struct mv_step *step)
 {
@@ -101,8 +73,8 @@ static bool act(struct mv_thread *t, int64_t last, struct mv_step *step)
 		t->own = t->result;
 		return false;
 	}
-	if (hook(t)->follow) {
-		if (!hook(t)->follow(t, last, step))
+	if (mv_hook_of(t)->follow) {
+		if (!mv_hook_of(t)->follow(t, last, step))
 			return false;
 		if (step->action == MV_IMPORT && step->fd >= 0)
 			no_placeholder(t, step->fd);
@@ -150,60 +122,7 @@ static bool agrees(struct mv_thread *t)
 	return !wrong;
 }
 
-/* How readily a call may be one that only one variant makes: 0 = never. */
-static unsigned slack(const struct mv_desc *d)
-{
-	if (!(d->flags & (MV_DESC_OPTIONAL | MV_DESC_ELASTIC)))
-		return 0;
-	return (d->flags & MV_DESC_OPTIONAL ? 4 : 2) - !!(d->flags & MV_DESC_TOLD);
-}
-
-static unsigned record_slack(const struct mv_record *rec)
-{
-	struct mv_call call = { .nr = rec->nr };
-	const struct mv_desc *d;
-
-	__builtin_memcpy(call.args, mv_record_args(rec), sizeof(call.args));
-	d = mv_lookup(&call);
-	return d ? slack(d) : 0;
-}
-
-static bool same_call(const struct mv_thread *t, const struct mv_record *rec)
-{
-	if (rec->nr != t->call.nr)
-		return false;
-	if (!slack(t->desc) && !record_slack(rec))
-		return true;
-	return !__builtin_memcmp(mv_record_args(rec), t->norm, sizeof(t->norm));
-}
-
-/*
- * The leader was found in a loop that counts and has let others go first, and this variant has left that loop: it was no
- * wait for them but work, such as to fill memory.
- */
-static bool was_work(const struct mv_record *rec)
-{
-	return rec->nr == MV_PSEUDO_SPIN && mv_record_args(rec)[0] & MV_SPIN_COUNTS;
-}
-
-/* A call that this variant makes and the leader does not: answered from what is known, else by the kernel. */
-static void surplus(struct mv_thread *t, struct mv_step *step)
-{
-	if (t->cls == MV_CLASS_ALL) {
-		mv_alone(t, step);
-		return;
-	}
-	if (hook(t)->surplus && hook(t)->surplus(t)) {
-		t->state = MV_ST_IDLE;
-		step->action = MV_DONE;
-		step->result = t->own;
-		return;
-	}
-	t->state = MV_ST_LOCAL;
-	mv_ask_own(t, step);
-}
-
-static bool my_turn(struct mv_thread *t)
+bool mv_follow_turn(struct mv_thread *t)
 {
 	if (!t->ticket)
 		return true;
@@ -217,7 +136,7 @@ static bool my_turn(struct mv_thread *t)
 	return true;
 }
 
-static void end_turn(struct mv_thread *t)
+void mv_follow_turn_end(struct mv_thread *t)
 {
 	if (t->flags & MV_REC_HOLD) {
 		mv_stream_ack(t->stream, consumer(t), t->seq);
@@ -228,85 +147,18 @@ static void end_turn(struct mv_thread *t)
 	t->ticket = 0;
 }
 
-/* A call that has a place in the order of its process leaves that to the next. */
-static bool pass_turn(struct mv_thread *t, const struct mv_record *rec)
-{
-	t->ticket = rec->ticket;
-	t->flags = rec->flags;
-	t->seq = mv_stream_tail(t->stream, consumer(t));
-	if (!my_turn(t))
-		return false;
-	end_turn(t);
-	t->flags = 0;
-	/* What the call at hand had read before may have been changed since. */
-	return !(rec->flags & MV_REC_TURN) || mv_operands(t);
-}
-
-/* Pass over the rest of a call that the leader makes and this variant does not.  True when it is behind us. */
-static bool pass_over(struct mv_thread *t)
-{
-	const void *payload;
-	const struct mv_record *rec;
-
-	while ((rec = mv_stream_next(t->stream, consumer(t), &payload))) {
-		bool last = rec->flags & MV_REC_LAST, gives;
-
-		if (rec->kind != MV_REC_ENTER && rec->kind != MV_REC_RESULT && rec->kind != MV_REC_DATA)
-			return false;
-		if ((rec->kind == MV_REC_RESULT || rec->flags & MV_REC_WHOLE) && !pass_turn(t, rec))
-			return false;
-		gives = rec->flags & MV_REC_GIVES;
-		if (rec->kind == MV_REC_ENTER)
-			consume_enter(t, rec);
-		else
-			consume(t);
-		if (gives)
-			mv_turn_give(t);
-		t->moves++;
-		if (last)
-			return true;
-	}
-	return false;
-}
-
-/* Is this the first of the calls that were made early?  Then it is one less. */
-static bool was_early(struct mv_thread *t, const struct mv_record *rec)
-{
-	if (rec->nr != t->early[0].nr || __builtin_memcmp(mv_record_args(rec), t->early[0].norm, sizeof(rec->args)))
-		return false;
-	t->nearly--;
-	__builtin_memmove(&t->early[0], &t->early[1], t->nearly * sizeof(t->early[0]));
-	return true;
-}
-
-bool mv_go_early(struct mv_thread *t, struct mv_step *step)
-{
-	const void *payload;
-
-	if (t->state != MV_ST_FETCH || t->passing || !(t->desc->flags & MV_DESC_EARLY) || t->nearly == MV_EARLY ||
-	    t->process->turns || mv_stopped(t) || mv_stream_next(t->stream, consumer(t), &payload))
-		return false;
-	t->early[t->nearly].nr = t->call.nr;
-	__builtin_memcpy(t->early[t->nearly++].norm, t->norm, sizeof(t->norm));
-	t->moves++;
-	step->sig = 0;
-	step->child_tid = 0;
-	surplus(t, step);
-	return true;
-}
-
 /* Copy a piece of output to where it belongs. */
 static bool take_output(struct mv_thread *t, uint64_t at, uint64_t offset, const void *bytes, size_t n, struct mv_step *step)
 {
 	const struct mv_dest *d = &t->dests[at];
 
-	if (at >= t->ndests || offset > d->cap || n > d->cap - offset || (hook(t)->adopt && mv_converts(t) && n > MV_SCRATCH)) {
+	if (at >= t->ndests || offset > d->cap || n > d->cap - offset || (mv_hook_of(t)->adopt && mv_converts(t) && n > MV_SCRATCH)) {
 		corrupt(t, step);
 		return false;
 	}
-	if (hook(t)->adopt && mv_converts(t)) {
+	if (mv_hook_of(t)->adopt && mv_converts(t)) {
 		__builtin_memcpy(t->scratch, bytes, n);
-		hook(t)->adopt(t, d, offset, t->scratch, n);
+		mv_hook_of(t)->adopt(t, d, offset, t->scratch, n);
 		bytes = t->scratch;
 	}
 	if (t->ops->poke(t->task, d->addr + offset, bytes, n) < n) {
@@ -337,15 +189,15 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	const struct mv_record *rec;
 	bool gives;
 
-	if (t->passing && !pass_over(t))
+	if (t->passing && !mv_pass_over(t))
 		return false;
 	t->passing = false;
 	rec = mv_stream_next(t->stream, consumer(t), &payload);
 	if (!rec || rec->kind == MV_REC_END)
 		return false;
 	if (rec->kind == MV_REC_SIGNAL && rec->nr == MV_TURN_SIGNAL) {
-		if (rec->extra == MV_SIGNAL_BOUNDARY && slack(t->desc) && rec->result != t->call.nr) {
-			surplus(t, step);	/* not in the midst of what this variant does besides */
+		if (rec->extra == MV_SIGNAL_BOUNDARY && mv_slack(t->desc) && rec->result != t->call.nr) {
+			mv_surplus(t, step);	/* not in the midst of what this variant does besides */
 			return false;
 		}
 		consume(t);
@@ -363,7 +215,7 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 			return false;
 		}
 	}
-	if (t->nearly && rec->kind == MV_REC_ENTER && was_early(t, rec)) {
+	if (t->nearly && rec->kind == MV_REC_ENTER && mv_was_early(t, rec)) {
 		t->passing = true;
 		return fetch(t, step);
 	}
@@ -388,19 +240,19 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 			break;
 		}
 	}
-	if (rec->kind == MV_REC_ENTER && !same_call(t, rec)) {
-		unsigned mine = slack(t->desc), leaders = record_slack(rec);
+	if (rec->kind == MV_REC_ENTER && !mv_same_call(t, rec)) {
+		unsigned mine = mv_slack(t->desc), leaders = mv_record_slack(rec);
 
 		/*
 		 * Of two that are alike the leader's goes first: this variant's may yet come there.  But what changes nothing but
 		 * this variant does not wait: the leader's may be a look at the clock that it will share.
 		 */
-		if ((leaders && leaders >= mine && !(mine && t->cls == MV_CLASS_ALL)) || was_work(rec)) {
+		if ((leaders && leaders >= mine && !(mine && t->cls == MV_CLASS_ALL)) || mv_was_work(rec)) {
 			t->passing = true;
 			return fetch(t, step);
 		}
 		if (mine) {
-			surplus(t, step);
+			mv_surplus(t, step);
 			return false;
 		}
 	}
@@ -415,8 +267,8 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		corrupt(t, step);
 		return false;
 	}
-	if (rec->nr == t->call.nr && hook(t)->reconcile)
-		hook(t)->reconcile(t, rec, payload);
+	if (rec->nr == t->call.nr && mv_hook_of(t)->reconcile)
+		mv_hook_of(t)->reconcile(t, rec, payload);
 	if (!mv_compare(t, rec, payload)) {
 		step->action = MV_STOP;
 		return false;
@@ -449,7 +301,7 @@ static bool await(struct mv_thread *t, struct mv_step *step)
 	if (rec->payload_len && rec->flags & MV_REC_TURN) {
 		t->ticket = rec->ticket;
 		t->flags = rec->flags;
-		if (!my_turn(t))
+		if (!mv_follow_turn(t))
 			return false;
 	}
 	if (!take_result(t, rec, payload, 0, step))
@@ -486,8 +338,8 @@ static void done(struct mv_thread *t, struct mv_step *step)
 {
 	bool own = t->desc->ret == MV_RET_ADDR || t->desc->ret == MV_RET_OWN;
 
-	if (hook(t)->done)
-		hook(t)->done(t);
+	if (mv_hook_of(t)->done)
+		mv_hook_of(t)->done(t);
 	else if (t->desc->ret == MV_RET_FD && !is_error(t->result))
 		mv_fd_set(t->process->files, t->result, (struct mv_fd){
 			.kind = t->desc->fdkind, .flags = t->cls == MV_CLASS_LEADER ? MV_FD_PLACEHOLDER : 0 });
@@ -506,15 +358,15 @@ static enum mv_state after_act(const struct mv_thread *t)
 /* It keeps its turn if there is more to do when the outputs are there. */
 static void acted(struct mv_thread *t)
 {
-	if (is_error(t->result) || !hook(t)->after)
-		end_turn(t);
+	if (is_error(t->result) || !mv_hook_of(t)->after)
+		mv_follow_turn_end(t);
 	t->state = after_act(t);
 }
 
 static void acted_after(struct mv_thread *t)
 {
-	if (!is_error(t->result) && hook(t)->after)
-		end_turn(t);
+	if (!is_error(t->result) && mv_hook_of(t)->after)
+		mv_follow_turn_end(t);
 	t->state = MV_ST_TAKE;
 }
 
@@ -566,10 +418,10 @@ void mv_follow(struct mv_thread *t, struct mv_step *step)
 			t->state = MV_ST_TURN;
 			break;
 		case MV_ST_TURN:
-			if (!my_turn(t))
+			if (!mv_follow_turn(t))
 				return;
 			if (t->flags & MV_REC_INTERRUPTED) {
-				end_turn(t);
+				mv_follow_turn_end(t);
 				t->state = after_act(t);
 				break;
 			}
@@ -590,7 +442,7 @@ void mv_follow(struct mv_thread *t, struct mv_step *step)
 			break;
 		case MV_ST_AFTER:
 			t->step = 0;
-			if (!is_error(t->result) && hook(t)->after && hook(t)->after(t, 0, step))
+			if (!is_error(t->result) && mv_hook_of(t)->after && mv_hook_of(t)->after(t, 0, step))
 				return;
 			acted_after(t);
 			break;
@@ -616,7 +468,7 @@ void mv_follow_ran(struct mv_thread *t, int64_t result, struct mv_step *step)
 {
 	step->action = MV_PARK;
 	if (t->state == MV_ST_AFTER) {
-		if (hook(t)->after(t, result, step))
+		if (mv_hook_of(t)->after(t, result, step))
 			return;
 		acted_after(t);
 	} else {

@@ -278,6 +278,14 @@ struct mv_hook {
 	/* Every variant: the call is over, t->result is the leader's result and t->own this variant's. */
 	void (*done)(struct mv_thread *t);
 };
+
+/* The hook of the call at hand; one without members where there is none. */
+static inline const struct mv_hook *mv_hook_of(const struct mv_thread *t)
+{
+	static const struct mv_hook none;
+
+	return t->desc->hook ? t->desc->hook : &none;
+}
 /* Are outputs of the call at hand converted? */
 static inline bool mv_converts(const struct mv_thread *t)
 {

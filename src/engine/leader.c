@@ -6,13 +6,6 @@
 
 #define NR_RT_SIGRETURN 15
 
-static const struct mv_hook no_hook;
-
-static const struct mv_hook *hook(const struct mv_thread *t)
-{
-	return t->desc->hook ? t->desc->hook : &no_hook;
-}
-
 static bool ordered(const struct mv_thread *t)
 {
 	return t->desc->flags & (MV_DESC_ORD_MM | MV_DESC_ORD_FD | MV_DESC_ORD_PROC);
@@ -76,7 +69,7 @@ static void put_call(struct mv_thread *t, struct mv_record *rec, void *payload)
 	rec->nr = t->call.nr;
 	rec->input_len = t->blob->total;
 	rec->faults = (uint8_t)t->blob->faults;
-	if (!t->desc->nin && !hook(t)->normalise)
+	if (!t->desc->nin && !mv_hook_of(t)->normalise)
 		return;
 	rec->flags |= MV_REC_ARGS;
 	__builtin_memcpy(rec->args, t->norm, sizeof(t->norm));
@@ -106,8 +99,8 @@ static void put_output(struct mv_thread *t, const struct mv_dest *d, uint64_t of
 {
 	if (mv_peek(t, d->addr + offset, payload, n) < n)
 		__builtin_memset(payload, 0, n);
-	if (hook(t)->publish && mv_converts(t))
-		hook(t)->publish(t, d, offset, payload, n);
+	if (mv_hook_of(t)->publish && mv_converts(t))
+		mv_hook_of(t)->publish(t, d, offset, payload, n);
 }
 
 static uint64_t output_size(const struct mv_thread *t)
@@ -125,9 +118,9 @@ static uint64_t output_size(const struct mv_thread *t)
  */
 static bool fits(const struct mv_thread *t, uint64_t size, size_t max)
 {
-	if (t->ndests != 1 || t->cls != MV_CLASS_LEADER || hook(t)->follow || ordered(t))
+	if (t->ndests != 1 || t->cls != MV_CLASS_LEADER || mv_hook_of(t)->follow || ordered(t))
 		return !size;
-	if (hook(t)->publish && mv_converts(t) && (t->process->turns || size > MV_SCRATCH))
+	if (mv_hook_of(t)->publish && mv_converts(t) && (t->process->turns || size > MV_SCRATCH))
 		return !size;
 	return size <= max;
 }
@@ -179,7 +172,7 @@ static bool publish_outputs(struct mv_thread *t)
 	size_t max = mv_stream_payload_max(t->stream);
 
 	/* Converted pieces must hold whole elements (of 12 bytes: struct epoll_event) and fit into the scratch area. */
-	if (hook(t)->publish && mv_converts(t))
+	if (mv_hook_of(t)->publish && mv_converts(t))
 		max = (max < MV_SCRATCH ? max : MV_SCRATCH) / 12 * 12;
 	while (t->dest_at < t->ndests) {
 		struct mv_dest *d = &t->dests[t->dest_at];
@@ -215,8 +208,8 @@ static bool publish_outputs(struct mv_thread *t)
 
 static void done(struct mv_thread *t, struct mv_step *step)
 {
-	if (hook(t)->done)
-		hook(t)->done(t);
+	if (mv_hook_of(t)->done)
+		mv_hook_of(t)->done(t);
 	else if (t->desc->ret == MV_RET_FD && !is_error(t->result))
 		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = t->desc->fdkind });
 	unlock(t);
@@ -232,8 +225,8 @@ static bool act(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
 	if (t->cls == MV_CLASS_DENY)
 		return false;
-	if (hook(t)->lead)
-		return hook(t)->lead(t, last, step);
+	if (mv_hook_of(t)->lead)
+		return mv_hook_of(t)->lead(t, last, step);
 	if (!t->step && !(t->cls == MV_CLASS_EMUL))
 		return mv_ask_own(t, step);
 	t->own = last;
@@ -246,8 +239,8 @@ static void finished(struct mv_thread *t)
 	mv_dests_used(t);
 	if (t->desc->flags & MV_DESC_HOLD && !is_error(t->result))
 		t->flags |= MV_REC_HOLD;
-	if (!is_error(t->result) && hook(t)->collect)
-		hook(t)->collect(t);
+	if (!is_error(t->result) && mv_hook_of(t)->collect)
+		mv_hook_of(t)->collect(t);
 }
 
 static bool publish_signal(struct mv_thread *t)

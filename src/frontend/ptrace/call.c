@@ -2,22 +2,17 @@
  * System calls: from a stop to the engine, and from the engine's answer back into the thread's registers.
  */
 #include <errno.h>
-#include <linux/sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
 #include "base/log.h"
-#include "engine/fds.h"
 #include "engine/table.h"
-#include "launch.h"
 #include "pt.h"
-#include "supervisor/procmaps.h"
 
 #define HARMLESS SYS_getpid
 
@@ -48,7 +43,7 @@ static void log_call(const struct pt_task *t, const char *what, int64_t result)
 /* ---- registers ---- */
 
 /* Read all of them at a call's stop; they are the program's own unless others have been put there. */
-static bool need_regs(struct pt_task *t)
+bool pt_need_regs(struct pt_task *t)
 {
 	if (!t->have_regs && !pt_get_regs(t))
 		return false;
@@ -76,7 +71,7 @@ static bool end_call(struct pt_task *t, int64_t result)
 	if (!t->replaced)
 		return pt_set_reg(t, offsetof(struct user_regs_struct, rax), (uint64_t)result) &&
 		       pt_set_reg(t, offsetof(struct user_regs_struct, orig_rax), (uint64_t)-1);
-	if (!need_regs(t))
+	if (!pt_need_regs(t))
 		return false;
 	now = t->regs;
 	give_result(t, result);
@@ -117,18 +112,18 @@ static void run_here(struct pt_task *t, struct mv_step *step)
 		pt_apply(t, &next);
 		return;
 	}
-	if (step->call.nr == SYS_execve && need_regs(t)) {
+	if (step->call.nr == SYS_execve && pt_need_regs(t)) {
 		uint64_t path = pt_own_build(t, &step->call, t->regs.rsp);
 
 		if (path)
 			step->call.args[0] = path;
 	}
-	if (step->call.nr == SYS_chroot && step->call.args[0] == MV_HERE && need_regs(t))
+	if (step->call.nr == SYS_chroot && step->call.args[0] == MV_HERE && pt_need_regs(t))
 		step->call.args[0] = pt_below_stack(t, ".", t->regs.rsp);
 	if (!same_call(&t->now, &step->call)) {
 		/* A restarted call keeps its own number: the kernel knows how much of it is left. */
 		if (!(t->now.nr == SYS_restart_syscall && same_call(&t->call, &step->call))) {
-			if (!need_regs(t))
+			if (!pt_need_regs(t))
 				return;
 			t->regs.orig_rax = step->call.nr;
 			put_args(&t->regs, step->call.args);
@@ -146,7 +141,7 @@ static void run_here(struct pt_task *t, struct mv_step *step)
 /* Let it make the call that only our filter knows. */
 static bool cookie_call(struct pt_task *t)
 {
-	if (!need_regs(t))
+	if (!pt_need_regs(t))
 		return false;
 	t->regs.orig_rax = PT_IMPORT_NR;
 	t->regs.r9 = t->pt->cookie;
@@ -178,7 +173,7 @@ static void import_here(struct pt_task *t, const struct mv_step *step)
 /* The thread has left the kernel but must make another call: send it through the same instruction again. */
 static void run_again(struct pt_task *t, const struct mv_step *step)
 {
-	if (!need_regs(t))
+	if (!pt_need_regs(t))
 		return;
 	t->next = *step;
 	t->injected = true;
@@ -199,7 +194,7 @@ static bool suspend_for(struct pt_task *t, const struct mv_step *step)
 
 	if (!mask)
 		return false;
-	if (!need_regs(t))
+	if (!pt_need_regs(t))
 		return true;
 	t->regs = t->own;
 	t->regs.orig_rax = SYS_rt_sigsuspend;
@@ -253,7 +248,7 @@ static void refuse(struct pt_task *t, const struct mv_step *step)
 		mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a filter of the program's raises SIGSYS for a call of the vsyscall page");
 		return;
 	}
-	if (!need_regs(t))
+	if (!pt_need_regs(t))
 		return;
 	log_call(t, "refused,", step->result);
 	t->regs.r9 = t->pt->cookie;
@@ -261,9 +256,9 @@ static void refuse(struct pt_task *t, const struct mv_step *step)
 }
 
 /* The call has not happened: the program will make it again after the signal's handler. */
-static void roll_back(struct pt_task *t)
+void pt_roll_back(struct pt_task *t)
 {
-	if (!need_regs(t))
+	if (!pt_need_regs(t))
 		return;
 	if (pt_in_vsyscall(t)) {
 		pt_vsyscall_roll_back(t);
@@ -285,7 +280,7 @@ static void interrupt(struct pt_task *t, struct mv_step *step)
 
 	if (t->at == PT_AT_ENTRY && suspend_for(t, step))
 		return;
-	if (!need_regs(t))
+	if (!pt_need_regs(t))
 		return;
 	give_result(t, result);
 	if (t->at == PT_AT_ENTRY) {
@@ -388,7 +383,7 @@ void pt_apply(struct pt_task *t, struct mv_step *step)
 			refuse(t, step);
 			return;
 		case MV_SIGNAL:
-			roll_back(t);
+			pt_roll_back(t);
 			pt_inject(t, step->sig, step->siginfo);
 			return;
 		default:
@@ -423,7 +418,7 @@ void pt_apply(struct pt_task *t, struct mv_step *step)
 		pt_resume(t, PTRACE_CONT, t->inject.si_signo);
 		return;
 	case PT_AT_BOUNDARY:
-		roll_back(t);
+		pt_roll_back(t);
 		pt_inject(t, t->inject.si_signo, &t->inject);
 		return;
 	case PT_AT_ASYNC:
@@ -511,129 +506,6 @@ void pt_on_entry(struct pt_task *t)
 	pt_apply(t, &step);
 }
 
-/* ---- a change of the leader ---- */
-
-bool pt_stands(struct pt_task *t)
-{
-	return t->thread && !t->emulated && (t->at == PT_AT_ENTRY || t->at == PT_AT_FAULT);
-}
-
-/* At an exit that the loop has not heard of the kernel's registers tell. */
-bool pt_is_quiet(struct pt_task *t)
-{
-	bool undone = false;
-
-	if (!t->thread || t->injected || t->importing || t->suspended || t->emulated || t->return_ip || t->inject_sig)
-		return false;
-	if (t->at == PT_RUNNING) {
-		if (!pt_get_regs(t))
-			return false;
-		undone = PT_UNDONE(t->regs.orig_rax, (int64_t)t->regs.rax);
-	}
-	return mv_thread_is_quiet(t->thread, undone);
-}
-
-bool pt_rests(struct pt_task *t)
-{
-	return t->parked && !t->emulated && !pt_in_vsyscall(t) && t->at == PT_AT_ENTRY && !t->child_tid && mv_thread_rests(t->thread) &&
-	       mv_set_is_read(t->pt->run, mv_thread_set(t->thread), t->variant);
-}
-
-/* Calls were put into it: back to the entry of its own.  False if it is gone. */
-static bool enter_again(struct pt_task *t)
-{
-	uint64_t message;
-	int status;
-
-	roll_back(t);
-	if (ptrace(PTRACE_CONT, t->tid, 0, 0))
-		return false;
-	do
-		if (waitpid(t->tid, &status, __WALL) != t->tid || !WIFSTOPPED(status))
-			return false;
-	while (status >> 8 != (SIGTRAP | PTRACE_EVENT_SECCOMP << 8) && !ptrace(PTRACE_CONT, t->tid, 0, 0));
-	t->have_regs = t->have_own = t->replaced = false;
-	return pt_get_call(t, &message);
-}
-
-bool pt_meets(struct pt_task *t, uint64_t seq)
-{
-	return t->thread && mv_thread_meets(t->thread, seq);
-}
-
-struct mv_files *pt_files(struct pt_task *t)
-{
-	return mv_process_files(mv_thread_process(t->thread));
-}
-
-/* Any of the vDSO's, which is ours. */
-uint64_t pt_call_at(struct pt_task *t)
-{
-	struct mv_maps maps = { 0 };
-	uint8_t code[8192];
-	uint64_t found = 0;
-
-	if (t->at == PT_AT_ENTRY && !need_regs(t))
-		return 0;
-	mv_maps_read(t->process->tgid, &maps, NULL);
-	for (unsigned i = 0; i < maps.n && !found; i++) {
-		size_t n = strcmp(maps.maps[i].name, "[vdso]") ? 0 : pt_peek(t, maps.maps[i].start, code, sizeof(code));
-
-		for (size_t at = 0; at + 1 < n && !found; at++)
-			if (code[at] == 0x0f && code[at + 1] == 0x05)
-				found = maps.maps[i].start + at;
-	}
-	mv_maps_free(&maps);
-	return found;
-}
-
-void pt_again(struct pt_task *t)
-{
-	if (!pt_leads(t) || mv_thread_awaits(t->thread)) {
-		t->parked = !pt_leads(t) || enter_again(t);
-		return;
-	}
-	mv_thread_again(t->thread);
-	if (t->at == PT_AT_ENTRY)
-		roll_back(t);
-	pt_resume(t, PTRACE_CONT, 0);
-}
-
-bool pt_progress(struct pt_task *t, uint64_t *moves, bool *behind)
-{
-	if (!t->thread)
-		return false;
-	*moves = mv_thread_moves(t->thread);
-	*behind = mv_thread_behind(t->thread);
-	return true;
-}
-
-bool pt_standing(struct pt_task *t, struct mv_standing *out)
-{
-	if (!t->thread)
-		return false;
-	mv_thread_standing(t->thread, out);
-	return true;
-}
-
-void pt_absent(struct pt_task *t, const char *text)
-{
-	mv_thread_absent(t->thread, text);
-}
-
-void pt_on_gone(struct pt_task *t, int sig)
-{
-	if (t->thread)
-		mv_thread_gone(t->thread, sig);
-}
-
-void pt_on_ended(struct pt_task *t)
-{
-	if (t->thread)
-		mv_set_ended(t->pt->run, mv_thread_set(t->thread), t->variant);
-	t->pt->moved = true;
-}
-
 /* The signal that was waited for may be one that was sent back to the kernel. */
 static void tell_truth(struct pt_task *t, int sig)
 {
@@ -704,7 +576,7 @@ void pt_on_exit(struct pt_task *t)
 	if (pt_leads(t) && result == -EINTR && pt_woken_for_nothing(t)) {
 		/* Natively this signal would not have woken it; only a traced thread wakes up for what it ignores. */
 		t->interrupted = result;
-		if (!need_regs(t))
+		if (!pt_need_regs(t))
 			return;
 		t->regs.rax = t->call.nr;
 		t->regs.rip -= 2;
@@ -720,79 +592,4 @@ void pt_on_exit(struct pt_task *t)
 	}
 	mv_exit(t->thread, result, &step);
 	pt_apply(t, &step);
-}
-
-void pt_begin(struct pt_task *t)
-{
-	struct mv_step step = { 0 };
-
-	t->at = PT_AT_EVENT;
-	mv_thread_begin(t->thread, &step);
-	pt_apply(t, &step);
-}
-
-uint32_t pt_child_id(const struct pt_task *t, pid_t child)
-{
-	if (!pt_leads(t))
-		return t->child_tid;
-	return (uint32_t)(t->variant ? pt_namespace_tid(child) : child);
-}
-
-/* A new thread that was killed before the event of its creation has been reaped already. */
-static bool reaped(pid_t child)
-{
-	siginfo_t info;
-
-	return waitid(P_PID, (id_t)child, &info, WEXITED | WSTOPPED | WNOWAIT | WNOHANG | __WALL) && errno == ECHILD;
-}
-
-void pt_on_clone(struct pt_task *t, pid_t child)
-{
-	struct pt *pt = t->pt;
-	struct mv_step step = { 0 };
-	uint32_t tid = pt_child_id(t, child);
-	bool gone = reaped(child);
-	struct pt_task *c;
-
-	if (pt->variants[t->variant].cloning == t)
-		pt->variants[t->variant].cloning = NULL;
-	t->child_tid = 0;
-	if (!pt_leads(t) && !gone && (uint32_t)pt_namespace_tid(child) != tid) {
-		pt_fail(pt, 0, "variant %u: a new process did not get the leader's number %u", t->variant, tid);
-		return;
-	}
-	t->at = PT_AT_EVENT;
-	mv_exit(t->thread, tid, &step);
-	c = pt_task_new(pt, child, mv_clone_is_thread(t->thread) ? t->process->tgid : child, t->variant);
-	if (!c) {
-		pt_fail(pt, ENOMEM, "cannot follow a new process");
-		return;
-	}
-	c->thread = mv_thread_child(t->thread, tid, c);
-	if (!c->thread)
-		return;
-	c->id = tid;
-	c->started = pt_stray_take(pt, child);
-	if (pt_doomed(pt, t->variant, tid))
-		pt_process_kill(c->process);
-	if (gone)
-		pt_on_end(c, SIGKILL);
-	else if (c->started)
-		pt_begin(c);
-	pt_apply(t, &step);
-}
-
-void pt_on_exec(struct pt_task *t)
-{
-	struct mv_step step = { 0 };
-
-	t->at = PT_AT_EXEC;
-	t->interrupted = 0;
-	t->interrupting = false;	/* the boot takes the stop for one of its own */
-	t->return_ip = 0;
-	mv_thread_exec(t->thread, &step);
-	if (step.action == MV_STOP)
-		return;
-	if (pt_boot(t))
-		pt_apply(t, &step);
 }

@@ -358,16 +358,22 @@ bool pt_namespace_next(struct pt *pt, unsigned variant, uint32_t pid);
 
 /* call.c */
 void pt_on_entry(struct pt_task *t);
-void pt_on_gone(struct pt_task *t, int sig);
-void pt_on_ended(struct pt_task *t);
 void pt_on_exit(struct pt_task *t);
+void pt_apply(struct pt_task *t, struct mv_step *step);
+void pt_retry_parked(struct pt *pt);
+/* Read the registers at a call's stop, and remember the program's own; false if the thread is gone. */
+bool pt_need_regs(struct pt_task *t);
+/* Back to before the call at hand, whose instruction is made again. */
+void pt_roll_back(struct pt_task *t);
+
+/* birth.c */
 void pt_on_clone(struct pt_task *t, pid_t child);
 void pt_on_exec(struct pt_task *t);
+void pt_on_gone(struct pt_task *t, int sig);
+void pt_on_ended(struct pt_task *t);
 /* The number, in the leader's namespace, of a child that t has made: what t's variant was told to give it, or has given. */
 uint32_t pt_child_id(const struct pt_task *t, pid_t child);
 void pt_begin(struct pt_task *t);	/* a new thread or process has stopped for the first time */
-void pt_apply(struct pt_task *t, struct mv_step *step);
-void pt_retry_parked(struct pt *pt);
 
 /* signal.c */
 void pt_on_signal(struct pt_task *t, int sig);
@@ -412,6 +418,7 @@ void pt_publish_no_signal(struct pt_task *t, enum pt_at at);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */
 bool pt_publish_held(struct pt_task *t, enum pt_at at, enum mv_signal_when when);
 
+/* stand.c: for struct pt_mode */
 bool pt_stands(struct pt_task *t);
 bool pt_is_quiet(struct pt_task *t);
 bool pt_rests(struct pt_task *t);

@@ -1,0 +1,125 @@
+/*
+ * Calls that only one variant makes: which they may be, how this one makes its own and passes over the leader's.
+ */
+#include "follower.h"
+#include "turns.h"
+
+/* How readily a call may be one that only one variant makes: 0 = never. */
+unsigned mv_slack(const struct mv_desc *d)
+{
+	if (!(d->flags & (MV_DESC_OPTIONAL | MV_DESC_ELASTIC)))
+		return 0;
+	return (d->flags & MV_DESC_OPTIONAL ? 4 : 2) - !!(d->flags & MV_DESC_TOLD);
+}
+
+unsigned mv_record_slack(const struct mv_record *rec)
+{
+	struct mv_call call = { .nr = rec->nr };
+	const struct mv_desc *d;
+
+	__builtin_memcpy(call.args, mv_record_args(rec), sizeof(call.args));
+	d = mv_lookup(&call);
+	return d ? mv_slack(d) : 0;
+}
+
+bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec)
+{
+	if (rec->nr != t->call.nr)
+		return false;
+	if (!mv_slack(t->desc) && !mv_record_slack(rec))
+		return true;
+	return !__builtin_memcmp(mv_record_args(rec), t->norm, sizeof(t->norm));
+}
+
+/*
+ * The leader was found in a loop that counts and has let others go first, and this variant has left that loop: it was no
+ * wait for them but work, such as to fill memory.
+ */
+bool mv_was_work(const struct mv_record *rec)
+{
+	return rec->nr == MV_PSEUDO_SPIN && mv_record_args(rec)[0] & MV_SPIN_COUNTS;
+}
+
+/* A call that this variant makes and the leader does not: answered from what is known, else by the kernel. */
+void mv_surplus(struct mv_thread *t, struct mv_step *step)
+{
+	if (t->cls == MV_CLASS_ALL) {
+		mv_alone(t, step);
+		return;
+	}
+	if (mv_hook_of(t)->surplus && mv_hook_of(t)->surplus(t)) {
+		t->state = MV_ST_IDLE;
+		step->action = MV_DONE;
+		step->result = t->own;
+		return;
+	}
+	t->state = MV_ST_LOCAL;
+	mv_ask_own(t, step);
+}
+
+/* A call that has a place in the order of its process leaves that to the next. */
+static bool pass_turn(struct mv_thread *t, const struct mv_record *rec)
+{
+	t->ticket = rec->ticket;
+	t->flags = rec->flags;
+	t->seq = mv_stream_tail(t->stream, consumer(t));
+	if (!mv_follow_turn(t))
+		return false;
+	mv_follow_turn_end(t);
+	t->flags = 0;
+	/* What the call at hand had read before may have been changed since. */
+	return !(rec->flags & MV_REC_TURN) || mv_operands(t);
+}
+
+/* Pass over the rest of a call that the leader makes and this variant does not.  True when it is behind us. */
+bool mv_pass_over(struct mv_thread *t)
+{
+	const void *payload;
+	const struct mv_record *rec;
+
+	while ((rec = mv_stream_next(t->stream, consumer(t), &payload))) {
+		bool last = rec->flags & MV_REC_LAST, gives;
+
+		if (rec->kind != MV_REC_ENTER && rec->kind != MV_REC_RESULT && rec->kind != MV_REC_DATA)
+			return false;
+		if ((rec->kind == MV_REC_RESULT || rec->flags & MV_REC_WHOLE) && !pass_turn(t, rec))
+			return false;
+		gives = rec->flags & MV_REC_GIVES;
+		if (rec->kind == MV_REC_ENTER)
+			consume_enter(t, rec);
+		else
+			consume(t);
+		if (gives)
+			mv_turn_give(t);
+		t->moves++;
+		if (last)
+			return true;
+	}
+	return false;
+}
+
+/* Is this the first of the calls that were made early?  Then it is one less. */
+bool mv_was_early(struct mv_thread *t, const struct mv_record *rec)
+{
+	if (rec->nr != t->early[0].nr || __builtin_memcmp(mv_record_args(rec), t->early[0].norm, sizeof(rec->args)))
+		return false;
+	t->nearly--;
+	__builtin_memmove(&t->early[0], &t->early[1], t->nearly * sizeof(t->early[0]));
+	return true;
+}
+
+bool mv_go_early(struct mv_thread *t, struct mv_step *step)
+{
+	const void *payload;
+
+	if (t->state != MV_ST_FETCH || t->passing || !(t->desc->flags & MV_DESC_EARLY) || t->nearly == MV_EARLY ||
+	    t->process->turns || mv_stopped(t) || mv_stream_next(t->stream, consumer(t), &payload))
+		return false;
+	t->early[t->nearly].nr = t->call.nr;
+	__builtin_memcpy(t->early[t->nearly++].norm, t->norm, sizeof(t->norm));
+	t->moves++;
+	step->sig = 0;
+	step->child_tid = 0;
+	mv_surplus(t, step);
+	return true;
+}

@@ -1,0 +1,42 @@
+/* What follower.c and apart.c share: a follower that reads its stream. */
+#ifndef MV_ENGINE_FOLLOWER_H
+#define MV_ENGINE_FOLLOWER_H
+
+#include "internal.h"
+
+static inline unsigned consumer(const struct mv_thread *t)
+{
+	return mv_consumer(t->variant);
+}
+
+static inline void consume(struct mv_thread *t)
+{
+	mv_stream_consume(t->stream, consumer(t));
+	t->changed |= MV_CHANGED_STREAM;
+}
+
+/* The leader may wait for all to have come to this call. */
+static inline void consume_enter(struct mv_thread *t, const struct mv_record *rec)
+{
+	if (rec->flags & MV_REC_LOCKSTEP)
+		mv_stream_agree(t->stream, consumer(t));
+	else
+		mv_stream_consume(t->stream, consumer(t));
+	t->changed |= MV_CHANGED_STREAM;
+}
+
+/* follower.c: has the turn come that the record at hand was made in?  Then it is ours until the end of the call, or longer. */
+bool mv_follow_turn(struct mv_thread *t);
+void mv_follow_turn_end(struct mv_thread *t);
+
+/* apart.c: how readily a call may be one that only one variant makes, 0 = never; the same of the leader's. */
+unsigned mv_slack(const struct mv_desc *d);
+unsigned mv_record_slack(const struct mv_record *rec);
+/* Is the leader's the call at hand?  Of those that may be one variant's alone the arguments say. */
+bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec);
+bool mv_was_work(const struct mv_record *rec);
+void mv_surplus(struct mv_thread *t, struct mv_step *step);
+bool mv_pass_over(struct mv_thread *t);
+bool mv_was_early(struct mv_thread *t, const struct mv_record *rec);
+
+#endif
