@@ -26,6 +26,9 @@ enum mv_level mv_call_level(const struct mv_policy *p, const struct mv_desc *d, 
 {
 	enum mv_level level = p->level[call->nr][kind];
 
+	/* Who has looked early may have gone on to a lock that is the leader's until it has gone on, too. */
+	if (level == MV_LEVEL_LOCKSTEP && d->flags & MV_DESC_EARLY)
+		return MV_LEVEL_RELAXED;
 	return level == MV_LEVEL_RELAXED && is_exec_by_operand(d, call) ? p->level[NR_EXECVE][0] : level;
 }
 

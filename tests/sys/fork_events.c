@@ -38,7 +38,7 @@ static void events(void)
 	pid_t pid = spawn(counts);
 	eventfd_t v;
 
-	SHOW(eventfd_write(event, 42));
+	NEED(eventfd_write(event, 42) == 0);
 	for (int i = 0; i < 3; i++) {
 		NEED(eventfd_read(semaphore, &v) == 0);
 		SHOW(v);
