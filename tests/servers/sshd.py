@@ -19,6 +19,7 @@ os.makedirs("/run/sshd", exist_ok=True)
 for name in ("host", "user", "other"):
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", name], check=True)
 os.rename("user.pub", "authorized")
+# With SHLVL bash does not take the command for the first of a remote shell, whose start-up files may be long.
 with open("sshd_config", "w") as f:
     f.write(f"""
 Port {port}
@@ -34,6 +35,7 @@ KbdInteractiveAuthentication no
 PrintMotd no
 PrintLastLog no
 Subsystem sftp internal-sftp
+SetEnv SHLVL=1
 """)
 with open("host.pub") as f, open("known", "w") as known:
     known.write(f"[127.0.0.1]:{port} {f.read()}")
