@@ -53,6 +53,10 @@ class Wrong(Exception):
     pass
 
 
+class Skip(Exception):
+    pass
+
+
 def pwned(target, output):
     return b"PWNED" in output
 
@@ -413,9 +417,18 @@ def base_of(pid, program):
     return next(start for start, _, _, offset, where in read_maps(pid) if where == program and offset == 0)
 
 
+def need_same_ticks():
+    """Only what the front-end inproc has rewritten is the leader's where rdtsc cannot be trapped: variants measure differently."""
+    checks = subprocess.run([MVARMOR[0], "check"], stdout=subprocess.PIPE, text=True, check=False).stdout
+    if "ptrace" in MVARMOR and not re.search(r"^ok +trapping rdtsc", checks, re.M):
+        raise Skip("the time stamp counter cannot be trapped on this machine, and is not the same in all variants")
+
+
 def covert(what, kind):
     def check_covert():
         """That they do so is not noticed; that what all understand is the same, and is the leader's, is asserted."""
+        if kind == b"c":
+            need_same_ticks()
         for policy in POLICIES:
             c = Covert(kind, policy)
             if c.status or not re.fullmatch(rb"\d+\n", c.output):
@@ -524,6 +537,9 @@ def main():
     except Wrong as e:
         print(e)
         return 1
+    except Skip as e:
+        print(e)
+        return 77
     return 0
 
 
