@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+import machine
+
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(HERE)
 SKIP = 77
@@ -216,11 +218,6 @@ def environment(test, cwd, slower):
     return env
 
 
-def traps_tsc(options):
-    checks = subprocess.run([options.mvarmor, "check"], stdout=subprocess.PIPE, text=True).stdout
-    return re.search(r"^ok +trapping rdtsc", checks, re.M)
-
-
 def perform(test, options, base):
     """Runs in a process of its own, a subreaper, so that whatever a run leaves behind is found below it.
     Returns (verdict, one line, detail lines)."""
@@ -229,8 +226,8 @@ def perform(test, options, base):
     missing = [n for n in test.needs if not shutil.which(n, path=PATH)]
     if missing:
         return "SKIP", "not installed: " + ", ".join(missing), []
-    if test.tsc in ("any", options.frontend) and not options.native and not traps_tsc(options):
-        return "SKIP", "the time stamp counter cannot be trapped on this machine, and is not the same in all variants", []
+    if test.tsc in ("any", options.frontend) and not options.native and not machine.traps_tsc(options.mvarmor):
+        return "SKIP", machine.UNTRAPPED, []
     cwd = os.path.join(base, test.name.replace("/", "."))
     log = cwd + ".log"
     env = environment(test, cwd, options.slower)

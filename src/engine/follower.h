@@ -34,9 +34,13 @@ unsigned mv_slack(const struct mv_desc *d);
 unsigned mv_record_slack(const struct mv_record *rec);
 /* Is the leader's the call at hand?  Of those that may be one variant's alone the arguments say. */
 bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec);
+/* Is it a wait of the leader's in a loop that was no wait here? */
 bool mv_was_work(const struct mv_record *rec);
+/* Answer the call at hand, which the leader does not make. */
 void mv_surplus(struct mv_thread *t, struct mv_step *step);
+/* Pass over a call that only the leader makes; false until all of it has been read. */
 bool mv_pass_over(struct mv_thread *t);
+/* Has this variant made the leader's call early?  Then that one is forgotten. */
 bool mv_was_early(struct mv_thread *t, const struct mv_record *rec);
 
 #endif

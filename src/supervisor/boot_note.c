@@ -1,6 +1,6 @@
+/* What a program's notes say of the runtime it is linked with. */
 #include <elf.h>
 #include <string.h>
-
 #include "supervisor/boot_internal.h"
 
 #define NOTES_MAX 4096u
