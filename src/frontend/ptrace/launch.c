@@ -311,6 +311,7 @@ bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, const struct mv_boo
 			return false;
 		goto fail;
 	}
+	pt_stand_in_program(t, plan);
 	if (plan->program_fixed && pt_leads(t) && !(pt->notices & 1)) {
 		pt->notices |= 1;
 		mv_log(MV_LOG_NOTICE, "%s is not position independent: it lies at the same addresses in all variants",

@@ -326,6 +326,9 @@ void pt_refused(struct pt_task *t, const struct user_regs_struct *program);
  * True: there were some.
  */
 bool pt_stand_in(struct pt_task *t, const struct mv_call *mmap_call, uint64_t addr);
+struct mv_boot_plan;
+/* The same for a program that is where plan has put it, and has not started. */
+void pt_stand_in_program(struct pt_task *t, const struct mv_boot_plan *plan);
 void pt_libraries_free(struct pt *pt);
 
 /* answer.c: true if the supervisor has done what the call does; its result is 0 then, and it must not be made */
@@ -335,7 +338,6 @@ bool pt_answer(struct pt_task *t, const struct mv_call *call);
 /* launch.c */
 int pt_launch(struct pt *pt, unsigned variant, struct mv_error *err);
 /* Lay out a process that has just executed a program; plan is to be freed.  False: it failed, or the process is gone (*gone). */
-struct mv_boot_plan;
 struct mv_boot_extra;
 bool pt_lay_out(struct pt_task *t, struct mv_layout *layout, const struct mv_boot_extra *extra, struct mv_boot_plan *plan,
 		bool *gone);

@@ -1,6 +1,7 @@
 /*
  * Libraries whose random numbers would differ between variants (rewrite/standin.h): their functions are replaced where a
- * variant has mapped them, before its call returns.
+ * variant has mapped them, before its call returns; in a program that exports them, since it has been linked with the library
+ * statically, before it starts.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,8 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "engine/mm.h"
 #include "pt.h"
 #include "rewrite/standin.h"
+#include "supervisor/boot.h"
+#include "supervisor/procmaps.h"
 
 /* What a file has, found once. */
 struct pt_library {
@@ -76,29 +80,72 @@ static void write_code(struct pt_task *t, const struct mv_standin *s, uint64_t a
 	mv_log(MV_LOG_BOOT, "variant %u: process %d: random numbers come from the kernel (code at %#lx)", t->variant, t->tid, addr);
 }
 
+static const struct pt_library *library_at(struct pt_task *t, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	const struct pt_library *l = fd < 0 ? NULL : library(t->pt, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return l;
+}
+
+/* That part of the file, from offset on, is mapped at addr. */
+static bool put_into(struct pt_task *t, const struct pt_library *l, uint64_t offset, uint64_t len, uint64_t addr)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < l->n; i++) {
+		const struct mv_standin *s = &l->standins[i];
+
+		if (s->offset < offset || s->offset + s->size > offset + len)
+			continue;
+		write_code(t, s, addr + s->offset - offset);
+		any = true;
+	}
+	return any;
+}
+
 bool pt_stand_in(struct pt_task *t, const struct mv_call *mmap_call, uint64_t addr)
 {
 	const uint64_t *a = mmap_call->args;
 	const struct pt_library *l;
-	bool any = false;
 	char path[48];
-	int fd;
 
 	if (!(a[2] & PROT_EXEC) || a[3] & MAP_ANONYMOUS || !wanted(t->pt))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", t->tid, (int)a[4]);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return false;
-	l = library(t->pt, fd);
-	close(fd);
-	for (unsigned i = 0; l && i < l->n; i++) {
-		const struct mv_standin *s = &l->standins[i];
+	l = library_at(t, path);
+	return l && put_into(t, l, a[5], a[1], addr);
+}
 
-		if (s->offset < a[5] || s->offset + s->size > a[5] + a[1])
-			continue;
-		write_code(t, s, addr + s->offset - a[5]);
-		any = true;
-	}
-	return any;
+static bool in_program(const struct mv_boot_plan *plan, const struct mv_map *m)
+{
+	for (unsigned i = 0; i < plan->nmappings; i++)
+		if (plan->mappings[i].ordinal == MV_MAP_PROGRAM)
+			return m->start >= plan->mappings[i].start && m->end <= plan->mappings[i].start + plan->mappings[i].len;
+	return false;
+}
+
+void pt_stand_in_program(struct pt_task *t, const struct mv_boot_plan *plan)
+{
+	struct mv_error err = { 0 };
+	const struct pt_library *l;
+	struct mv_maps maps;
+	char path[32];
+
+	if (!wanted(t->pt))
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/exe", t->tid);
+	l = library_at(t, path);
+	if (!l || !l->n)
+		return;
+	if (!mv_maps_read(t->tid, &maps, &err))
+		for (unsigned i = 0; i < maps.n; i++) {
+			const struct mv_map *m = &maps.maps[i];
+
+			if (m->name[0] == '/' && m->perms[2] == 'x' && in_program(plan, m))
+				put_into(t, l, m->offset, m->end - m->start, m->start);
+		}
+	mv_maps_free(&maps);
 }
