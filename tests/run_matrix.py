@@ -19,7 +19,6 @@ import sys
 import tempfile
 import time
 
-import machine
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -37,7 +36,7 @@ class Test:
         self.group, self.argv, self.compared = group, argv, compared
         self.name = f"{group}/{name}"
         self.timeout, self.needs, self.n1, self.layouts, self.heap = 30.0, [], False, False, False
-        self.corners, self.wrapped, self.prepare, self.tsc = False, True, False, None
+        self.corners, self.wrapped, self.prepare = False, True, False
         self.options = []
         with open(source, errors="replace") as f:
             head = "".join(f.readlines()[:12])
@@ -56,8 +55,6 @@ class Test:
                     self.heap = True
                 elif key == "corners":
                     self.corners = True
-                elif key == "tsc":
-                    self.tsc = value or "any"
                 elif key == "prepare":
                     self.prepare = True
                 elif key in ("turns", "layout", "threads"):
@@ -226,8 +223,6 @@ def perform(test, options, base):
     missing = [n for n in test.needs if not shutil.which(n, path=PATH)]
     if missing:
         return "SKIP", "not installed: " + ", ".join(missing), []
-    if test.tsc in ("any", options.frontend) and not options.native and not machine.traps_tsc(options.mvarmor):
-        return "SKIP", machine.UNTRAPPED, []
     cwd = os.path.join(base, test.name.replace("/", "."))
     log = cwd + ".log"
     env = environment(test, cwd, options.slower)

@@ -279,7 +279,7 @@ const struct mv_probe mv_probes[] = {
 		"with inproc the program's own loads and stores can reach the monitor's memory, if it knows the address", "none where the processor or hypervisor has no protection keys",
 	}, {
 		"tsc", "trapping rdtsc (PR_SET_TSC)", 0, probe_tsc,
-		"programs that look at the time stamp counter may diverge without an attack",
+		"looks at the time stamp counter are replaced in code of files; other code may diverge by them without an attack",
 		"use a kernel or virtual machine that lets CR4.TSD be set",
 	}, {
 		"cpuid", "trapping cpuid (ARCH_SET_CPUID)", 0, probe_cpuid,

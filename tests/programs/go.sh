@@ -1,7 +1,7 @@
 #!/bin/sh
-# test: timeout=60 needs=go prepare corners tsc=ptrace
+# test: timeout=60 needs=go prepare corners
 # A static Go program: goroutines and channels, net/http on loopback, os/exec, signals, timers, maps, a fault that is recovered.
-# Its runtime seeds random numbers with the time stamp counter, too; inproc rewrites the instruction, ptrace needs the trap.
+# Its runtime seeds random numbers with the time stamp counter, too.
 if [ "${1-}" != prepare ]; then
 	GOMAXPROCS=2 "$MV_TEST_PREPARED/prog"
 	echo "status $?"

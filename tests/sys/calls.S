@@ -1,6 +1,6 @@
 /*
  * A library of calls that come directly from it, in the two forms in which they are found: calls_getppid() sets the number
- * right before the call, calls_any(nr) does not.
+ * right before the call, calls_any(nr) does not.  And of a look at the time stamp counter.
  */
 	.text
 	.globl	calls_getppid
@@ -27,6 +27,18 @@ tail:	cmp	$-4095, %rax
 	ret
 	.cfi_endproc
 	.size	calls_any, . - calls_any
+
+	.balign	16
+	.globl	calls_look		/* the time stamp counter */
+	.type	calls_look, @function
+calls_look:
+	.cfi_startproc
+	rdtsc
+	shl	$32, %rdx
+	or	%rdx, %rax
+	ret
+	.cfi_endproc
+	.size	calls_look, . - calls_look
 
 	.section .rodata
 	.globl	calls_any_tail		/* bytes from calls_any to what follows its call; no branch leads there */

@@ -252,7 +252,7 @@ static bool patch_site(struct rewriting *r, const struct mv_site *site, uint64_t
 	return true;
 }
 
-/* Which of sites are in memory as they are in the file?  Bit i of *same. */
+/* Which of sites are in memory as they are in the file, but for what makes looks at the counter trap?  Bit i of *same. */
 static void compare(const struct rewriting *r, const struct mv_map *m, const struct mv_site *sites, unsigned n, bool *same)
 {
 	static uint8_t bytes[BATCH][MV_SITE_BYTES];
@@ -265,6 +265,10 @@ static void compare(const struct rewriting *r, const struct mv_map *m, const str
 	}
 	got = process_vm_readv(r->t->tid, local, n, remote, n, 0);
 	for (unsigned i = 0; i < n; i++) {
+		uint8_t *site = &bytes[i][sites[i].before];
+
+		if (mv_site_is_counter(&sites[i]) && *site == PT_LOOK_REPLACED)
+			*site = sites[i].bytes[sites[i].before];
 		same[i] = sites[i].kind != MV_SITE_NONE && got >= sites[i].nbytes &&
 			  !memcmp(bytes[i], sites[i].bytes, sites[i].nbytes);
 		got -= got >= sites[i].nbytes ? sites[i].nbytes : got;

@@ -416,6 +416,7 @@ int pt_run(struct pt *pt)
 	if (result)
 		return result;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pt_counter_probe(pt);
 	nsent = 0;
 	told_to_end = 0;
 	catch_signals(saved);

@@ -195,6 +195,7 @@ struct pt {
 	struct pt_shadow *shadows;	/* shadow.c: hash by file */
 	struct pt_stray *strays;
 	struct pt_library *libraries;	/* standin.c: hash by file */
+	bool counter_escapes;		/* the processor lets everybody look at the time stamp counter, whatever prctl says */
 	struct pt_doomed *doomed;
 	uint64_t handles;
 	uint32_t accused;		/* followers (bits) that have diverged: their stops are no more answered */
@@ -329,6 +330,9 @@ bool pt_stand_in(struct pt_task *t, const struct mv_call *mmap_call, uint64_t ad
 struct mv_boot_plan;
 /* The same for a program that is where plan has put it, and has not started. */
 void pt_stand_in_program(struct pt_task *t, const struct mv_boot_plan *plan);
+/* Sets pt->counter_escapes. */
+void pt_counter_probe(struct pt *pt);
+#define PT_LOOK_REPLACED 0xcd	/* the first byte of what was rdtsc */
 void pt_libraries_free(struct pt *pt);
 
 /* answer.c: true if the supervisor has done what the call does; its result is 0 then, and it must not be made */

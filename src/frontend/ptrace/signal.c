@@ -52,7 +52,7 @@ uint32_t pt_trapped_counter(struct pt_task *t)
 	uint8_t b[3] = { 0 };
 
 	pt_peek(t, t->regs.rip, b, sizeof(b));
-	if (b[0] == 0x0f && b[1] == 0x31)
+	if ((b[0] == 0x0f || (b[0] == PT_LOOK_REPLACED && t->pt->counter_escapes)) && b[1] == 0x31)
 		return MV_PSEUDO_RDTSC;
 	if (b[0] == 0x0f && b[1] == 0x01 && b[2] == 0xf9)
 		return MV_PSEUDO_RDTSCP;
