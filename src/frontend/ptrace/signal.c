@@ -259,6 +259,26 @@ struct pt_task *pt_passed_over(const struct pt_task *t, const siginfo_t *info)
 	return sets.blocked >> (info->si_signo - 1) & 1 ? NULL : first;
 }
 
+#define ERESTARTNOINTR_ (-513)	/* the call is made again whatever the handler's flags */
+
+/*
+ * The code that a signal interrupts the call at hand with.  One that is ignored may have done so before, and the kernel has already
+ * decided to make the call again: then this one's handler comes before that, whatever its flags.
+ */
+static int64_t interrupted_by(struct pt_task *t)
+{
+	int64_t code = t->interrupted;
+
+	t->interrupted = 0;
+	if (PT_RESTARTS((int64_t)t->regs.rax))
+		return code;
+	if (t->regs.rax == SYS_restart_syscall) {
+		t->regs.rax = t->call.nr;	/* twins know of no first half */
+		pt_set_regs(t);
+	}
+	return ERESTARTNOINTR_;
+}
+
 static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 {
 	struct pt_sigsets sets;
@@ -282,10 +302,7 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 	}
 	t->inject = *info;
 	if (t->interrupted && mv_thread_in_call(t->thread)) {
-		int64_t code = t->interrupted;
-
-		t->interrupted = 0;
-		publish(t, PT_AT_SIGNAL, MV_SIGNAL_IN_CALL, code);
+		publish(t, PT_AT_SIGNAL, MV_SIGNAL_IN_CALL, interrupted_by(t));
 	} else if (t->return_ip && t->return_ip == t->regs.rip) {
 		t->return_ip = 0;
 		publish(t, PT_AT_SIGNAL, MV_SIGNAL_AT_RETURN, 0);
