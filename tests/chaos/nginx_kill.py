@@ -44,6 +44,19 @@ def below(root):
     return {p: names[p] for p in found - {root} if p in names}
 
 
+def doing(pids):
+    """What the kernel tells of them."""
+    text = ""
+    for pid in pids:
+        for name in ("stat", "wchan", "stack"):
+            try:
+                with open(f"/proc/{pid}/{name}", errors="replace") as f:
+                    text += f"{pid} {name}: {f.read().strip()}\n"
+            except OSError:
+                pass
+    return text
+
+
 def reap():
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
@@ -116,7 +129,10 @@ def one_round(chance):
         reap()
         return not below(os.getpid())
     if not wait_for(gone, 5):
-        return f"left behind after the death of {victim}: {below(os.getpid())}"
+        left = below(os.getpid())
+        then = doing(left)
+        late = wait_for(gone, 60)
+        return f"left behind for {'more than 5 s' if late else 'ever'} after the death of {victim}: {left}\n{then}"
     if serving():
         return f"still served after the death of {victim}"
     return None

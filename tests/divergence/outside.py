@@ -47,6 +47,20 @@ def stop_follower():
 
 
 @case
+def stop_supervisor():
+    """A stop of the supervisor's is a pause of the run: it may come while it starts, or hands files to followers."""
+    script = "for i in 1 2 3 4 5 6 7 8; do echo $i | head -n 1 | cat - /etc/hostname | wc -l; done"
+    for _ in range(3):
+        process = start(["sh", "-c", script])
+        end = time.monotonic() + 20 * SLOWER
+        while process.poll() is None and time.monotonic() < end:
+            time.sleep(0.001)
+            process.send_signal(signal.SIGSTOP)
+            process.send_signal(signal.SIGCONT)
+        Ended(process, 20).must(0, out="2\n" * 8)
+
+
+@case
 def kill_leader():
     process = start(["sleep", "100"])
     wait_for("follower", lambda: sleepers(process, True))

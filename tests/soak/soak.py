@@ -3,7 +3,7 @@
 
 No divergence, no wrong answer, no growth of memory or descriptors in the supervisors and in the variants (with inproc, the
 monitors are in there); the figures are printed at the start, in the middle and at the end.  Then tests/chaos/nginx_kill.py,
-as often as wanted: nothing is left behind.  Debian's nginx, redis, memcached, wrk; Python standard library only.
+as often as wanted: nothing is left behind.  Debian's nginx, redis, memcached, PostgreSQL, wrk; Python standard library only.
 """
 import argparse
 import json
@@ -20,6 +20,7 @@ import time
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "servers")]
 sys.dont_write_bytecode = True
+import common  # noqa: E402
 from common import fetch, free_port  # noqa: E402
 from run_matrix import descendants, remains  # noqa: E402
 
@@ -35,6 +36,11 @@ print(sorted(found.items()), subprocess.run(["sh", "-c", "echo child; exit 3"], 
 """
 SHORT = {"python": ["/usr/bin/python3", "-I", "-c", PYTHON_PROGRAM],
          "shell": ["sh", "-c", "for i in 1 2 3 4 5; do seq $i 500 | sort -r | head -n 2; ls / | wc -l; done"]}
+
+
+POSTGRES = "/usr/lib/postgresql/15/bin/"
+PATIENCE = 300  # seconds: what waits for so long waits for ever, also on a machine that others keep busy
+WRONG = []      # short programs that went wrong; the servers go on meanwhile
 
 
 class Failed(Exception):
@@ -84,7 +90,7 @@ def taken(pid):
         return 0, 0
 
 
-def wait_for_answer(condition, what, seconds=60):
+def wait_for_answer(condition, what, seconds=PATIENCE):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -96,9 +102,25 @@ def wait_for_answer(condition, what, seconds=60):
     raise Failed(f"{what} does not answer within {seconds} s")
 
 
+def start_postgres(mvarmor, port):
+    """Its files are made natively; it does not run as root, and writes structures with addresses in them to files (docs/limits.md)."""
+    here = os.getcwd()
+    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    os.mkdir("data")
+    if user:
+        shutil.chown("data", "postgres", "postgres")
+    subprocess.run([*user, POSTGRES + "initdb", "-D", f"{here}/data", "-A", "trust", "-U", "postgres", "-N", "--locale=C"],
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    with open("files.policy", "w") as f:
+        f.write("base exec\nunchecked write@file writev@file pwrite64@file pwritev@file\n")
+    return Service(mvarmor, "postgres", port, ["--turns=shared", "-p", f"{here}/files.policy"],
+                   [*user, POSTGRES + "postgres", "-D", f"{here}/data", "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c",
+                    "unix_socket_directories=", "-c", "fsync=off", "-c", "autovacuum_naptime=5", "-c", "shared_buffers=16MB"])
+
+
 def start_services(mvarmor):
     here = os.getcwd()
-    ports = [free_port() for _ in range(3)]
+    ports = [free_port() for _ in range(4)]
     user = "user root;" if os.getuid() == 0 else ""
     with open("nginx.conf", "w") as f:
         f.write(f"""daemon off; worker_processes 2; pid {here}/pid; error_log {here}/error.log; {user}
@@ -114,21 +136,31 @@ http {{ access_log off; client_body_temp_path {here}/a; proxy_temp_path {here}/b
         Service(mvarmor, "redis", ports[1], [], ["redis-server", "--port", str(ports[1]), "--bind", "127.0.0.1", "--save", "", "--dir", here,
                                                  "--jemalloc-bg-thread", "no"]),
         Service(mvarmor, "memcached", ports[2], [], ["memcached", "-l", "127.0.0.1", "-p", str(ports[2]), "-U", "0", "-t", "4", *root]),
+        start_postgres(mvarmor, ports[3]),
     ]
     wait_for_answer(lambda: fetch(ports[0], "/alive")[1] == b"alive\n", "nginx")
     wait_for_answer(lambda: memcached(ports[2], b"version\r\n").startswith(b"VERSION"), "memcached")
     wait_for_answer(lambda: redis(ports[1], "ping") == "PONG", "redis")
+    wait_for_answer(lambda: postgres(ports[3], "psql", "-c", "select 1").returncode == 0, "postgres")
+    postgres(ports[3], "pgbench", "-i", "-q", "-s", "1", check=True)
     return services
 
 
 def memcached(port, command):
-    with socket.create_connection(("127.0.0.1", port), 20) as s:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as s:
         s.sendall(command)
         return s.recv(4096)
 
 
 def redis(port, *words):
     return subprocess.run(["redis-cli", "-p", str(port), *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+
+
+def postgres(port, program, *args, check=False):
+    env = dict(os.environ, PGHOST="127.0.0.1", PGPORT=str(port), PGUSER="postgres", PGDATABASE="postgres", PGCONNECT_TIMEOUT=str(PATIENCE))
+    quiet = ["-X", "-A", "-t", "-q"] if program == "psql" else []
+    return subprocess.run([POSTGRES + program, *quiet, *args], env=env, check=check, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
 
 
 # ---- loads: one step each, repeated until the time is over; a wrong answer raises Failed ----
@@ -155,27 +187,53 @@ def load_memcached(port, number):
         raise Failed("memcached: a wrong value")
 
 
+def load_postgres(port, number):
+    """Looks and transfers in turn, a new connection now and then; what was transferred must add up."""
+    done = postgres(port, "pgbench", "-n", "-c", "3", "-T", "5", *[["-S"], [], ["-C", "-S"]][number % 3])
+    added = postgres(port, "psql", "-c", "select (select sum(abalance) from pgbench_accounts) = (select sum(tbalance) from pgbench_tellers) "
+                     "and (select sum(abalance) from pgbench_accounts) = (select coalesce(sum(delta), 0) from pgbench_history)")
+    if done.returncode or added.stdout.strip() != "t":
+        raise Failed(f"postgres: wrong answers\n{done.stdout}{added.stdout}")
+
+
 def load_short(mvarmor, expected, number):
     name = sorted(SHORT)[number % len(SHORT)]
     log = f"{name}.log"
     done = subprocess.run([*mvarmor, "-o", log, "--", *SHORT[name]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if (done.returncode, done.stdout) != expected[name]:
         with open(log, errors="replace") as f:
-            raise Failed(f"{name}: status {done.returncode}, other output than natively\n{f.read(4000)}")
+            print(f"  {time.strftime('%X')} step {number} of {name}: status {done.returncode}, other output than natively\n{f.read(4000)}", flush=True)
+        WRONG.append(name)
 
 
 class Load(threading.Thread):
     def __init__(self, name, step):
         super().__init__(daemon=True, name=name)
         self.step, self.steps, self.problem, self.enough = step, 0, None, threading.Event()
+        self.wanted, self.between = threading.Event(), threading.Event()
+        self.wanted.set()
 
     def run(self):
         try:
             while not self.enough.is_set():
                 self.step(self.steps)
                 self.steps += 1
+                if not self.wanted.is_set():
+                    self.between.set()
+                    self.wanted.wait()
+                    self.between.clear()
         except (Failed, OSError, subprocess.SubprocessError) as e:
             self.problem = f"{self.name}: {e}"
+
+
+def settle(loads, pause=2):
+    """All loads between two steps for a moment: what connections take is no growth, and differs from moment to moment."""
+    for load in loads:
+        load.wanted.clear()
+    for load in loads:
+        while load.problem is None and not load.between.wait(1):
+            pass
+    time.sleep(pause)
 
 
 def watch(services, loads, seconds):
@@ -189,8 +247,11 @@ def watch(services, loads, seconds):
             for load in loads:
                 if load.problem:
                     raise Failed(load.problem)
+        settle(loads)
         for service in services:
             service.sample()
+        for load in loads:
+            load.wanted.set()
 
 
 def judge(services):
@@ -209,26 +270,31 @@ def judge(services):
 
 def soak(mvarmor, seconds):
     expected = {}
+    WRONG.clear()
     for name, argv in SHORT.items():
         native = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         expected[name] = (native.returncode, native.stdout)
     services = loads = []
     try:
         services = start_services(mvarmor)
-        nginx, redis_, memcached_ = services
+        nginx, redis_, memcached_, postgres_ = services
         loads = [Load("nginx", lambda n: load_nginx(nginx.port, n)), Load("redis", lambda n: load_redis(redis_.port, n)),
-                 Load("memcached", lambda n: load_memcached(memcached_.port, n)), Load("short", lambda n: load_short(mvarmor, expected, n))]
+                 Load("memcached", lambda n: load_memcached(memcached_.port, n)),
+                 Load("postgres", lambda n: load_postgres(postgres_.port, n)), Load("short", lambda n: load_short(mvarmor, expected, n))]
         for load in loads:
             load.start()
         watch(services, loads, seconds)
         grown = judge(services)
         print("  steps of load:", ", ".join(f"{load.name} {load.steps}" for load in loads), flush=True)
+        if WRONG:
+            return "went wrong: " + ", ".join(WRONG)
         return "grown: " + ", ".join(grown) if grown else None
     except Failed as e:
         return str(e)
     finally:
         for load in loads:
             load.enough.set()
+            load.wanted.set()
         for load in loads:
             load.join(60)
         for service in services:
@@ -256,6 +322,7 @@ def main():
     p.add_argument("-f", "--frontends", default="inproc,ptrace")
     o = p.parse_args()
     failed = False
+    common.SLOWER = PATIENCE / 10
     for frontend in o.frontends.split(","):
         mvarmor = [os.path.realpath(os.path.join(o.build, "mvarmor")), "run", "-f", frontend]
         for what, work in ((f"{o.minutes:g} minutes of load", lambda m=mvarmor: soak([*m, "-n", "2"], 60 * o.minutes)),

@@ -2,6 +2,7 @@
  * Calls that stop: those that the program makes where nothing has made them go to the monitor, and what the monitor asks for.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -115,6 +116,13 @@ static int64_t export_file(struct pt_task *t, uint64_t at)
 	return r ? r : (int64_t)handle;
 }
 
+static void drop_copy(struct in_task *i)
+{
+	if (i->copy)
+		close(i->copy);
+	i->copy = 0;
+}
+
 /* The program has opened a file in /proc. */
 static int64_t opened(struct pt_task *t, int fd)
 {
@@ -129,8 +137,7 @@ static int64_t opened(struct pt_task *t, int fd)
 		copy = in_proc_copy(t->pt, path);
 		if (copy < 0)
 			return copy;
-		if (t->inside->copy)
-			close(t->inside->copy);
+		drop_copy(t->inside);
 		t->inside->copy = copy;
 		return MON_COPY;
 	default:
@@ -169,8 +176,7 @@ static void import_file(struct pt_task *t, uint64_t from)
 	step.fd = i.fd;
 	step.cloexec = i.cloexec;
 	if (step.handle == MON_COPY_HANDLE) {
-		file = t->inside->copy ? t->inside->copy : -EBADF;
-		t->inside->copy = 0;
+		file = t->inside->copy ? fcntl(t->inside->copy, F_DUPFD_CLOEXEC, 3) : -EBADF;
 	} else {
 		file = pt_import_source(t, &step);
 	}
@@ -186,15 +192,18 @@ static void import_over(struct pt_task *t)
 {
 	t->importing = false;
 	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
-	if (PT_RESTARTS((int64_t)t->regs.rax)) {
-		/* A stop has got it out of the wait for its file: it asks again. */
+	if (pt_import_again(t, (int64_t)t->regs.rax)) {
+		/* A stop has got it, or us, out of the wait for its file: it asks again. */
 		t->regs.rip -= 2;
 		t->regs.rax = MON_SERVICE_NR;
 		t->regs.orig_rax = (uint64_t)-1;
 		pt_set_regs(t);
-	} else {
-		pt_import_done(t, &t->next);
+		return;
 	}
+	if (t->next.handle == MON_COPY_HANDLE)
+		drop_copy(t->inside);
+	else
+		pt_import_done(t, &t->next);
 }
 
 static void offer_text(struct pt_task *t, uint64_t to)

@@ -533,8 +533,8 @@ void pt_on_exit(struct pt_task *t)
 
 		t->importing = false;
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(t->mask), &t->mask);
-		if (PT_RESTARTS(result)) {
-			run_again(t, &import);	/* a stop has got it out of the wait for its file */
+		if (pt_import_again(t, result)) {
+			run_again(t, &import);	/* a stop has got it, or us, out of the wait for its file */
 			return;
 		}
 		pt_import_done(t, &import);

@@ -224,8 +224,9 @@ static enum pt_import arrives(struct pt_task *t, struct seccomp_notif *req)
 }
 
 /*
- * File and answer at once, which spares the thread a wake-up (Linux 5.14).  No signal may get between: the thread would go on with
- * descriptor 0 as its answer.  -1, errno EINVAL: an older kernel.
+ * File and answer at once, which spares the thread a wake-up (Linux 5.14).  What gets us out of the wait for the thread to take it
+ * takes the file back, but not the answer, which is then 0.  Signals can be kept off; who stops us, freezes our cgroup or suspends
+ * the machine cannot.  -1, errno EINVAL: an older kernel.
  */
 static int add_and_answer(int listener, struct seccomp_notif_addfd add)
 {
@@ -242,32 +243,23 @@ static int add_and_answer(int listener, struct seccomp_notif_addfd add)
 	return added;
 }
 
-enum pt_import pt_hand_over(struct pt_task *t, int file, int *fd, bool cloexec)
+static struct seccomp_notif_addfd give(uint64_t id, int file, int fd, bool cloexec)
 {
-	int listener = t->pt->variants[t->variant].listener;
-	struct seccomp_notif req = { 0 };
-	struct seccomp_notif_addfd add = { 0 };
-	struct seccomp_notif_resp resp = { 0 };
-	enum pt_import arrival = arrives(t, &req);
-	int added;
+	struct seccomp_notif_addfd add = { .id = id, .srcfd = (uint32_t)file, .newfd_flags = cloexec ? O_CLOEXEC : 0 };
 
-	if (arrival != PT_IMPORT_SERVED)
-		return arrival;
-	add.id = req.id;
-	add.srcfd = (uint32_t)file;
-	add.newfd_flags = cloexec ? O_CLOEXEC : 0;
-	if (*fd >= 0) {
+	if (fd >= 0) {
 		add.flags = SECCOMP_ADDFD_FLAG_SETFD;
-		add.newfd = (uint32_t)*fd;
+		add.newfd = (uint32_t)fd;
 	}
-	added = add_and_answer(listener, add);
-	if (added >= 0) {
-		*fd = added;
-		return PT_IMPORT_SERVED;
-	}
-	resp.id = req.id;
-	if (errno == EINVAL)
-		added = own_ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	return add;
+}
+
+/* First the file, then the answer. */
+static enum pt_import add_then_answer(int listener, struct seccomp_notif_addfd add, int *fd)
+{
+	struct seccomp_notif_resp resp = { .id = add.id };
+	int added = own_ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+
 	if (added < 0)
 		resp.error = -errno;
 	else
@@ -277,11 +269,37 @@ enum pt_import pt_hand_over(struct pt_task *t, int file, int *fd, bool cloexec)
 	return errno == ENOENT ? PT_IMPORT_TURNED_AWAY : PT_IMPORT_FAILED;
 }
 
+enum pt_import pt_hand_over(struct pt_task *t, int file, int *fd, bool cloexec)
+{
+	struct seccomp_notif req = { 0 };
+	enum pt_import arrival = arrives(t, &req);
+
+	if (arrival != PT_IMPORT_SERVED)
+		return arrival;
+	return add_then_answer(t->pt->variants[t->variant].listener, give(req.id, file, *fd, cloexec), fd);
+}
+
 enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
 {
-	int fd = step->fd;
+	int listener = t->pt->variants[t->variant].listener, fd = step->fd;
+	struct seccomp_notif req = { 0 };
+	struct seccomp_notif_addfd add;
+	enum pt_import arrival = arrives(t, &req);
 
-	return pt_hand_over(t, file, &fd, step->cloexec);
+	t->lost = false;
+	if (arrival != PT_IMPORT_SERVED)
+		return arrival;
+	add = give(req.id, file, fd, step->cloexec);
+	if (add_and_answer(listener, add) >= 0)
+		return PT_IMPORT_SERVED;
+	/* The call was made again after the stop, and found the request answered, or gone. */
+	t->lost = errno == EINPROGRESS || errno == ENOENT;
+	return t->lost ? PT_IMPORT_TURNED_AWAY : add_then_answer(listener, add, &fd);
+}
+
+bool pt_import_again(const struct pt_task *t, int64_t result)
+{
+	return PT_RESTARTS(result) || (t->lost && !result);
 }
 
 void pt_exports_free(struct pt *pt)

@@ -240,8 +240,12 @@ static int into_program(struct pt *pt, unsigned variant, pid_t pid, struct mv_er
 			return mv_error_set(err, errno, "cannot wait for variant %u", variant);
 		if (!WIFSTOPPED(status))
 			return ended(variant, status, err);
-		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8))
+		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
+			/* Not before: what waits would come to our handlers. */
+			if (ptrace(PTRACE_SETSIGMASK, pid, (void *)sizeof(uint64_t), &pt->mask) && errno != ESRCH)
+				return mv_error_set(err, errno, "cannot set the signal mask of variant %u", variant);
 			return 0;
+		}
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
 			bool listener = variant || pt->mode->engine_inside;
 

@@ -385,14 +385,28 @@ static void inherited_descriptors(struct pt *pt)
 				pt_fail(pt, ENOMEM, "cannot start");
 }
 
+/* What is sent meanwhile waits, here and in the children, until both can deal with it: half of all this cannot be interrupted. */
+static int launch_all(struct pt *pt)
+{
+	int result = 0;
+	sigset_t held;
+
+	sigemptyset(&held);
+	for (size_t i = 0; i < NFORWARDED; i++)
+		sigaddset(&held, forwarded[i]);
+	sigprocmask(SIG_BLOCK, &held, &pt->mask);
+	for (unsigned v = 0; v < pt->nvariants && !result; v++)
+		result = pt_launch(pt, v, pt->err);
+	sigprocmask(SIG_SETMASK, &pt->mask, NULL);
+	return result;
+}
+
 static int start(struct pt *pt)
 {
-	for (unsigned v = 0; v < pt->nvariants; v++) {
-		int result = pt_launch(pt, v, pt->err);
+	int result = launch_all(pt);
 
-		if (result)
-			return result;
-	}
+	if (result)
+		return result;
 	if (!pt->mode->engine_inside)
 		inherited_descriptors(pt);
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)

@@ -132,6 +132,7 @@ static _Noreturn void init_process(const struct start *s)
 	close_all_but(s->control < last_pid ? s->control : last_pid, s->control < last_pid ? last_pid : s->control);
 	for (int sig = 1; sig < NSIG; sig++)
 		signal(sig, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &s->pt->mask, NULL);
 	serve(s->control, last_pid);
 }
 

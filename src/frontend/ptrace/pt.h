@@ -106,6 +106,7 @@ struct pt_task {
 	bool injected;		/* the next system-call entry is ours: carry out next */
 	bool replaced;		/* registers of the running call are not the program's: own has those */
 	bool importing;		/* in our own call for an open file; mask is the program's */
+	bool lost;		/* ... to which the answer may have been nothing */
 	uint64_t mask;
 	bool emulated;		/* in a call of the vsyscall page; its next stop is that call's exit */
 	bool rewind;		/* leaves the vsyscall page undone: put it back when its signal arrives */
@@ -214,6 +215,7 @@ struct pt {
 	bool same_time;			/* variants have our clocks */
 	bool moved;			/* something may have become possible for parked threads */
 	bool root_gone;
+	sigset_t mask;			/* ours, and so the program's at its start */
 	uint64_t owed;			/* signals (bits) passed on to the program's first process that it has not stopped for yet */
 	unsigned tick_ms;		/* how often pt_tick() comes */
 	/* affinity.c */
@@ -294,8 +296,10 @@ enum pt_import {
  * it may have got it all the same; it is then to be given the same *fd again.
  */
 enum pt_import pt_hand_over(struct pt_task *t, int file, int *fd, bool cloexec);
-/* Likewise at step->fd. */
+/* Likewise at step->fd; faster, but t may have got nothing for an answer: whoever sees its result asks pt_import_again(). */
 enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, int file);
+/* Whether t, which returns with this result, is to ask for its file once more. */
+bool pt_import_again(const struct pt_task *t, int64_t result);
 /* It has got its file: the export is one import nearer to its end. */
 void pt_import_done(struct pt_task *t, const struct mv_step *step);
 void pt_exports_drop(struct pt *pt, unsigned variant);	/* it imports nothing any more */
