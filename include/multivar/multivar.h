@@ -431,6 +431,8 @@ struct mv_wait {
 };
 /* What a parked thread waits for.  The pointers are valid until mv_thread_gone(). */
 void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w);
+/* Follower: is more than half of the ring yet to be read?  Who is woken from a nap then, is not because the leader waits for him. */
+bool mv_thread_crowded(const struct mv_thread *t);
 #define MV_WAKES_MAX 2
 /*
  * Words that the thread has changed since the last call of this function and that somebody sleeps on: FUTEX_WAKE all on

@@ -263,6 +263,11 @@ void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w)
 	w->value = __atomic_load_n(&word->value, __ATOMIC_SEQ_CST);
 }
 
+bool mv_thread_crowded(const struct mv_thread *t)
+{
+	return !t->leads && mv_stream_behind(t->stream, mv_consumer(t->variant));
+}
+
 static struct mv_word *changed_word(const struct mv_thread *t, unsigned where)
 {
 	struct mv_procset *ps = t->former ? t->former : t->process->procset;

@@ -125,9 +125,14 @@ static void look(struct mv_stream *s)
 	s->seen_bytes = s->byte_pos - byte_lag;
 }
 
+static bool over_half(const struct mv_stream *s, uint64_t records, uint64_t bytes)
+{
+	return records > s->nrecords / 2 || bytes > s->nbytes / 2;
+}
+
 static bool half_full(const struct mv_stream *s)
 {
-	return s->head - s->seen_tail > s->nrecords / 2 || s->byte_pos - s->seen_bytes > s->nbytes / 2;
+	return over_half(s, s->head - s->seen_tail, s->byte_pos - s->seen_bytes);
 }
 
 bool mv_stream_crowded(struct mv_stream *s)
@@ -310,6 +315,13 @@ void mv_stream_consume(struct mv_stream *s, unsigned consumer)
 void mv_stream_agree(struct mv_stream *s, unsigned consumer)
 {
 	pass(s, consumer, true);
+}
+
+bool mv_stream_behind(const struct mv_stream *s, unsigned consumer)
+{
+	const struct cursor *c = &s->cursors[consumer];
+
+	return over_half(s, load(&s->head) - load(&c->tail), load(&s->byte_pos) - load(&c->bytes));
 }
 
 uint64_t mv_stream_tail(const struct mv_stream *s, unsigned consumer)

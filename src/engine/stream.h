@@ -153,6 +153,8 @@ const uint64_t *mv_record_args(const struct mv_record *rec);
 void mv_stream_consume(struct mv_stream *s, unsigned consumer);
 /* The same, and tell the producer first that this consumer has arrived at that record and agrees. */
 void mv_stream_agree(struct mv_stream *s, unsigned consumer);
+/* Is more than half of the ring yet to be consumed? */
+bool mv_stream_behind(const struct mv_stream *s, unsigned consumer);
 /* Sequence number of the record that mv_stream_next() returns or would return; 0 after mv_stream_leave(). */
 uint64_t mv_stream_tail(const struct mv_stream *s, unsigned consumer);
 /* Tell the producer: this consumer has arrived at seq and agrees. */

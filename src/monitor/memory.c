@@ -146,11 +146,13 @@ void mon_text_mapped(const struct mv_call *call)
 	mon_kernel(NR_CLOSE, (uint64_t)fd, 0, 0, 0, 0);
 }
 
-/* ---- what the compiler calls ---- */
+/* ---- what the compiler calls: it does so after the linker has looked who is called ---- */
+
+#define CALLED __attribute__((used))
 
 typedef uint64_t __attribute__((may_alias, aligned(1))) word;
 
-void *memcpy(void *restrict to, const void *restrict from, size_t n)
+CALLED void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
 	void *d = to;
 
@@ -168,7 +170,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
 	return to;
 }
 
-void *memset(void *to, int c, size_t n)
+CALLED void *memset(void *to, int c, size_t n)
 {
 	void *d = to;
 
@@ -186,7 +188,7 @@ void *memset(void *to, int c, size_t n)
 	return to;
 }
 
-void *memmove(void *to, const void *from, size_t n)
+CALLED void *memmove(void *to, const void *from, size_t n)
 {
 	char *t = to;
 	const char *f = from;
@@ -198,7 +200,7 @@ void *memmove(void *to, const void *from, size_t n)
 	return to;
 }
 
-int memcmp(const void *a, const void *b, size_t n)
+CALLED int memcmp(const void *a, const void *b, size_t n)
 {
 	const uint8_t *x = a, *y = b;
 

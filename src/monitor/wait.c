@@ -100,6 +100,10 @@ static bool spin(struct mon_thread *m, const struct mv_wait *w)
 	return false;
 }
 
+/*
+ * A nap that is cut short since the ring fills up tells nothing of when the leader will wait: followers that spin take the CPU
+ * from what the leader talks to.
+ */
 static void wait(struct mon_thread *m, const struct mv_wait *w)
 {
 	if ((w->soon || m->hurried) && spin(m, w))
@@ -111,7 +115,7 @@ static void wait(struct mon_thread *m, const struct mv_wait *w)
 			r = sleep(w, w->naps, MON_NAP);
 			m->rested = r == -ETIMEDOUT;
 			if (r != -EAGAIN)
-				m->hurried = !r;
+				m->hurried = !r && !mv_thread_crowded(m->thread);
 			return;
 		}
 		m->rested = false;

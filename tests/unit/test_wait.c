@@ -133,8 +133,11 @@ static void nap_until_crowded(void **state)
 	leads(s, call, 1);		/* half of eight records */
 	assert_int_not_equal(*w.word, w.value);
 	assert_int_equal(mv_thread_wakes(s->t[0], words), 0);
+	assert_false(mv_thread_crowded(s->t[1]));
 	leads(s, call, 2);
 	wakes(s->t[0], &w);
+	assert_true(mv_thread_crowded(s->t[1]));
+	assert_false(mv_thread_crowded(s->t[0]));
 	sim_free(s);
 }
 
