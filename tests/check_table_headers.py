@@ -42,7 +42,7 @@ KERNEL = """
 #include <asm/signal.h>
 typedef struct { void *handler; unsigned long sa_flags; void *restorer; unsigned long sa_mask; } kernel_sigaction;
 """
-SOCKETS = "#include <stddef.h>\n#include <net/if.h>\n"	# does not go with the kernel's own headers
+SOCKETS = "#include <stddef.h>\n#include <net/if.h>\n#include <net/if_arp.h>\n"	# does not go with the kernel's own headers
 # Where the names of selectors come from; a name that the installed headers do not have is not checked.
 SELECTORS = """
 #include <sys/ioctl.h>
@@ -80,7 +80,7 @@ TYPES = {
     "msqid_set": "struct msqid64_ds",
     "sched_attr": None, "clone_args_v0": None, "sched_param": None, "ustat": None, "cachestat": None,
     "cachestat_range": None, "mnt_id_req": None, "ifreq_index": "struct ifreq", "ifreq_flags": "struct ifreq",
-    "ifreq_int": "struct ifreq", "ifreq_addr": "struct ifreq",
+    "ifreq_int": "struct ifreq", "ifreq_addr": "struct ifreq", "arpreq": "struct arpreq", "arpreq_set": "struct arpreq",
 }
 # Versioned structs grow in the headers: only the offsets are checked.
 GROWING = {"clone_args": "struct clone_args", "clone_args_v0": "struct clone_args", "sched_attr": "struct sched_attr"}
@@ -137,7 +137,7 @@ def check_structs(path):
         ctype = TYPES[name] or GROWING.get(name)
         if not ctype:
             continue
-        lines = units[ctype == "struct ifreq"]
+        lines = units[ctype in ("struct ifreq", "struct arpreq")]
         if name not in GROWING:
             lines.append(f'_Static_assert(sizeof({ctype}) == {size}, "size of {name}");')
         for field, offset, length in re.findall(r"(\S+)@(\d+)\+(\d+)", fields):

@@ -4,12 +4,19 @@
 #include "follower.h"
 #include "turns.h"
 
-/* How readily a call may be one that only one variant makes: 0 = never. */
-unsigned mv_slack(const struct mv_desc *d)
+#define NR_MMAP 9
+#define NR_MREMAP 25
+
+static unsigned slack(const struct mv_desc *d, const uint64_t *norm)
 {
-	if (!(d->flags & (MV_DESC_OPTIONAL | MV_DESC_ELASTIC)))
+	if (!(d->flags & (MV_DESC_OPTIONAL | MV_DESC_ELASTIC)) || (d->hook && d->hook->elastic && !d->hook->elastic(norm)))
 		return 0;
 	return (d->flags & MV_DESC_OPTIONAL ? 4 : 2) - !!(d->flags & MV_DESC_TOLD);
+}
+
+unsigned mv_slack(const struct mv_thread *t)
+{
+	return t->cls == MV_CLASS_DENY || t->cls == MV_CLASS_EMUL ? 0 : slack(t->desc, t->norm);
 }
 
 unsigned mv_record_slack(const struct mv_record *rec)
@@ -19,14 +26,14 @@ unsigned mv_record_slack(const struct mv_record *rec)
 
 	__builtin_memcpy(call.args, mv_record_args(rec), sizeof(call.args));
 	d = mv_lookup(&call);
-	return d ? mv_slack(d) : 0;
+	return d ? slack(d, call.args) : 0;
 }
 
 bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec)
 {
 	if (rec->nr != t->call.nr)
 		return false;
-	if (!mv_slack(t->desc) && !mv_record_slack(rec))
+	if (!mv_slack(t) && !mv_record_slack(rec))
 		return true;
 	return !__builtin_memcmp(mv_record_args(rec), t->norm, sizeof(t->norm));
 }
@@ -71,6 +78,11 @@ static bool pass_turn(struct mv_thread *t, const struct mv_record *rec)
 	return !(rec->flags & MV_REC_TURN) || mv_operands(t);
 }
 
+static bool maps(uint32_t nr)
+{
+	return nr == NR_MMAP || nr == NR_MREMAP;
+}
+
 /* Pass over the rest of a call that the leader makes and this variant does not.  True when it is behind us. */
 bool mv_pass_over(struct mv_thread *t)
 {
@@ -85,6 +97,11 @@ bool mv_pass_over(struct mv_thread *t)
 		if ((rec->kind == MV_REC_RESULT || rec->flags & MV_REC_WHOLE) && !pass_turn(t, rec))
 			return false;
 		gives = rec->flags & MV_REC_GIVES;
+		if (rec->kind == MV_REC_ENTER)
+			t->passed = rec->nr;
+		/* What the leader has mapped has a number there, which nothing else may have here. */
+		if ((rec->kind == MV_REC_RESULT || rec->flags & MV_REC_WHOLE) && maps(t->passed) && !is_error(rec->result))
+			mv_mm_ordinal(t->process->mm);
 		if (rec->kind == MV_REC_ENTER)
 			consume_enter(t, rec);
 		else

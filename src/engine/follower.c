@@ -196,7 +196,7 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	if (!rec || rec->kind == MV_REC_END)
 		return false;
 	if (rec->kind == MV_REC_SIGNAL && rec->nr == MV_TURN_SIGNAL) {
-		if (rec->extra == MV_SIGNAL_BOUNDARY && mv_slack(t->desc) && rec->result != t->call.nr) {
+		if (rec->extra == MV_SIGNAL_BOUNDARY && mv_slack(t) && rec->result != t->call.nr) {
 			mv_surplus(t, step);	/* not in the midst of what this variant does besides */
 			return false;
 		}
@@ -241,7 +241,7 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		}
 	}
 	if (rec->kind == MV_REC_ENTER && !mv_same_call(t, rec)) {
-		unsigned mine = mv_slack(t->desc), leaders = mv_record_slack(rec);
+		unsigned mine = mv_slack(t), leaders = mv_record_slack(rec);
 
 		/*
 		 * Of two that are alike the leader's goes first: this variant's may yet come there.  But what changes nothing but

@@ -30,7 +30,7 @@ bool mv_follow_turn(struct mv_thread *t);
 void mv_follow_turn_end(struct mv_thread *t);
 
 /* apart.c: how readily a call may be one that only one variant makes, 0 = never; the same of the leader's. */
-unsigned mv_slack(const struct mv_desc *d);
+unsigned mv_slack(const struct mv_thread *t);
 unsigned mv_record_slack(const struct mv_record *rec);
 /* Is the leader's the call at hand?  Of those that may be one variant's alone the arguments say. */
 bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec);

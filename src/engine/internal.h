@@ -207,6 +207,7 @@ struct mv_thread {
 	uint64_t turn;			/* follower: the ticket of the turn it has, 0 = none */
 	bool awaits;			/* follower: parked until its turn comes */
 	bool passing;			/* follower: over the rest of a call of the leader's that it does not make */
+	uint32_t passed;		/* ... which is that one */
 	bool alone;			/* the call at hand is this variant's own alone */
 	bool reporting;			/* follower: it writes its report, and does not come back to the stream */
 	unsigned reported;		/* calls it has made since */
@@ -263,6 +264,8 @@ struct mv_hook {
 	void (*normalise)(struct mv_thread *t);
 	/* Follower, before comparing: take over from the leader what may differ by its nature. */
 	void (*reconcile)(struct mv_thread *t, const struct mv_record *rec, const void *payload);
+	/* Of a row flagged elastic: is it so with these operands, as they are compared?  NULL: with all. */
+	bool (*elastic)(const uint64_t *norm);
 	/* Follower: answer an optional call that the leader does not make; sets t->own.  False: let the kernel. */
 	bool (*surplus)(struct mv_thread *t);
 	bool (*lead)(struct mv_thread *t, int64_t last, struct mv_step *step);

@@ -143,6 +143,17 @@ static void map_normalise(struct mv_thread *t)
 	t->norm[1] = 0;
 }
 
+/*
+ * When a program asks for memory of its own, and how much, may follow from its addresses: tables that are hashed by them grow when they
+ * are crowded, caches that are (CPython's, Ruby's) keep more or fewer objects.  Who has more than the others has it alone.
+ */
+static bool map_elastic(const uint64_t *norm)
+{
+	const uint64_t flags = MAP_TYPE_ | MAP_ANONYMOUS_ | MAP_FIXED_ | MAP_FIXED_NOREPLACE_ | MAP_32BIT_ | MAP_GROWSDOWN_;
+
+	return (norm[3] & flags) == (MAP_PRIVATE_ | MAP_ANONYMOUS_) && !(norm[2] & PROT_EXEC_);
+}
+
 static bool ask_mmap(struct mv_thread *t, struct mv_step *step)
 {
 	uint64_t flags = t->call.args[3];
@@ -250,8 +261,8 @@ static void map_done(struct mv_thread *t)
 }
 
 const struct mv_hook mv_hook_mmap = {
-	.prepare = map_prepare, .normalise = map_normalise, .lead = map, .collect = map_collect, .follow = map_follow,
-	.done = map_done,
+	.prepare = map_prepare, .normalise = map_normalise, .elastic = map_elastic, .lead = map, .collect = map_collect,
+	.follow = map_follow, .done = map_done,
 };
 
 /* ---- munmap: args addr, len ---- */
@@ -262,12 +273,17 @@ const struct mv_hook mv_hook_mmap = {
  * In which order a program gives memory of its own back may follow from its addresses: V8 has its pages in sets that are
  * hashed by them.  How much it is is compared, which it is not.
  */
-static void unmap_normalise(struct mv_thread *t)
+static void own_memory_normalise(struct mv_thread *t)
 {
 	uint64_t addr = t->call.args[0], len = page_up(t->call.args[1]);
 
 	if (addr % PAGE == 0 && mv_mm_is(t->process->mm, addr, len, 0, ~(uint32_t)MV_MM_RESERVED))
 		t->norm[0] = OWN_MEMORY;
+}
+
+static bool own_memory_elastic(const uint64_t *norm)
+{
+	return norm[0] == OWN_MEMORY;
 }
 
 static void unmap_done(struct mv_thread *t)
@@ -276,7 +292,9 @@ static void unmap_done(struct mv_thread *t)
 		mv_mm_remove_of(t->process->mm, t->call.args[0], page_up(t->call.args[1]), t->aux[AUX_THEN]);
 }
 
-const struct mv_hook mv_hook_munmap = { .prepare = own_range_prepare, .normalise = unmap_normalise, .done = unmap_done };
+const struct mv_hook mv_hook_munmap = {
+	.prepare = own_range_prepare, .normalise = own_memory_normalise, .elastic = own_memory_elastic, .done = unmap_done,
+};
 
 /* ---- mremap: args old, old length, new length, flags, new ---- */
 
@@ -290,6 +308,12 @@ static int remap_prepare(struct mv_thread *t)
 	return t->call.args[3] & (MREMAP_FIXED_ | MREMAP_DONTUNMAP_) ? 0 : own_range_prepare(t);
 }
 
+static void remap_normalise(struct mv_thread *t)
+{
+	if (!(t->call.args[3] & (MREMAP_FIXED_ | MREMAP_DONTUNMAP_)))
+		own_memory_normalise(t);
+}
+
 enum { REMAPS, GROWS, RESERVES, MOVES, MOVES_ANYWAY, GIVES_BACK };	/* aux[AUX_STATE] */
 
 /* A place for it, which nothing is in by then: to move over what the kernel has there would take that away. */
@@ -298,7 +322,7 @@ static bool reserve(struct mv_thread *t, struct mv_step *step)
 	uint64_t len = page_up(t->call.args[2]);
 
 	t->aux[AUX_STATE] = RESERVES;
-	t->aux[AUX_PLACED] = take_place(t, len, t->alone, false, 0);
+	t->aux[AUX_PLACED] = take_place(t, len, t->alone, false, t->leads || t->alone ? 0 : t->extra);
 	if (!t->aux[AUX_PLACED]) {
 		t->own = ERR(ENOMEM);
 		return false;
@@ -365,6 +389,11 @@ static bool remap(struct mv_thread *t, int64_t last, struct mv_step *step)
 	return false;
 }
 
+static void remap_collect(struct mv_thread *t)
+{
+	t->extra = mv_mm_distance(t->process->mm, (uint64_t)t->own);
+}
+
 static void remap_done(struct mv_thread *t)
 {
 	uint64_t old = t->call.args[0], old_len = page_up(t->call.args[1]), new_len = page_up(t->call.args[2]);
@@ -380,7 +409,10 @@ static void remap_done(struct mv_thread *t)
 	mv_mm_add(t->process->mm, (uint64_t)t->own, new_len, ordinal(t), flags);
 }
 
-const struct mv_hook mv_hook_mremap = { .prepare = remap_prepare, .lead = remap, .follow = remap, .done = remap_done };
+const struct mv_hook mv_hook_mremap = {
+	.prepare = remap_prepare, .normalise = remap_normalise, .elastic = own_memory_elastic, .lead = remap, .collect = remap_collect,
+	.follow = remap, .done = remap_done,
+};
 
 /* ---- brk: emulated, so that the heap is where the layout wants it ---- */
 
