@@ -15,7 +15,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "servers"))
-from common import fetch, free_port  # noqa: E402
+from common import SLOWER, fetch, free_port  # noqa: E402
 
 MVARMOR = json.loads(os.environ["MV_TEST_MVARMOR"])
 ROUNDS = int(os.environ.get("MV_TEST_ROUNDS", "20"))
@@ -73,7 +73,7 @@ def serving():
 
 
 def wait_for(condition, seconds):
-    end = time.monotonic() + seconds
+    end = time.monotonic() + SLOWER * seconds
     while time.monotonic() < end:
         if condition():
             return True
@@ -114,7 +114,7 @@ def one_round(chance):
             return f"neither ended nor served after the death of {victim}"
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(SLOWER * 20)
         except subprocess.TimeoutExpired:
             return f"no end after SIGTERM, after the death of {victim}"
     finally:

@@ -305,7 +305,8 @@ def kills(mvarmor, rounds):
     """The same kills as in tests/chaos, with a directory for temporary files that must be empty afterwards."""
     before = remains()
     os.mkdir("tmp")
-    env = dict(os.environ, MV_TEST_MVARMOR=json.dumps(mvarmor), MV_TEST_ROUNDS=str(rounds), TMPDIR=os.path.abspath("tmp"))
+    env = dict(os.environ, MV_TEST_MVARMOR=json.dumps(mvarmor), MV_TEST_ROUNDS=str(rounds), MV_TEST_SLOWER=str(PATIENCE / 20),
+               TMPDIR=os.path.abspath("tmp"))
     done = subprocess.run([sys.executable, "-B", os.path.join(TESTS, "chaos", "nginx_kill.py")], env=env)
     left = sorted(remains() - before) + os.listdir("tmp")
     shutil.rmtree("tmp")

@@ -133,7 +133,8 @@ int main(void)
 	master = posix_openpt(O_RDWR | O_NOCTTY);
 	NEED(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof(name)) == 0);
 	NEED(tcgetattr(master, &t) == 0);
-	t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	/* The kernel sends a key's signal before it flushes both queues: what the next job has written by then would be lost. */
+	t.c_lflag = (t.c_lflag & ~(tcflag_t)(ICANON | ECHO)) | NOFLSH;
 	NEED(tcsetattr(master, TCSANOW, &t) == 0);
 	NEED(pipe(fds) == 0);
 	pid = fork();

@@ -269,32 +269,45 @@ static enum pt_import add_then_answer(int listener, struct seccomp_notif_addfd a
 	return errno == ENOENT ? PT_IMPORT_TURNED_AWAY : PT_IMPORT_FAILED;
 }
 
+/* A frozen thread leaves the wait without a stop, and comes back with another request. */
 enum pt_import pt_hand_over(struct pt_task *t, int file, int *fd, bool cloexec)
 {
-	struct seccomp_notif req = { 0 };
-	enum pt_import arrival = arrives(t, &req);
+	int listener = t->pt->variants[t->variant].listener;
+	enum pt_import r;
 
-	if (arrival != PT_IMPORT_SERVED)
-		return arrival;
-	return add_then_answer(t->pt->variants[t->variant].listener, give(req.id, file, *fd, cloexec), fd);
+	do {
+		struct seccomp_notif req = { 0 };
+
+		r = arrives(t, &req);
+		if (r != PT_IMPORT_SERVED)
+			return r;
+		r = add_then_answer(listener, give(req.id, file, *fd, cloexec), fd);
+	} while (r == PT_IMPORT_TURNED_AWAY);
+	return r;
 }
 
 enum pt_import pt_import_serve(struct pt_task *t, const struct mv_step *step, int file)
 {
 	int listener = t->pt->variants[t->variant].listener, fd = step->fd;
-	struct seccomp_notif req = { 0 };
-	struct seccomp_notif_addfd add;
-	enum pt_import arrival = arrives(t, &req);
+	enum pt_import r;
 
 	t->lost = false;
-	if (arrival != PT_IMPORT_SERVED)
-		return arrival;
-	add = give(req.id, file, fd, step->cloexec);
-	if (add_and_answer(listener, add) >= 0)
-		return PT_IMPORT_SERVED;
-	/* The call was made again after the stop, and found the request answered, or gone. */
-	t->lost = errno == EINPROGRESS || errno == ENOENT;
-	return t->lost ? PT_IMPORT_TURNED_AWAY : add_then_answer(listener, add, &fd);
+	do {
+		struct seccomp_notif req = { 0 };
+		struct seccomp_notif_addfd add;
+
+		r = arrives(t, &req);
+		if (r != PT_IMPORT_SERVED)
+			return r;
+		add = give(req.id, file, fd, step->cloexec);
+		t->lost = false;
+		if (add_and_answer(listener, add) >= 0)
+			return PT_IMPORT_SERVED;
+		/* Made again after a stop of ours, the call finds the request answered, or gone. */
+		t->lost = errno == EINPROGRESS || errno == ENOENT;
+		r = t->lost ? PT_IMPORT_TURNED_AWAY : add_then_answer(listener, add, &fd);
+	} while (r == PT_IMPORT_TURNED_AWAY);
+	return r;
 }
 
 bool pt_import_again(const struct pt_task *t, int64_t result)
