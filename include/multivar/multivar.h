@@ -342,6 +342,8 @@ bool mv_thread_is_quiet(const struct mv_thread *t, bool undone);
 /* Follower: is it at a call that the leader has not told of, or has not made (mv_thread_awaits())? */
 bool mv_thread_rests(const struct mv_thread *t);
 bool mv_thread_awaits(const struct mv_thread *t);
+/* Is it a new one, which waits for its first turn? */
+bool mv_thread_begins(const struct mv_thread *t);
 /* The call at hand is taken back, and is a lockstep call when the program makes it again. */
 void mv_thread_again(struct mv_thread *t);
 uint32_t mv_thread_tid(const struct mv_thread *t);

@@ -162,6 +162,8 @@ static bool take_output(struct mv_thread *t, uint64_t at, uint64_t offset, const
 		bytes = t->scratch;
 	}
 	if (t->ops->poke(t->task, d->addr + offset, bytes, n) < n) {
+		if (t->process->ending)
+			return false;
 		mv_diverge_result(t, ERR(EFAULT));
 		step->action = MV_STOP;
 		return false;
@@ -407,6 +409,7 @@ void mv_follow(struct mv_thread *t, struct mv_step *step)
 				return;
 			if (t->desc->flags & MV_DESC_NORETURN) {
 				t->state = MV_ST_FOLLOW;
+				mv_ends(t);
 				mv_ask_own(t, step);
 				return;
 			}

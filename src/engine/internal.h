@@ -116,6 +116,7 @@ struct mv_process {
 	bool turns;			/* it has several threads, which run one at a time */
 	uint32_t pid;
 	uint32_t execs;			/* programs it has executed, its parents' included */
+	bool ending;			/* a thread of it makes exit_group: what siblings come to has no effect any more */
 	bool heap_told;			/* this program's heap has its settings */
 	bool sync_told;			/* ... and its libmvsync */
 	bool own_memory;		/* threads run at once: private memory is each variant's own affair (hooks/mm.c) */
@@ -212,6 +213,7 @@ struct mv_thread {
 	bool reporting;			/* follower: it writes its report, and does not come back to the stream */
 	unsigned reported;		/* calls it has made since */
 	bool follows;			/* leader: a signal will be taken at this call's return */
+	bool stays;			/* leader, with turns: all is told, and for a change of the leader it does not go on */
 	struct mv_blob *blob;
 
 	struct mv_seccomp *filters;	/* the program's own, NULL = none */
@@ -335,6 +337,8 @@ void mv_divergence_end(struct mv_run *run, const struct mv_verdict *v);
 bool mv_released(const struct mv_run *run, unsigned variant);
 /* A divergence is being told, which is one of the call at hand: what that is. */
 void mv_accuse_call(const struct mv_thread *t);
+/* Leader: is it to stop where it would run the program with a turn that it has yet to take, or has just taken? */
+bool mv_stays(const struct mv_thread *t);
 void mv_text(char *to, size_t size, const char *const *parts);	/* joins NULL-terminated parts */
 /* Leader: make descriptor fd available to followers.  False if there are none, or it failed (verdict is set). */
 bool mv_export(struct mv_thread *t, const struct mv_share *share, uint64_t *handle);
@@ -354,6 +358,8 @@ bool mv_gathers(const struct mv_thread *t);	/* parked: is it to rest, for a chan
 /* ---- step.c ---- */
 /* Find what the call reads and where it may write.  False without memory (verdict is set). */
 bool mv_operands(struct mv_thread *t);
+/* It is about to be made: is it the end of the process? */
+void mv_ends(struct mv_thread *t);
 
 /* ---- gather.c ---- */
 /* Bytes that the kernel reads of a node or CPU mask whose size argument is n: it takes one bit off. */

@@ -283,7 +283,7 @@ static bool publish_signal(struct mv_thread *t)
 /* A parked thread waits for another one of its process. */
 static bool waits_inside(const struct mv_thread *t)
 {
-	return mv_turn_wanted(t) || t->state == MV_ST_LOCK || t->state == MV_ST_ORDER;
+	return mv_turn_wanted(t) || t->state == MV_ST_LOCK || t->state == MV_ST_ORDER || t->stays;
 }
 
 /* The follower that a parked thread waits for, as a consumer of its stream; -1 = none. */
@@ -326,7 +326,7 @@ static void lead(struct mv_thread *t, struct mv_step *step)
 	for (;; t->moves++) {
 		switch (t->state) {
 		case MV_ST_WANT:
-			if (!lock(t))
+			if (mv_stays(t) || !lock(t))
 				return;
 			if (!mv_operands(t)) {
 				step->action = MV_STOP;
@@ -352,11 +352,14 @@ static void lead(struct mv_thread *t, struct mv_step *step)
 			else if (!(t->desc->flags & MV_DESC_BLOCKS) && !lock(t))
 				return;
 			t->state = MV_ST_LEAD;
+			mv_ends(t);
 			if (act(t, 0, step))
 				return;
 			t->state = MV_ST_ORDER;
 			break;
 		case MV_ST_ORDER:
+			if (t->process->ending)
+				return;
 			if ((t->gives || t->desc->flags & MV_DESC_BLOCKS) && !lock(t))
 				return;
 			finished(t);
@@ -373,6 +376,9 @@ static void lead(struct mv_thread *t, struct mv_step *step)
 			t->state = MV_ST_HOLD;
 			break;
 		case MV_ST_HOLD:
+			t->stays = mv_stays(t) && !t->follows && t->result != MV_AGAIN;
+			if (t->stays)
+				return;
 			/* Followers must find what the leader found: a directory, a program. */
 			if (t->flags & MV_REC_HOLD && !mv_stream_acked(t->stream, t->seq))
 				return;
@@ -388,6 +394,12 @@ static void lead(struct mv_thread *t, struct mv_step *step)
 				return;
 			if (t->sig == MV_TURN_SIGNAL && t->sig_when == MV_SIGNAL_BOUNDARY) {
 				t->state = MV_ST_WANT;
+				break;
+			}
+			if (mv_stays(t)) {
+				t->state = MV_ST_HOLD;
+				t->follows = false;
+				t->result = 0;
 				break;
 			}
 			if (t->sig_when == MV_SIGNAL_IN_CALL)

@@ -139,6 +139,14 @@ bool mv_operands(struct mv_thread *t)
 	return true;
 }
 
+#define NR_EXIT_GROUP 231
+
+void mv_ends(struct mv_thread *t)
+{
+	if (t->call.nr == NR_EXIT_GROUP && t->cls != MV_CLASS_DENY)
+		t->process->ending = true;
+}
+
 void mv_enter(struct mv_thread *t, const struct mv_call *call, struct mv_step *step)
 {
 	step->sig = 0;

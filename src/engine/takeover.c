@@ -65,6 +65,15 @@ bool mv_run_reads_on(const struct mv_run *run, unsigned variant, uint64_t set)
 	return __atomic_load_n(&run->changing, __ATOMIC_ACQUIRE) & bit(variant) && run->accusations[variant].set != set;
 }
 
+/*
+ * Whoever has the turn may have been stopped in the midst of the program's code, or at what the leader alone does.  Its siblings must
+ * not go on from there: their twins will find what is at its next call.
+ */
+bool mv_stays(const struct mv_thread *t)
+{
+	return t->process->turns && __atomic_load_n(&t->run->changing, __ATOMIC_ACQUIRE);
+}
+
 void mv_run_gather(struct mv_run *run, unsigned variant)
 {
 	__atomic_store_n(&run->gathering, bit(variant), __ATOMIC_SEQ_CST);
@@ -120,6 +129,8 @@ bool mv_thread_is_quiet(const struct mv_thread *t, bool undone)
 		return !t->follows;
 	case MV_ST_PUBLISH:
 		return !t->ticket;
+	case MV_ST_HOLD:
+		return t->stays;
 	case MV_ST_LEAD:
 		return undone && !t->step && !t->follows;
 	default:
@@ -135,6 +146,11 @@ bool mv_thread_rests(const struct mv_thread *t)
 bool mv_thread_awaits(const struct mv_thread *t)
 {
 	return t->state != MV_ST_FETCH;
+}
+
+bool mv_thread_begins(const struct mv_thread *t)
+{
+	return t->state != MV_ST_IDLE && t->call.nr == MV_PSEUDO_BEGIN;
 }
 
 bool mv_gathers(const struct mv_thread *t)

@@ -320,10 +320,11 @@ void mv_ticket_done(struct mv_thread *t, uint64_t ticket)
 
 static void give_follow(struct mv_thread *t)
 {
-	if (!t->turn)
-		return;
-	__atomic_store_n(&procset(t)->turns[t->variant].holder, 0, __ATOMIC_RELAXED);
-	mv_ticket_done(t, t->turn);
+	uint32_t me = t->tid;
+
+	/* For a change of the leader it may have been taken away. */
+	if (t->turn && __atomic_compare_exchange_n(&procset(t)->turns[t->variant].holder, &me, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		mv_ticket_done(t, t->turn);
 	t->turn = 0;
 }
 

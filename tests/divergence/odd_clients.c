@@ -2,12 +2,13 @@
  * odd_clients PORT [HELD]: a server whose clients stay.  A request is a line; each has a line for an answer, which tells what the server
  * has in the kernel besides its sockets.  "odd HOW SLICE" makes the variant in that slice differ from the others, once.  HELD:
  * something that is hard to take over, or who serves: a worker whose parent makes another when it dies ("worker", "workers": two, in
- * turn), or a thread among others ("threads").
+ * turn), a thread among others ("threads"), or one for each client, beside some that are always busy ("pool").
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
@@ -156,6 +157,54 @@ static unsigned work(void)
 	return n;
 }
 
+/* ---- a thread for each client, and some that have always something to do ---- */
+
+static bool pool;
+static unsigned tickets, ticks;
+
+/* Each number is given once; who is given it has waited for others meanwhile. */
+static unsigned ticket(void)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&lock);
+	n = ++tickets;
+	pthread_cond_broadcast(&changed);
+	sched_yield();
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+static void *tick(void *arg)
+{
+	struct timespec ms = { 0, 1000000 }, until;
+
+	for (;;) {
+		pthread_mutex_lock(&lock);
+		ticks++;
+		pthread_cond_broadcast(&changed);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec = until.tv_nsec < 990000000 ? until.tv_nsec + 5000000 : 999999999;
+		if (arg)
+			pthread_cond_timedwait(&changed, &lock, &until);
+		pthread_mutex_unlock(&lock);
+		if (!arg)
+			nanosleep(&ms, NULL);
+	}
+	return NULL;
+}
+
+static bool make_busy(void)
+{
+	pthread_t t;
+
+	pool = true;
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&t, NULL, tick, i ? NULL : tokens))
+			return false;
+	return true;
+}
+
 /* ---- requests ---- */
 
 static int answer(struct watched *w, char *line, char *text, size_t size)
@@ -192,6 +241,8 @@ static int answer(struct watched *w, char *line, char *text, size_t size)
 		return snprintf(text, size, "%d\n", child());
 	if (!strcmp(line, "work"))
 		return snprintf(text, size, "%u\n", work());
+	if (!strcmp(line, "ticket"))
+		return snprintf(text, size, "%u\n", ticket());
 	if (!strcmp(line, "common"))
 		return snprintf(text, size, "%u\n", __atomic_add_fetch(common, 1, __ATOMIC_SEQ_CST));
 	if (!strcmp(line, "who"))
@@ -204,7 +255,8 @@ static int answer(struct watched *w, char *line, char *text, size_t size)
 	return snprintf(text, size, "%s %u\n", line, w->requests);
 }
 
-static void on_request(struct watched *w)
+/* False: that was the last one. */
+static bool serve(struct watched *w)
 {
 	char line[256], text[256];
 	ssize_t n = read(w->fd, line, sizeof(line) - 1);
@@ -212,7 +264,7 @@ static void on_request(struct watched *w)
 	if (n <= 0) {
 		close(w->fd);
 		free(w);
-		return;
+		return false;
 	}
 	line[n] = 0;
 	line[strcspn(line, "\n")] = 0;
@@ -221,13 +273,38 @@ static void on_request(struct watched *w)
 		exit(9);
 	if (send(w->fd, text, (size_t)n, MSG_NOSIGNAL) < 0)
 		_exit(1);
+	return true;
+}
+
+static void on_request(struct watched *w)
+{
+	serve(w);
+}
+
+static void *serve_all(void *arg)
+{
+	while (serve(arg))
+		;
+	return NULL;
+}
+
+static void make_server(int fd)
+{
+	struct watched *w = calloc(1, sizeof(*w));
+	pthread_t t;
+
+	w->fd = fd;
+	if (pthread_create(&t, NULL, serve_all, w) || pthread_detach(t))
+		_exit(5);
 }
 
 static void on_connection(struct watched *w)
 {
 	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
 
-	if (fd >= 0)
+	if (fd >= 0 && pool)
+		make_server(fd);
+	else if (fd >= 0)
 		watch(fd, on_request);
 	if (fd >= 0 && !--room)
 		epoll_ctl(set, EPOLL_CTL_DEL, w->fd, NULL);
@@ -260,6 +337,8 @@ static bool hold(const char *what)
 		return true;
 	if (!strcmp(what, "threads"))
 		return make_threads();
+	if (!strcmp(what, "pool"))
+		return make_busy();
 	return false;
 }
 

@@ -90,6 +90,7 @@ def tries(what):
 
 class Client:
     def __init__(self, port):
+        self.port = port
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20 * cases.SLOWER)
         self.stream = self.socket.makefile("rw")
 
@@ -290,6 +291,75 @@ def workers_busy():
     server.end()
 
 
+# ---- several threads ----
+
+def threads_serve_on(how, n, policy):
+    """Some wait for a condition, one for a pipe; all have something to do for an answer."""
+    server = Clients("threads", n=n, policy=policy)
+    server.expect(("work", r"\d+"), ("work", r"\d+"))
+    before = int(server.clients[0].ask("work"))
+    voted_out(server, server.clients[2], how)
+    got = [int(server.clients[i % 3].ask("work")) for i in range(6)]
+    if got != [before + 3 * i for i in range(1, 7)] or server.clients[1].ask("child") != "0":
+        raise Wrong(f"afterwards: {got}, {before}")
+    server.end()
+
+
+@case
+def threads_asleep():
+    threads_serve_on("crash", 3, "exec")
+    threads_serve_on("call", 3, "comprehensive")
+    threads_serve_on("crash", 4, "leak")
+
+
+class Asking(threading.Thread):
+    """A client that never stops; some of its requests are on another connection."""
+
+    def __init__(self, client, stop):
+        super().__init__(daemon=True)
+        self.client, self.stop, self.got, self.failed = client, stop, [], None
+        self.start()
+
+    def run(self):
+        try:
+            while not self.stop.is_set():
+                self.got.append(int(self.client.ask("ticket")))
+                if not len(self.got) % 10:
+                    with Client(self.client.port).socket as other:
+                        other.sendall(b"hello\n")
+                        other.recv(100)
+        except (OSError, ValueError) as e:
+            self.failed = e
+
+
+def pool_serves_on(how, n, policy):
+    """A thread for each client, which are all busy, and others that are so without them: no ticket is lost, none is given twice."""
+    server = Clients("pool", n=n, policy=policy)
+    stop = threading.Event()
+    asking = [Asking(Client(server.port), stop) for _ in range(5)]
+    try:
+        wait_for("load", lambda: all(a.got for a in asking))
+        voted_out(server, server.clients[2], how)
+        before = [len(a.got) for a in asking]
+        wait_for("service afterwards", lambda: all(a.failed or len(a.got) > b + 5 for a, b in zip(asking, before)), 30)
+    finally:
+        stop.set()
+        for a in asking:
+            a.join(20)
+    tickets = sorted(n for a in asking for n in a.got)
+    if any(a.failed for a in asking) or tickets != list(range(1, len(tickets) + 1)):
+        raise Wrong(f"{[a.failed for a in asking]}, tickets {tickets[-10:]}")
+    if server.clients[0].ask("child") != "0":
+        raise Wrong("no children any more")
+    server.end()
+
+
+@case
+def threads_busy():
+    pool_serves_on("crash", 3, "exec")
+    pool_serves_on("call", 3, "comprehensive")
+
+
 # ---- real servers ----
 
 def leaders(process, name):
@@ -385,9 +455,9 @@ def ordinary_user():
 
 # ---- what is not carried over ----
 
-def is_refused(held, what):
+def is_refused(held, what, *options):
     def run_it():
-        server = Clients(held)
+        server = Clients(held, options=options)
         server.expect(("hello", "hello 1"))
         server.clients[1].stream.write(f"odd crash {server.odd[0]}\n")
         server.clients[1].stream.flush()
@@ -401,8 +471,9 @@ for refused_held, refused_what in (
         ("lock", r"a record lock \(fcntl F_SETLK\) on file "), ("timer", r"a timer \(timer_create\)"),
         ("map", r"a shared mapping of .*written"), ("memfd", r"descriptor \d+ \(/memfd:memory"),
         ("path", r"descriptor \d+ \(/\), which is open as a path only"),
-        ("semaphore", "System V IPC"), ("threads", "threads")):
+        ("semaphore", "System V IPC")):
     is_refused(refused_held, refused_what)
+is_refused("threads", r"threads that run at once \(--threads\)", "--threads=free")
 
 
 @case

@@ -212,6 +212,16 @@ bool in_stands(struct pt_task *t)
 	return t->inside && t->inside->told_to_stop;
 }
 
+/*
+ * In a wait of the monitor's, which has no lock then that siblings need, or is for that lock.  A wait that a stop has interrupted before
+ * goes on under another number.
+ */
+static bool sleeps(const struct pt_task *t)
+{
+	return (t->regs.orig_rax == SYS_futex || t->regs.orig_rax == SYS_restart_syscall) &&
+	       (t->regs.rsi & FUTEX_CMD_MASK) == FUTEX_WAIT;
+}
+
 /* In the kernel, at a call of the program's that is not made yet, or had no effect; or of the monitor's, which sleeps. */
 bool in_is_quiet(struct pt_task *t)
 {
@@ -225,7 +235,7 @@ bool in_is_quiet(struct pt_task *t)
 		return true;
 	undone = (t->regs.rip >= m->check && t->regs.rip <= m->insn) ||
 		 (t->regs.rip == m->after && PT_UNDONE(t->regs.orig_rax, (int64_t)t->regs.rax));
-	return (undone || t->regs.orig_rax == SYS_futex) && read_thread(t, &e) && mv_thread_is_quiet(&e, undone);
+	return (undone || sleeps(t)) && read_thread(t, &e) && mv_thread_is_quiet(&e, undone);
 }
 
 bool in_rests(struct pt_task *t)

@@ -451,7 +451,7 @@ void pt_retry_parked(struct pt *pt)
 		}
 		moves = mv_thread_moves(t->thread);
 		mv_retry(t->thread, &step);
-		if (mv_thread_moves(t->thread) != moves || step.action != MV_PARK)
+		if (mv_thread_moves(t->thread) != moves || (step.action != MV_PARK && step.action != MV_STOP))
 			pt->moved = true;
 		if (step.action != MV_PARK)
 			pt_apply(t, &step);

@@ -38,6 +38,7 @@ int pt_take_fd(struct pt_task *from, int n);	/* a descriptor of ours, or -1 and 
 enum pt_rest { PT_REST_NOT_YET, PT_REST_ALL, PT_REST_NEVER /* why says who does not */ };
 /* Let all threads of the leader's stop for good, and those of variant, one of with, which is to lead. */
 enum pt_rest pt_rest(struct pt *pt, unsigned variant, uint32_t with, char why[PT_WHY]);
+bool pt_looked_lately(const struct pt *pt);	/* whether they have come to rest */
 void pt_rest_over(struct pt *pt);	/* it leads now */
 
 /* ---- carryable.c ---- */

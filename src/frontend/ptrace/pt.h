@@ -202,7 +202,7 @@ struct pt {
 	uint32_t accused;		/* followers (bits) that have diverged: their stops are no more answered */
 	uint32_t dropped;		/* ... that are no part of the run any more */
 	uint32_t changing;		/* ... one of which is about to lead (rest.c) */
-	bool gathering;			/* the leader has stopped, and they rest where they have read all */
+	unsigned gathering;		/* the leader has stopped, and this one's threads rest where they have read all; 0 = none's */
 	struct timespec change_began, change_looked;
 	unsigned nvariants;
 	unsigned leader;		/* the variant that leads */
@@ -465,6 +465,7 @@ void pt_set_free(struct pt_task *t);
 
 /* stall.c: threads that have work and do not get on, for the log */
 void pt_stall_tick(struct pt *pt);
+void pt_stall_tell(struct pt *pt);	/* of every thread where it stands */
 
 /* affinity.c: all on one CPU while that is faster */
 void pt_affinity_start(struct pt *pt);	/* before anything is launched */

@@ -36,7 +36,7 @@ bool pt_may_go_on(struct pt_task *t)
 	const struct pt *pt = t->pt;
 
 	return mv_run_verdict(pt->run)->kind == MV_VERDICT_NONE && !pt->failed && !pt_task_is_out(t) &&
-	       !(pt->gathering && pt->mode->rests(t));
+	       !(pt->gathering == t->variant && t->variant && pt->mode->rests(t));
 }
 
 /* Threads of accused variants have stopped, or their stops were kept: they are to read on. */
@@ -55,6 +55,10 @@ static void begin(struct pt *pt, uint32_t with)
 	pt->changing = with;
 	pt_now(&pt->change_began);
 	mv_run_change(pt->run, with);
+	/* Those that disagree with the leader go nowhere before the change, and others have their turns until then. */
+	for (t = pt->tasks; t; t = t->hh.next)
+		if (is_changing(pt, t->variant) && pt_task_is_out(t))
+			wake(mv_set_yields(pt->run, pt->mode->set(t), t->variant));
 	while ((t = kept_one(pt)))
 		pt_take_kept(t);
 	for (t = pt->tasks; t; t = t->hh.next)
@@ -106,7 +110,7 @@ static void gather(struct pt *pt, unsigned variant)
 {
 	if (pt->gathering)
 		return;
-	pt->gathering = true;
+	pt->gathering = variant;
 	mv_run_gather(pt->run, variant);
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
 		if (t->variant == variant)
@@ -136,19 +140,30 @@ static bool successor_stays(struct pt *pt, unsigned variant, struct pt_task **mi
 	return all;
 }
 
+/* The longer it takes the longer are the pauses: on a busy machine the threads that are waited for must have run in them. */
+bool pt_looked_lately(const struct pt *pt)
+{
+	long pause = PT_REST_PAUSE_MS;
+
+	if (pt->changing)
+		pause += pt_ms_since(&pt->change_began) / 8;
+	return pt_ms_since(&pt->change_looked) < pause;
+}
+
 enum pt_rest pt_rest(struct pt *pt, unsigned variant, uint32_t with, char why[PT_WHY])
 {
 	struct pt_task *missing = NULL;
 
 	if (!pt->changing)
 		begin(pt, with);
-	else if (pt_ms_since(&pt->change_looked) < PT_REST_PAUSE_MS)
+	else if (pt_looked_lately(pt))
 		return PT_REST_NOT_YET;		/* who is not there gets nowhere while it is stopped */
 	if (leader_stays(pt, &missing) && successor_stays(pt, variant, &missing))
 		return PT_REST_ALL;
 	pt_now(&pt->change_looked);
 	if (pt_ms_since(&pt->change_began) < PT_REST_MS)
 		return PT_REST_NOT_YET;
+	pt_stall_tell(pt);
 	if (!missing)
 		pt_cannot(why, "processes that only one of the two has");
 	else if (missing->variant == variant)
@@ -161,7 +176,7 @@ enum pt_rest pt_rest(struct pt *pt, unsigned variant, uint32_t with, char why[PT
 void pt_rest_over(struct pt *pt)
 {
 	pt->changing = 0;
-	pt->gathering = false;
+	pt->gathering = 0;
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
 		if (t->variant == pt->leader)
 			t->rests = false;

@@ -62,7 +62,7 @@ static void tell_flags(const struct pt_task *t, char *text, size_t size)
 		{ t->interrupted != 0, "interrupted" }, { t->inject_sig != 0, "signal queued" }, { t->held, "signal held" },
 		{ t->pt->variants[t->variant].cloning == t, "has the variant's next pid" },
 		{ t->child_tid && t->at == PT_AT_ENTRY, "waits for the variant's next pid" },
-		{ t->process->expected_death, "killed" },
+		{ t->process->expected_death, "killed" }, { t->kept, "its stop not looked at" }, { t->rests, "at rest" },
 	};
 	size_t n = 0;
 
@@ -91,12 +91,20 @@ static void tell_thread(struct pt_task *t)
 	       kernel_state(t->tid), wchan, syscall);
 }
 
-static void tell(struct pt *pt, const struct pt_task *stalled)
+void pt_stall_tell(struct pt *pt)
 {
-	mv_log(MV_LOG_STALL, "stall: host thread %d of variant %u has had work for %d s and made no step; of %u threads, %u more not "
-	       "claimed:", stalled->tid, stalled->variant, STALL_MS / 1000, HASH_COUNT(pt->tasks), HASH_COUNT(pt->strays));
+	if (!mv_log_on(MV_LOG_STALL))
+		return;
+	mv_log(MV_LOG_STALL, "stall: of %u threads, %u more not claimed:", HASH_COUNT(pt->tasks), HASH_COUNT(pt->strays));
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
 		tell_thread(t);
+}
+
+static void tell(struct pt *pt, const struct pt_task *stalled)
+{
+	mv_log(MV_LOG_STALL, "stall: host thread %d of variant %u has had work for %d s and made no step", stalled->tid,
+	       stalled->variant, STALL_MS / 1000);
+	pt_stall_tell(pt);
 }
 
 void pt_stall_tick(struct pt *pt)

@@ -32,7 +32,8 @@ bool pt_is_quiet(struct pt_task *t)
 
 bool pt_rests(struct pt_task *t)
 {
-	return t->parked && !t->emulated && !pt_in_vsyscall(t) && t->at == PT_AT_ENTRY && !t->child_tid && mv_thread_rests(t->thread) &&
+	return t->parked && !t->emulated && !pt_in_vsyscall(t) && !t->child_tid && mv_thread_rests(t->thread) &&
+	       (t->at == PT_AT_ENTRY || (t->at == PT_AT_EVENT && mv_thread_begins(t->thread))) &&
 	       mv_set_is_read(t->pt->run, mv_thread_set(t->thread), t->variant);
 }
 
@@ -86,6 +87,8 @@ uint64_t pt_call_at(struct pt_task *t)
 
 void pt_again(struct pt_task *t)
 {
+	if (mv_thread_begins(t->thread))
+		return;
 	if (!pt_leads(t) || mv_thread_awaits(t->thread)) {
 		t->parked = !pt_leads(t) || enter_again(t);
 		return;

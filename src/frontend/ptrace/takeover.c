@@ -43,9 +43,10 @@ static bool all_stand(struct pt *pt, uint32_t with, uint32_t id)
 	return stand;
 }
 
-static bool has_threads(const struct pt *pt)
+/* What such threads have found in memory is in no order that a new leader could go on from. */
+static bool has_free_threads(const struct pt *pt)
 {
-	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
+	for (struct pt_task *t = pt->tasks; t && !pt->session->options->turns; t = t->hh.next)
 		if (pt_leads(t) && t->process->threads > 1)
 			return true;
 	return false;
@@ -70,8 +71,8 @@ static bool refuses(const struct pt *pt, uint32_t with, const struct pt_task *le
 		against = "its thread, which has ended";
 	else if (!mv_run_at_end(pt->run, (unsigned)__builtin_ctz(with)))
 		against = "calls that it has made already, where the policy makes nobody wait";
-	else if (has_threads(pt))
-		against = "threads";
+	else if (has_free_threads(pt))
+		against = "threads that run at once (--threads)";
 	else if (mv_run_uses_ipc(pt->run))
 		against = "System V IPC or message queues";
 	if (against)
@@ -101,6 +102,19 @@ static void drop_others(struct pt *pt, uint32_t with, uint32_t id)
 	}
 }
 
+/* Has the leader's thread come to where they disagree?  It gets nowhere while it is stopped to see that. */
+static bool comes_to(struct pt_task *leader, uint64_t seq)
+{
+	struct pt *pt = leader->pt;
+
+	if (pt_looked_lately(pt))
+		return false;
+	if (pt_halt(leader) && pt->mode->meets(leader, seq))
+		return true;
+	pt_now(&pt->change_looked);
+	return false;
+}
+
 enum pt_takeover pt_take_over(struct pt *pt, uint32_t with, char why[PT_WHY])
 {
 	unsigned variant = (unsigned)__builtin_ctz(with), former = pt->leader;
@@ -111,7 +125,7 @@ enum pt_takeover pt_take_over(struct pt *pt, uint32_t with, char why[PT_WHY])
 		return PT_TAKEOVER_WAIT;
 	if (refuses(pt, with, leader, why))
 		return PT_TAKEOVER_REFUSED;
-	if (!leader->rests && (!pt_halt(leader) || !pt->mode->meets(leader, v.seq)))
+	if (!leader->rests && !comes_to(leader, v.seq))
 		return PT_TAKEOVER_WAIT;
 	switch (pt_rest(pt, variant, with, why)) {
 	case PT_REST_NOT_YET:
