@@ -19,9 +19,15 @@ unsigned mv_slack(const struct mv_thread *t)
 	return t->cls == MV_CLASS_DENY || t->cls == MV_CLASS_EMUL ? 0 : slack(t->desc, t->norm);
 }
 
+/* The call that a record is, or that it stands before (MV_TURN_SIGNAL). */
+static uint32_t called(const struct mv_record *rec)
+{
+	return rec->kind == MV_REC_SIGNAL ? (uint32_t)rec->result : rec->nr;
+}
+
 unsigned mv_record_slack(const struct mv_record *rec)
 {
-	struct mv_call call = { .nr = rec->nr };
+	struct mv_call call = { .nr = called(rec) };
 	const struct mv_desc *d;
 
 	__builtin_memcpy(call.args, mv_record_args(rec), sizeof(call.args));
@@ -31,11 +37,18 @@ unsigned mv_record_slack(const struct mv_record *rec)
 
 bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec)
 {
-	if (rec->nr != t->call.nr)
+	if (called(rec) != t->call.nr)
 		return false;
 	if (!mv_slack(t) && !mv_record_slack(rec))
 		return true;
 	return !__builtin_memcmp(mv_record_args(rec), t->norm, sizeof(t->norm));
+}
+
+bool mv_leaders_first(const struct mv_thread *t, const struct mv_record *rec)
+{
+	unsigned mine = mv_slack(t), leaders = mv_record_slack(rec);
+
+	return leaders && leaders >= mine && !(mine && t->cls == MV_CLASS_ALL);
 }
 
 /*

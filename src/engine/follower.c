@@ -198,7 +198,7 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	if (!rec || rec->kind == MV_REC_END)
 		return false;
 	if (rec->kind == MV_REC_SIGNAL && rec->nr == MV_TURN_SIGNAL) {
-		if (rec->extra == MV_SIGNAL_BOUNDARY && mv_slack(t) && rec->result != t->call.nr) {
+		if (rec->extra == MV_SIGNAL_BOUNDARY && mv_slack(t) && !mv_same_call(t, rec) && !mv_leaders_first(t, rec)) {
 			mv_surplus(t, step);	/* not in the midst of what this variant does besides */
 			return false;
 		}
@@ -243,17 +243,11 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		}
 	}
 	if (rec->kind == MV_REC_ENTER && !mv_same_call(t, rec)) {
-		unsigned mine = mv_slack(t), leaders = mv_record_slack(rec);
-
-		/*
-		 * Of two that are alike the leader's goes first: this variant's may yet come there.  But what changes nothing but
-		 * this variant does not wait: the leader's may be a look at the clock that it will share.
-		 */
-		if ((leaders && leaders >= mine && !(mine && t->cls == MV_CLASS_ALL)) || mv_was_work(rec)) {
+		if (mv_leaders_first(t, rec) || mv_was_work(rec)) {
 			t->passing = true;
 			return fetch(t, step);
 		}
-		if (mine) {
+		if (mv_slack(t)) {
 			mv_surplus(t, step);
 			return false;
 		}

@@ -34,6 +34,12 @@ unsigned mv_slack(const struct mv_thread *t);
 unsigned mv_record_slack(const struct mv_record *rec);
 /* Is the leader's the call at hand?  Of those that may be one variant's alone the arguments say. */
 bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec);
+/*
+ * They are not: may the leader's be the one that this variant does not make?  Of two that are alike the leader's goes first: this
+ * variant's may yet come there.  But what changes nothing but this variant does not wait: the leader's may be a look at the clock that it
+ * will share.
+ */
+bool mv_leaders_first(const struct mv_thread *t, const struct mv_record *rec);
 /* Is it a wait of the leader's in a loop that was no wait here? */
 bool mv_was_work(const struct mv_record *rec);
 /* Answer the call at hand, which the leader does not make. */

@@ -270,7 +270,9 @@ static bool publish_signal(struct mv_thread *t)
 		return false;
 	if (t->sig == MV_TURN_SIGNAL) {
 		mv_turn_give(t);
-		rec->result = t->call.nr;	/* before which */
+		rec->result = t->call.nr;	/* before which; at a boundary with what operands */
+		rec->flags |= MV_REC_ARGS;
+		__builtin_memcpy(rec->args, t->norm, sizeof(t->norm));
 	}
 	rec->kind = MV_REC_SIGNAL;
 	rec->nr = (uint32_t)t->sig;

@@ -52,7 +52,7 @@ struct mv_record {
 	uint64_t payload_end;		/* set by the stream: producer's byte position after this record */
 	uint64_t seq;			/* set by the stream when all else is there: the record's sequence number */
 
-	uint64_t args[MV_NARGS];	/* ENTER: normalised; read by mv_record_args() */
+	uint64_t args[MV_NARGS];	/* ENTER, MV_TURN_SIGNAL: normalised; read by mv_record_args() */
 	uint64_t hash[2];		/* ENTER: of the input, if it is too long to be the payload */
 };
 _Static_assert(sizeof(struct mv_record) == 128 && offsetof(struct mv_record, args) == 64, "the layout is two lines");

@@ -188,12 +188,13 @@ static bool gives(const struct mv_thread *t)
 
 /*
  * A follower gives the turn up at its next call.  That must be this one: a look at the clock may be in the midst of an allocator's
- * work, and not happen in a follower.  Only a loop of nothing but looks is a loop of the follower's too.
+ * work, and not happen in a follower.  Only a loop of nothing but looks is a loop of the follower's too; and if there is one among them
+ * that the program goes by, it is at that one.
  */
 static bool slice_over(struct mv_thread *t)
 {
 	if (t->desc->flags & (MV_DESC_OPTIONAL | MV_DESC_ELASTIC))
-		return ++t->looks >= LOOKS_MAX;
+		return ++t->looks >= (t->desc->flags & MV_DESC_TOLD ? LOOKS_MAX : 2 * LOOKS_MAX);
 	t->looks = 0;
 	return ++t->calls >= CALLS_MAX;
 }

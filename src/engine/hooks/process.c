@@ -8,6 +8,7 @@
 #define NR_FORK 57
 #define NR_VFORK 58
 #define NR_WAIT4 61
+#define NR_WAITID 247
 #define NR_EXECVEAT 322
 
 /* ---- clone ---- */
@@ -190,10 +191,14 @@ const struct mv_hook mv_hook_fchdir = { .collect = fchdir_collect, .follow = imp
 
 /* ---- wait4, waitid: the leader waits; what it reaped, the followers reap by its number ---- */
 
+#define WNOHANG_ 1u
 #define WUNTRACED_ 2u
+#define WEXITED_ 4u
 #define WCONTINUED_ 8u
 #define WNOWAIT_ 0x01000000u
 #define WALL_ 0x40000000u
+
+enum { P_ALL_, P_PID_, P_PGID_ };
 
 static bool reap(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
@@ -207,27 +212,100 @@ static bool reap(struct mv_thread *t, int64_t last, struct mv_step *step)
 	return false;
 }
 
+/*
+ * Whom the leader has reaped is known from what the call has written.  Without a place for that, the number is what wait4 returns, and a
+ * child that is still there has only stopped or gone on: another look finds it.
+ */
+static bool look_again(struct mv_thread *t, struct mv_step *step)
+{
+	mv_ask(step, NR_WAITID, P_PID_, t->aux[0], 0);
+	step->call.args[3] = WNOHANG_ | WNOWAIT_ | WEXITED_ | WUNTRACED_ | WCONTINUED_ | WALL_;
+	return true;
+}
+
+/* The second step of both calls: last is the child's number. */
+static bool waited_blindly(struct mv_thread *t, int64_t last, uint64_t options, struct mv_step *step)
+{
+	t->aux[0] = last > 0 ? (uint64_t)last : 0;
+	return last > 0 && options & (WUNTRACED_ | WCONTINUED_) && look_again(t, step);
+}
+
+static void look_told(struct mv_thread *t, int64_t last)
+{
+	if (last != ERR(ECHILD))
+		t->aux[0] = 0;
+}
+
+static bool wait_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (!t->step)
+		return mv_ask_own(t, step);
+	if (t->step == 1) {
+		t->own = last;
+		return !t->call.args[1] && waited_blindly(t, last, t->call.args[2], step);
+	}
+	look_told(t, last);
+	return false;
+}
+
 static void wait_collect(struct mv_thread *t)
 {
 	uint32_t status = 0;
 
 	if (t->result <= 0)
 		return;
-	if (t->call.args[1] && mv_peek_all(t, t->call.args[1], &status, 4) && ((status & 0xff) == 0x7f || status == 0xffff))
+	if (!t->call.args[1]) {
+		t->extra = t->aux[0];
+		return;
+	}
+	if (mv_peek_all(t, t->call.args[1], &status, 4) && ((status & 0xff) == 0x7f || status == 0xffff))
 		return;		/* stopped or continued: still there */
 	t->extra = (uint64_t)t->result;
 }
 
-const struct mv_hook mv_hook_wait = { .collect = wait_collect, .follow = reap };
+const struct mv_hook mv_hook_wait = { .lead = wait_lead, .collect = wait_collect, .follow = reap };
+
+/* Does it reap without telling whom?  Then wait4 does the same, but for a child that a pidfd means. */
+static bool is_blind(const struct mv_thread *t)
+{
+	uint32_t which = (uint32_t)t->call.args[0], options = (uint32_t)t->call.args[3];
+
+	return !t->call.args[2] && options & WEXITED_ && !(options & WNOWAIT_) && which <= P_PGID_ &&
+	       (which == P_ALL_ || (int32_t)t->call.args[1] > 0);
+}
+
+static bool waitid_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	static const int sign[] = { [P_PID_] = 1, [P_PGID_] = -1 };
+	uint32_t which = (uint32_t)t->call.args[0];
+
+	if (!t->step && !is_blind(t))
+		return mv_ask_own(t, step);
+	if (!t->step) {
+		int64_t whom = which == P_ALL_ ? -1 : sign[which] * (int64_t)(int32_t)t->call.args[1];
+
+		mv_ask(step, NR_WAIT4, (uint64_t)whom, 0, t->call.args[3] & ~(uint64_t)WEXITED_);
+		step->call.args[3] = t->call.args[4];
+		return true;
+	}
+	if (t->step == 1) {
+		t->own = is_blind(t) && last > 0 ? 0 : last;
+		return is_blind(t) && waited_blindly(t, last, t->call.args[3], step);
+	}
+	look_told(t, last);
+	return false;
+}
 
 static void waitid_collect(struct mv_thread *t)
 {
 	struct { int32_t signo, err, code, pad, pid; } info;
 
+	if (is_blind(t))
+		t->extra = t->aux[0];
 	if (t->call.args[3] & WNOWAIT_ || !t->call.args[2] || !mv_peek_all(t, t->call.args[2], &info, sizeof(info)))
 		return;
 	if (info.signo == SIGCHLD_ && info.code >= 1 && info.code <= 3)	/* exited, killed, dumped */
 		t->extra = (uint32_t)info.pid;
 }
 
-const struct mv_hook mv_hook_waitid = { .collect = waitid_collect, .follow = reap };
+const struct mv_hook mv_hook_waitid = { .lead = waitid_lead, .collect = waitid_collect, .follow = reap };

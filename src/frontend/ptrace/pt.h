@@ -139,6 +139,7 @@ struct pt_task {
 		uint64_t since, cpu;	/* where it was, and the CPU time it had used then, in ms */
 		uint64_t limit;		/* and may use until it is looked at */
 		bool suspected;
+		unsigned seen;		/* the loop that the last look showed, 0 = none */
 		unsigned how;		/* the loop that it has waited in, as <spin> has it; 0 = none yet */
 	} spin;
 	struct {			/* stall.c */

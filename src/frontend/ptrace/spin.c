@@ -7,8 +7,9 @@
  * never will, as long as no other thread runs: it lets them, by the pseudo call <spin>.  Its twins come into the same loop; where
  * in it they are made to do the same does not matter.
  *
- * A loop that counts is not seen in this way.  A thread that is in the same few instructions after a long time is taken to be in
- * one.
+ * A loop that counts is not seen in this way.  A thread that is in the same few instructions after a long time, in two looks that
+ * follow each other, is taken to be in one.  The second look is for the twins: they must be seen in the same instructions, and a place that
+ * the leader passes once in a while they would pass at another time.  They are looked at again and again, without ever longer pauses.
  *
  * A thread that computes without a call for very long would make programs stand still that wait for it to be told to stop: it is
  * set free until its next call, and the order of what it does until then is nobody's.
@@ -86,15 +87,25 @@ static int look(struct pt_task *t)
 }
 
 /* Leader: is what was seen of it enough? */
-static bool convinced(struct pt_task *t, unsigned how)
+static bool convinced(const struct pt_task *t, unsigned how, uint64_t used)
 {
-	return KIND(how) == SPIN_SAME ||
-	       (KIND(how) == SPIN_SMALL && (how == t->spin.how || pt_cpu_time(t->tid) - t->spin.cpu >= COUNTING_MS));
+	return KIND(how) == SPIN_SAME || (KIND(how) == SPIN_SMALL && (how == t->spin.how || (used >= COUNTING_MS && how == t->spin.seen)));
+}
+
+/* It goes on: when is it looked at again? */
+static void look_later(struct pt_task *t, unsigned how, uint64_t used)
+{
+	if (!pt_leads(t) || (KIND(how) == SPIN_SMALL && how != t->spin.seen && used >= COUNTING_MS))
+		t->spin.limit = used + SUSPECT_MS;
+	else
+		t->spin.limit = t->spin.limit < FREE_MS / 4 ? 2 * t->spin.limit : t->spin.limit + FREE_MS / 4;
+	t->spin.seen = how;
 }
 
 bool pt_spin_stop(struct pt_task *t)
 {
 	unsigned wanted = 0;
+	uint64_t used;
 	int how;
 
 	if (!t->spin.suspected)
@@ -109,9 +120,10 @@ bool pt_spin_stop(struct pt_task *t)
 	how = look(t);
 	if (how < 0)
 		return true;
-	if (pt_leads(t) ? !convinced(t, (unsigned)how) : (unsigned)how != wanted) {
-		t->spin.limit = t->spin.limit < FREE_MS / 4 ? 2 * t->spin.limit : t->spin.limit + FREE_MS / 4;
-		if (!pt_leads(t) || pt_cpu_time(t->tid) - t->spin.cpu < FREE_MS)
+	used = pt_cpu_time(t->tid) - t->spin.cpu;
+	if (pt_leads(t) ? !convinced(t, (unsigned)how, used) : (unsigned)how != wanted) {
+		look_later(t, (unsigned)how, used);
+		if (!pt_leads(t) || used < FREE_MS)
 			return false;
 		t->pt->mode->set_free(t);
 		return true;
@@ -138,6 +150,7 @@ static void suspect_later(struct pt_task *t, uint64_t since)
 
 	if (since != t->spin.since) {
 		t->spin.since = since;
+		t->spin.seen = SPIN_NOT;
 		t->spin.cpu = cpu;
 		t->spin.limit = t->spin.how ? AGAIN_MS : SUSPECT_MS;
 	} else if (cpu - t->spin.cpu >= t->spin.limit) {
