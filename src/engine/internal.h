@@ -268,6 +268,8 @@ struct mv_hook {
 	void (*reconcile)(struct mv_thread *t, const struct mv_record *rec, const void *payload);
 	/* Of a row flagged elastic: is it so with these operands, as they are compared?  NULL: with all. */
 	bool (*elastic)(const uint64_t *norm);
+	/* Follower, of a call that no record is compared with: make the gathered input what it is in all variants that make this call. */
+	void (*abstract)(struct mv_thread *t);
 	/* Follower: answer an optional call that the leader does not make; sets t->own.  False: let the kernel. */
 	bool (*surplus)(struct mv_thread *t);
 	bool (*lead)(struct mv_thread *t, int64_t last, struct mv_step *step);
@@ -336,7 +338,7 @@ void mv_divergence_end(struct mv_run *run, const struct mv_verdict *v);
 /* Has mv_run_release() been called for it? */
 bool mv_released(const struct mv_run *run, unsigned variant);
 /* A divergence is being told, which is one of the call at hand: what that is. */
-void mv_accuse_call(const struct mv_thread *t);
+void mv_accuse_call(struct mv_thread *t);
 /* Leader: is it to stop where it would run the program with a turn that it has yet to take, or has just taken? */
 bool mv_stays(const struct mv_thread *t);
 void mv_text(char *to, size_t size, const char *const *parts);	/* joins NULL-terminated parts */

@@ -12,9 +12,8 @@ static uint32_t bit(unsigned variant)
 
 /* ---- who agrees with whom ---- */
 
-void mv_accuse_call(const struct mv_thread *t)
+static void hash_call(const struct mv_thread *t, uint64_t out[2])
 {
-	struct mv_accusation *a = &t->run->accusations[t->variant];
 	struct mv_blob *b = t->blob;
 	struct mv_hash h;
 	uint64_t rest[2];
@@ -28,7 +27,23 @@ void mv_accuse_call(const struct mv_thread *t)
 	mv_hash_update(&h, b->bytes, b->total < MV_INLINE_MAX ? (size_t)b->total : MV_INLINE_MAX);
 	mv_blob_hash(b, rest);
 	mv_hash_update(&h, rest, sizeof(rest));
-	mv_hash_final(&h, a->call);
+	mv_hash_final(&h, out);
+}
+
+void mv_accuse_call(struct mv_thread *t)
+{
+	struct mv_accusation *a = &t->run->accusations[t->variant];
+
+	if (mv_hook_of(t)->abstract) {
+		struct mv_blob compared = *t->blob;
+
+		mv_gather(t);
+		mv_hook_of(t)->abstract(t);
+		hash_call(t, a->call);
+		*t->blob = compared;
+	} else {
+		hash_call(t, a->call);
+	}
 	a->calls = true;
 }
 
@@ -212,6 +227,8 @@ bool mv_thread_leads(struct mv_thread *t)
 		break;
 	case MV_ST_FETCH:
 		/* The leader's was another one: nobody makes this before all have come to it. */
+		t->leads = true;
+		mv_gather(t);
 		t->level = MV_LEVEL_LOCKSTEP;
 		t->state = mv_turn_enter(t);
 		break;

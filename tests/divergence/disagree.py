@@ -201,6 +201,15 @@ def pointer_as_argument():
     pointers_named("argument", [(None, "[stack]")], "comprehensive")
 
 
+@case
+def address_in_pipe():
+    """In a pipe of its own making what an address means must be the same, elsewhere all its bytes."""
+    for n in (2, 3):
+        run([program("address_in_pipe"), "place"], n=n, policy="leak").must(0, out="")
+        for what in "elsewhere", "others":
+            run([program("address_in_pipe"), what], n=n, policy="leak").must(86, r"divergence: write\(", out="")
+
+
 def diverge_ahead(more):
     """Let the leader make that many calls after the one that differs; the report's text, and the leader's call in its JSON."""
     for seed in range(1, 41):

@@ -1,4 +1,4 @@
-# test: timeout=90 needs=ssh,scp,ssh-keygen layout=same
+# test: timeout=90 needs=ssh,scp,ssh-keygen
 """sshd with logins by key: commands, their status and input, a terminal, files by scp, several at once, a wrong key, the end."""
 import hashlib
 import os
@@ -11,7 +11,7 @@ SSHD = "/usr/sbin/sshd"
 if os.getuid() != 0 or not os.path.exists(SSHD):
     print("not root, or no " + SSHD)
     sys.exit(SKIP)
-# The same layout: sshd's monitor sends its options to its child as they lie in memory, pointers and all (docs/limits.md).
+# Its monitor sends its options to its child as they lie in memory, pointers and all.
 port = free_port()
 here = os.getcwd()
 user = pwd.getpwuid(0).pw_name

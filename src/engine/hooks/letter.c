@@ -1,15 +1,26 @@
 /*
- * Addresses that a program writes to a pipe or pair of sockets of its own making, to read them again: libuv's signal handlers
- * send the handle that is meant to its loop.  They are compared by what they mean, as operands are, and whoever reads them finds
- * its own variant's.
+ * Addresses that a program writes to a pipe or pair of sockets of its own making: libuv's signal handlers send the handle that is
+ * meant to its loop, sshd's monitor sends its child a struct as it lies in memory.  Bytes that differ are equal where they are
+ * the same place in each variant's own memory, wherever in the message that is.  The leader puts a list before the message: where in it
+ * there may be an address, which one, and what that means in every variant.
  *
- * The leader remembers what it has written; only that is an address to followers when it is read.  Bytes that happen to be one,
- * or that somebody else has made to look so, are in all variants what they are in the leader.
+ * Whoever reads the addresses in the process that wrote them finds its own variant's.  The leader remembers what it has
+ * written; only that is an address to followers when it is read.  Bytes that happen to be one, or that somebody else has made to
+ * look so, are in all variants what they are in the leader.  So is what another process reads.
  */
 #include "engine/internal.h"
 
-#define LETTER_MAX 512u		/* longer ones are bytes; extra has a bit for each word */
+#define MESSAGE_MAX MV_SCRATCH	/* longer ones are bytes */
+#define LETTER_MAX 512u		/* ... longer ones the writer itself reads as bytes; extra has a bit for each word */
+#define LIST_MAX (MV_INLINE_MAX / sizeof(struct place))
 #define WORD 8u
+
+/* Where in a message there is one of the leader's addresses. */
+struct place {
+	uint64_t at;
+	uint64_t word;
+	uint64_t meaning;
+};
 
 static uint32_t pair(const struct mv_thread *t)
 {
@@ -19,7 +30,7 @@ static uint32_t pair(const struct mv_thread *t)
 /* Stacks begin at a distance of their own in each variant. */
 static bool means(const struct mv_thread *t, uint64_t word, uint64_t *meaning)
 {
-	const struct mv_mapping *m = mv_mm_find(t->process->mm, word);
+	const struct mv_mapping *m = word >> 47 ? NULL : mv_mm_find(t->process->mm, word);
 	uint64_t out[2];
 
 	if (!m || m->flags & (MV_MM_HIDDEN | MV_MM_FIXED_PLACE) || m->ordinal == MV_MAP_STACK ||
@@ -32,27 +43,115 @@ static bool means(const struct mv_thread *t, uint64_t word, uint64_t *meaning)
 
 /* ---- write: args fd, buffer, length ---- */
 
-static void normalise(struct mv_thread *t)
+/* The message, or what could be read of it, is no more than bytes. */
+static bool is_plain(const struct mv_thread *t)
 {
-	struct mv_blob *b = t->blob;
-	uint32_t p = pair(t);
-
-	if (!p || t->cls != MV_CLASS_LEADER || b->total > LETTER_MAX)
-		return;
-	for (uint64_t at = 0; at + WORD <= b->total; at += WORD) {
-		uint64_t word, meaning;
-
-		__builtin_memcpy(&word, b->bytes + at, WORD);
-		if (!means(t, word, &meaning))
-			continue;
-		/* What nobody can write who does not know the run's secret. */
-		meaning ^= t->run->config.seed[0];
-		__builtin_memcpy(b->bytes + at, &meaning, WORD);
-		mv_letter_put(t->process->files, p, word);	/* followers, too: one may lead later */
-	}
+	return !pair(t) || t->cls != MV_CLASS_LEADER || t->blob->faults || t->blob->total < WORD || t->blob->total > MESSAGE_MAX;
 }
 
-const struct mv_hook mv_hook_write = { .normalise = normalise };
+/* What has been gathered, in the thread's scratch. */
+static bool message(struct mv_thread *t)
+{
+	const struct mv_blob *b = t->blob;
+
+	if (b->total > MV_INLINE_MAX)
+		return mv_peek_all(t, t->call.args[1], t->scratch, b->total);
+	__builtin_memcpy(t->scratch, b->bytes, b->total);
+	return true;
+}
+
+static uint64_t word_at(const uint8_t *bytes, uint64_t at)
+{
+	uint64_t word;
+
+	__builtin_memcpy(&word, bytes + at, WORD);
+	return word;
+}
+
+/* The gathered input anew: the list, and what is in the scratch. */
+static void put_list(struct mv_thread *t, const void *list, uint64_t len)
+{
+	struct mv_blob *b = t->blob;
+	uint64_t total = b->total;
+
+	b->total = 0;
+	mv_blob_put(b, list, len, t->run->config.seed);
+	mv_blob_put(b, t->scratch, total, t->run->config.seed);
+	for (unsigned i = 0; i < b->nmarks; i++)
+		b->marks[i].start += len;
+}
+
+/* For whoever reads it in this process, which may lead later if it does not. */
+static void remember(struct mv_thread *t)
+{
+	uint64_t meaning;
+
+	for (uint64_t at = 0; at + WORD <= t->blob->total; at += WORD)
+		if (means(t, word_at(t->blob->bytes, at), &meaning))
+			mv_letter_put(t->process->files, pair(t), word_at(t->blob->bytes, at));
+}
+
+static void normalise(struct mv_thread *t)
+{
+	struct place list[LIST_MAX];
+	uint64_t n = 0, total = t->blob->total;
+
+	if (is_plain(t))
+		return;
+	if (total <= LETTER_MAX)
+		remember(t);
+	if (!t->leads || !message(t))
+		return;
+	for (uint64_t at = 0; at + WORD <= total && n < LIST_MAX; at++) {
+		struct place *p = &list[n];
+
+		*p = (struct place){ .at = at, .word = word_at(t->scratch, at) };
+		n += means(t, p->word, &p->meaning);
+	}
+	if (n)
+		put_list(t, list, n * sizeof(*list));
+}
+
+static void reconcile(struct mv_thread *t, const struct mv_record *rec, const void *payload)
+{
+	uint64_t total, len;
+
+	if (!pair(t))
+		return;
+	if (t->blob->total != t->call.args[2])	/* it has another leader's list still */
+		mv_gather(t);
+	total = t->blob->total;
+	len = rec->input_len - total;
+	if (is_plain(t) || rec->input_len <= total || len % sizeof(struct place) || len > rec->payload_len || len > MV_INLINE_MAX || !message(t))
+		return;
+	for (uint64_t i = 0; i < len; i += sizeof(struct place)) {
+		struct place p;
+		uint64_t word, meaning;
+
+		__builtin_memcpy(&p, (const uint8_t *)payload + i, sizeof(p));
+		if (p.at > total - WORD)
+			return;
+		word = word_at(t->scratch, p.at);
+		if (word != p.word && means(t, word, &meaning) && meaning == p.meaning)
+			__builtin_memcpy(t->scratch + p.at, &p.word, WORD);
+	}
+	put_list(t, payload, len);
+}
+
+static void abstract(struct mv_thread *t)
+{
+	if (is_plain(t) || !message(t))
+		return;
+	for (uint64_t at = 0; at + WORD <= t->blob->total; at++) {
+		uint64_t meaning;
+
+		if (means(t, word_at(t->scratch, at), &meaning))
+			__builtin_memcpy(t->scratch + at, &meaning, WORD);
+	}
+	put_list(t, NULL, 0);
+}
+
+const struct mv_hook mv_hook_write = { .normalise = normalise, .reconcile = reconcile, .abstract = abstract };
 
 /* ---- read: args fd, buffer, length ---- */
 
