@@ -112,7 +112,7 @@ def stall_is_told():
             told = f.read()
         if not told:
             continue
-        for pattern in (r"stall: host thread \d+ of variant 1 has had work for 3 s and made no step; of 2 threads",
+        for pattern in (r"stall: host thread \d+ of variant 1 has had work for 3 s and made no step\n", r"stall: of 2 threads, 0 more",
                         r"stall: variant 0: thread \d+ ", r"stall: variant 1: .*: running; between calls, .* next call; "):
             if not re.search(pattern, told):
                 raise Wrong(f"{pattern} is not in {told}")
