@@ -63,6 +63,7 @@ SELECTORS = """
 #include <linux/random.h>
 #include <linux/sockios.h>
 #include <linux/userfaultfd.h>
+#include <linux/vm_sockets.h>
 #include <linux/fiemap.h>
 """
 TYPES = {
