@@ -8,6 +8,7 @@
 #include "monitor/monitor.h"
 
 #define PAGE 4096u
+#define ADDRESSES_END (((uint64_t)1 << 47) - PAGE)
 #define MAP_FIXED_ 0x10u
 #define MAP_FIXED_NOREPLACE_ 0x100000u
 #define MREMAP_FIXED_ 2u
@@ -90,10 +91,17 @@ static int64_t in_parts(const struct mv_call *c)
 	return r ? r : gap;
 }
 
-static bool needs_parts(const struct mv_call *c)
+static bool reaches_over(const struct mv_call *c)
 {
-	return (c->nr == NR_MUNMAP || c->nr == NR_MADVISE) && c->args[0] % PAGE == 0 && c->args[1] &&
-	       c->args[0] + c->args[1] > c->args[0] && mon_owns(c->args[0], c->args[1]);
+	return (c->nr == NR_MUNMAP || c->nr == NR_MADVISE) && mon_owns(c->args[0], c->args[1]);
+}
+
+/* One that the kernel would refuse as a whole; its parts it would not. */
+static bool is_no_range(const struct mv_call *c)
+{
+	uint64_t start = c->args[0], len = (c->args[1] + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+
+	return start % PAGE || start + len <= start || (c->nr == NR_MUNMAP && start + len > ADDRESSES_END);
 }
 
 /* ---- places that are taken, which no program can know ---- */
@@ -174,8 +182,8 @@ bool mon_guard(struct mon_thread *m, struct mv_call *c, int64_t *result)
 		*result = -ENOMEM;
 	else if (m->nested || written_in_area(t))
 		*result = -EFAULT;
-	else if (needs_parts(c))
-		*result = in_parts(c);
+	else if (reaches_over(c))
+		*result = is_no_range(c) ? -EINVAL : in_parts(c);
 	else
 		return redirect(m, t->desc, c), false;
 	m->reached = true;
@@ -186,7 +194,6 @@ bool mon_guard(struct mon_thread *m, struct mv_call *c, int64_t *result)
 
 #define ARCH_SET_GS_ 0x1001
 #define ARCH_GET_GS_ 0x1004
-#define ADDRESSES_END (((uint64_t)1 << 47) - PAGE)
 
 bool mon_segment(const struct mv_call *c, int64_t *result)
 {
