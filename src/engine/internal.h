@@ -91,7 +91,7 @@ struct mv_set {
 	uint64_t size;			/* of this block, stream included */
 	uint8_t waits[MV_VARIANTS_MAX];	/* the follower's next record is for a turn that has not come */
 	uint64_t alone;			/* offset of the procset that an exec of this thread joins, 0 = it stays in its own */
-	uint64_t last;			/* the ticket of the turn that the leader died with, 0 = none */
+	uint64_t last;			/* the leader's newest ticket, and whether it has died with that turn (turns.c) */
 	uint32_t apart;			/* variants (bits) that have joined it */
 	uint32_t gone;			/* variants (bits) whose thread is gone */
 	uint32_t place;			/* the leader waits for its turn in this place, */

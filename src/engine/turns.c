@@ -20,13 +20,22 @@ static bool waiting(const struct mv_procset *ps)
 	return __atomic_load_n(&ps->head, __ATOMIC_SEQ_CST) != __atomic_load_n(&ps->tail, __ATOMIC_SEQ_CST);
 }
 
+/* Leader, owner: who dies in between has got none (let_go()). */
+static void take_ticket(struct mv_thread *t)
+{
+	struct mv_procset *ps = procset(t);
+
+	__atomic_store_n(&t->set->last, ps->issued + 1, __ATOMIC_SEQ_CST);
+	t->ticket = __atomic_add_fetch(&ps->issued, 1, __ATOMIC_SEQ_CST);
+	t->calls = t->looks = 0;
+}
+
 void mv_turns_start(struct mv_thread *t)
 {
 	if (!t->run->config.turns || t->process->turns)
 		return;
 	t->process->turns = true;
-	t->ticket = __atomic_add_fetch(&procset(t)->issued, 1, __ATOMIC_ACQ_REL);
-	t->calls = t->looks = 0;
+	take_ticket(t);
 }
 
 /* Whoever has the turn is known by its number. */
@@ -139,8 +148,7 @@ static void begin(struct mv_thread *t)
 		__atomic_fetch_add(&ps->head, 1, __ATOMIC_SEQ_CST);
 		pass_left(ps);
 	}
-	t->ticket = __atomic_add_fetch(&ps->issued, 1, __ATOMIC_ACQ_REL);
-	t->calls = t->looks = 0;
+	take_ticket(t);
 }
 
 bool mv_turn_take(struct mv_thread *t)
@@ -352,6 +360,8 @@ void mv_turn_give(struct mv_thread *t)
 
 /* ---- deaths ---- */
 
+#define DIED_WITH ((uint64_t)1 << 63)	/* in mv_set.last */
+
 struct loss {
 	struct mv_turn *turn;
 	bool far;
@@ -386,8 +396,8 @@ static bool lose_tickets(struct mv_run *run, struct mv_set *s, unsigned variant)
 		return false;
 	/* Those that a child of vfork had before it came to the domain are of an order of its own. */
 	mv_stream_tickets((struct mv_stream *)(s + 1), run->config.turns_all, lose, &loss);
-	if (s->last && !(apart & lead))
-		lose(&loss, s->last);
+	if (s->last & DIED_WITH && !(apart & lead))
+		lose(&loss, s->last & ~DIED_WITH);
 	if (loss.far)
 		mv_run_fail(run, MV_VERDICT_FAILURE, "a process that shares memory was killed too far ahead of its twins");
 	pass_lost(loss.turn);
@@ -422,20 +432,21 @@ static struct mv_word *let_go(const struct mv_run *run, struct mv_set *s, unsign
 	bool leads = mv_leads(run, variant);
 	struct mv_turn *turn;
 	struct mv_word *word;
+	bool left;
 
 	if (!ps)
 		return NULL;
 	turn = &ps->turns[variant];
 	word = leads ? &ps->unlocks : &turn->moves;
-	if (leads && leave_queue(ps, s)) {
-		mv_word_bump(word);
-		return word;
-	}
-	if (leads && dies && __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) == tid)
-		s->last = __atomic_load_n(&ps->issued, __ATOMIC_ACQUIRE);
-	if (!__atomic_compare_exchange_n(leads ? &ps->owner : &turn->holder, &tid, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		return NULL;
-	if (!leads) {
+	left = leads && leave_queue(ps, s);
+	/* It may have become the owner, and not got a ticket yet: the newest one is another's then. */
+	if (leads && dies && __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) == tid &&
+	    s->last == __atomic_load_n(&ps->issued, __ATOMIC_ACQUIRE))
+		s->last |= DIED_WITH;
+	if (!__atomic_compare_exchange_n(leads ? &ps->owner : &turn->holder, &tid, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+		if (!left)
+			return NULL;
+	} else if (!leads) {
 		__atomic_fetch_add(&turn->done, 1, __ATOMIC_RELEASE);
 		pass_lost(turn);
 	}

@@ -4,6 +4,7 @@
  */
 #include <linux/futex.h>
 #include "engine_sim.h"
+#include "engine/internal.h"
 #include "engine/turns.h"
 
 #define THREAD_FLAGS 0x10f00	/* CLONE_VM, FS, FILES, SIGHAND, THREAD */
@@ -421,6 +422,31 @@ static void ended(void **state)
 	end(s, child);
 }
 
+/* The leader's second thread dies when it has just got hold of the turn: no ticket is lost with it. */
+static void dies_taking_it(void **state)
+{
+	struct mv_thread *child[2];
+	struct sim *s = two_threads(true, child);
+
+	(void)state;
+	for (unsigned v = 0; v < 2; v++) {
+		struct mv_step step = begin(child[v]);
+
+		sim_expect(&step, MV_PARK);
+	}
+	expect_run(s->t[0], READ, __NR_read);
+	expect_exit(s->t[0], 5);
+	expect_run(s->t[0], READ, __NR_read);
+	child[0]->process->procset->owner = CHILD_TID;
+	mv_thread_gone(child[0], 9);
+	mv_thread_gone(child[1], 9);
+	expect_exit(s->t[0], 7);
+	sim_follows(s, READ, 5);
+	sim_follows(s, READ, 7);
+	sim_expect_peace(s);
+	sim_free(s);
+}
+
 /* The one that executes a program is alone, and makes threads again. */
 static void executes(void **state)
 {
@@ -465,6 +491,7 @@ int main(void)
 		cmocka_unit_test(loops),
 		cmocka_unit_test(set_free),
 		cmocka_unit_test(ended),
+		cmocka_unit_test(dies_taking_it),
 		cmocka_unit_test(executes),
 	};
 
