@@ -93,7 +93,7 @@ static int64_t in_parts(const struct mv_call *c)
 
 static bool reaches_over(const struct mv_call *c)
 {
-	return (c->nr == NR_MUNMAP || c->nr == NR_MADVISE) && mon_owns(c->args[0], c->args[1]);
+	return (c->nr == NR_MUNMAP || c->nr == NR_MADVISE) && c->args[1] && mon_owns(c->args[0], c->args[1]);
 }
 
 /* One that the kernel would refuse as a whole; its parts it would not. */
