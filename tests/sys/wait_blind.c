@@ -22,11 +22,10 @@ static void ask_for(pid_t pid)
 {
 	int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
 
-	if (fd < 0) {
+	if (fd < 0 || dprintf(fd, "%d", pid - 1) <= 0) {
 		puts("ns_last_pid cannot be written");
 		exit(77);
 	}
-	NEED(dprintf(fd, "%d", pid - 1) > 0);
 	close(fd);
 }
 
