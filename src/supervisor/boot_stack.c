@@ -9,7 +9,9 @@
 #include <string.h>
 #include "supervisor/boot_internal.h"
 
-#define SHIFTS 512		/* the vectors start at one of so many places, 16 bytes apart */
+#define STEP 16			/* the stack's alignment */
+#define SHIFTS 512		/* the vectors start at one of so many places, a step apart */
+#define CLASSES 16		/* slices that variants may have */
 #define FIRST_READ 32768	/* enough for the vectors and AT_RANDOM of most programs */
 #define RANDOM_LEN 16
 
@@ -97,14 +99,21 @@ static void relocate_auxv(struct boot *b)
 	}
 }
 
-/* How much lower than the kernel's the vectors start; a tiny stack leaves little choice. */
-static uint64_t random_shift(struct boot *b)
+/*
+ * How much lower than the kernel's the vectors start, what is to be added besides; a tiny stack leaves little choice.  It is random, and
+ * the distance to the stack's end, so to the strings, is of another class in each variant: no two have the same.
+ */
+static uint64_t random_shift(struct boot *b, uint64_t added)
 {
-	uint64_t places = (b->regs->rsp - b->stack.start) / 2 / 16 + 1;
+	uint64_t places = (b->regs->rsp - b->stack.start) / 2 / STEP + 1, n, distance;
 
 	if (b->layout->mode != MV_LAYOUT_DISJOINT)
 		return 0;
-	return mv_layout_random(b->layout) % (places < SHIFTS ? places : SHIFTS) * 16;
+	n = mv_layout_random(b->layout) % (places < SHIFTS ? places : SHIFTS);
+	distance = (b->stack.end - b->regs->rsp + added) / STEP + n;
+	if (places > SHIFTS)
+		n += ((b->layout->slice >> MV_SLICE_SHIFT) - distance) % CLASSES;
+	return n * STEP;
 }
 
 /* ---- LD_PRELOAD ---- */
@@ -214,7 +223,8 @@ int boot_plan_stack(struct boot *b, const uint8_t *at_random)
 	if (r)
 		goto out;
 	relocate_auxv(b);
-	shift = random_shift(b) + preload.len + (preload.added ? ADDED_WORDS * sizeof(uint64_t) : 0);
+	shift = preload.len + (preload.added ? ADDED_WORDS * sizeof(uint64_t) : 0);
+	shift += random_shift(b, shift);
 	plan->sp = sp + b->stack.delta - shift;
 	plan->stack_addr = plan->sp;
 	plan->stack_len = top - sp + shift;

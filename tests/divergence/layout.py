@@ -77,6 +77,27 @@ def look(n, *options):
         Ended(process, 20)
 
 
+def first_frames(seed, n):
+    """Of each variant: where the stack begins for the program, and how far below the stack's end that is."""
+    process = start(["/bin/sleep", "60"], "--seed", str(seed), n=n)
+
+    def found():
+        pids = [pid for pid, (name, _, _) in below(process.pid).items() if name == "sleep"]
+        return pids if len(pids) == n else None
+
+    try:
+        frames = []
+        for pid in wait_for("as many copies of sleep as variants", found):
+            end = next(end for _, end, name in maps(pid) if name == "[stack]")
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+                begin = int(f.read().rsplit(")", 1)[1].split()[25])
+            frames.append((begin, end - begin))
+        return frames
+    finally:
+        process.terminate()
+        Ended(process, 20)
+
+
 def inside(variants):
     return {re.sub(r" \(deleted\)", "", name) for mappings in variants for _, _, name in mappings if "mvarmor" in name}
 
@@ -111,6 +132,21 @@ def maps_not_disjoint():
     """Where the layout is the same, the test sees it."""
     if not overlap(look(2, "--layout", "same"), ALL):
         raise Wrong("--layout same has made all addresses different")
+
+
+@case
+def stacks_begin_apart():
+    """At steps of 16 bytes, wherever in a page, and each variant has another amount of memory above it."""
+    begins = []
+    for seed in range(1, 9):
+        frames = first_frames(seed, 3)
+        if len({below_end for _, below_end in frames}) < 3:
+            raise Wrong(f"seed {seed}: as much above the first frame in two variants: {frames}")
+        begins += [begin for begin, _ in frames]
+    if any(begin % 16 for begin in begins):
+        raise Wrong(f"a stack that is not aligned to 16 bytes: {begins}")
+    if len({begin % 4096 for begin in begins}) < 12 or all(begin % 32 == begins[0] % 32 for begin in begins):
+        raise Wrong(f"stacks begin at few places in their pages: {[hex(begin % 4096) for begin in begins]}")
 
 
 if __name__ == "__main__":
