@@ -143,9 +143,10 @@ static void begin(struct mv_thread *t)
 	struct mv_procset *ps = procset(t);
 
 	__atomic_store_n(&ps->barged, t->set->queued ? 0 : ps->barged + 1, __ATOMIC_RELAXED);
+	/* Whoever dies in the midst of it has left a place that is behind the head already, which keeps nobody from his own. */
 	if (t->set->queued) {
-		t->set->queued = 0;
 		__atomic_fetch_add(&ps->head, 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&t->set->queued, 0, __ATOMIC_SEQ_CST);
 		pass_left(ps);
 	}
 	take_ticket(t);
