@@ -102,6 +102,23 @@ def auto_without_code():
         raise Wrong(f"{r}")
 
 
+ASKS = '''
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+for name, nr, *args in (("userfaultfd", 323, 0x80801), ("io_uring_setup", 425, 4, 0), ("bpf", 321, 0, 0, 0),
+                        ("process_vm_readv", 310, 1, 0, 0, 0, 0, 0), ("ptrace", 101, 0, 0, 0, 0), ("memfd_secret", 447, 0)):
+    r = libc.syscall(nr, *args)
+    print(name, errno.errorcode[ctypes.get_errno()] if r < 0 else r)
+'''
+
+
+@case
+def denied_plainly():
+    """What the table denies fails as it says, and the program goes on."""
+    run(["/usr/bin/python3", "-I", "-S", "-c", ASKS]).must(0, out="userfaultfd ENOSYS\nio_uring_setup ENOSYS\nbpf EPERM\n"
+                                                           "process_vm_readv EPERM\nptrace EPERM\nmemfd_secret ENOSYS\n")
+
+
 @case
 def not_found():
     for name in ("no-such-program", "./no-such-program", "/no/such/dir/program"):
