@@ -432,7 +432,7 @@ static bool async(struct pt_task *t)
 {
 	struct in_task *i = t->inside;
 
-	if (in_where(t) != IN_PROGRAM || t->inject_sig || !(pt_leads(t) ? t->held != NULL : i->nudged))
+	if (in_where(t) != IN_PROGRAM || t->inject_sig || !(pt_leads(t) ? t->held_due : i->nudged))
 		return false;
 	i->nudged = false;
 	return in_send(t, info_of(t)->async, 0, 0, 0);

@@ -126,6 +126,7 @@ struct pt_task {
 	struct user_regs_struct own;	/* the program's registers in the call, but for rax */
 	struct mv_step next;	/* with injected: what to run at the next entry */
 	struct pt_held *held, **held_tail;
+	bool held_due;		/* ... for so long that they are to be published where the thread is stopped */
 	struct pt_held *requeued;	/* what was known of signals sent back to the kernel, oldest first */
 	siginfo_t inject;	/* signal that was queued by us: give it this siginfo */
 	int inject_sig;		/* 0 = none */

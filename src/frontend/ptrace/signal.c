@@ -112,8 +112,10 @@ static struct pt_held *take_held(struct pt_task *t)
 	struct pt_held *h = t->held;
 
 	t->held = h->next;
-	if (!t->held)
+	if (!t->held) {
 		t->held_tail = &t->held;
+		t->held_due = false;
+	}
 	return h;
 }
 
@@ -467,7 +469,7 @@ void pt_on_stop(struct pt_task *t, int sig)
 	} else if (!pt_leads(t) && t->thread && !t->inject_sig && mv_pending_signal(t->thread, &step)) {
 		t->at = PT_AT_ASYNC;
 		pt_inject(t, step.sig, step.siginfo);
-	} else if (pt_leads(t) && !t->inject_sig && t->held && !mv_thread_in_call(t->thread) &&
+	} else if (pt_leads(t) && !t->inject_sig && t->held_due && !mv_thread_in_call(t->thread) &&
 		   pt_publish_held(t, PT_AT_ASYNC, MV_SIGNAL_ASYNC)) {
 		nudge_followers(t);
 	} else if (!pt_spin_stop(t)) {

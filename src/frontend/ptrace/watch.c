@@ -71,8 +71,10 @@ static void stop(struct pt_task *t)
  */
 static void look_at_held(struct pt_task *t)
 {
-	if (pt_state(t->tid) == 'S' || pt_cpu_time(t->tid) - t->held->cpu >= PT_HOLD_MS)
-		stop(t);
+	if (pt_state(t->tid) != 'S' && pt_cpu_time(t->tid) - t->held->cpu < PT_HOLD_MS)
+		return;
+	t->held_due = true;
+	stop(t);
 }
 
 /* Its last call was to return with a signal, which has come at once or was taken by another thread. */
