@@ -136,14 +136,17 @@ def words(text, allowed, what):
     return out
 
 
-def parse_length(op, rule, text):
-    for pattern, name in LEN_RULES:
-        m = re.fullmatch(pattern, rule)
+def first_match(patterns, word, what, text):
+    """The name of the first pattern that the word is, and the groups of it."""
+    for pattern, name in patterns:
+        m = re.fullmatch(pattern, word)
         if m:
-            break
-    else:
-        raise Mistake(f"unknown length rule '{rule}' in '{text}'")
-    got = m.groupdict()
+            return name, m.groupdict()
+    raise Mistake(f"unknown {what}{word}' in '{text}'")
+
+
+def parse_length(op, rule, text):
+    name, got = first_match(LEN_RULES, rule, "length rule '", text)
     op.len = name
     op.len_arg = int(got.get("arg") or 0)
     op.size = int(got.get("size") or (1 if name in ("ARG", "RET") else 0))
@@ -172,14 +175,9 @@ def parse_operand(text, kinds, structs):
     if op.size > 0xFFFF:
         raise Mistake(f"size {op.size} in '{text}' is above 65535")
     if cond:
-        for pattern, name in CONDITIONS:
-            c = re.fullmatch(pattern, cond)
-            if c:
-                break
-        else:
-            raise Mistake(f"unknown condition '?{cond}' in '{text}'")
-        op.cond, op.cond_arg = name, int(c["arg"])
-        op.cond_mask = number(c.groupdict().get("mask") or "0", "mask", 0xFFFFFFFF)
+        name, got = first_match(CONDITIONS, cond, "condition '?", text)
+        op.cond, op.cond_arg = name, int(got["arg"])
+        op.cond_mask = number(got.get("mask") or "0", "mask", 0xFFFFFFFF)
         if name in ("ANY", "NONE") and not op.cond_mask:
             raise Mistake(f"the mask 0 in '{text}' decides nothing")
         if kind == "ign":
