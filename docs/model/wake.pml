@@ -13,9 +13,13 @@
 #ifndef NAPPING
 #define NAPPING 0
 #endif
+/* One follower without siblings, whose agreement to the last record the leader waits for, more than one record ahead. */
+#ifndef ALONE
+#define ALONE 0
+#endif
 #ifndef RECORDS
-#define RECORDS 2
-#define RING 1
+#define RECORDS (2 + ALONE)
+#define RING (1 + ALONE)
 #endif
 
 /* The words, each with a count of those who were about to sleep; and of those who were about to nap on the first. */
@@ -31,6 +35,9 @@ byte last[13], woken[13];
 
 /* What the words are about. */
 byte head, tail[2], done;
+
+/* Where the leader wants a follower to be before it is woken; of two followers it is told of every step. */
+byte wanted[2];
 
 /* The kernel: which word a process sleeps on. */
 #define AWAKE 9
@@ -92,6 +99,15 @@ inline wake(w)
 	early = false
 }
 
+/* A follower's, whose leader may wait for more than that. */
+inline wake_leader()
+{
+	if
+	:: tail[me] >= wanted[me] -> wake(MOVES + me)
+	:: else -> early = false
+	fi
+}
+
 /* The leader's, after a commit: those who nap are left alone as long as there is much room, and more to come. */
 #define CROWDED (2 * (head - tail[0]) > RING || 2 * (head - tail[1]) > RING)
 inline wake_napping()
@@ -117,7 +133,9 @@ inline sleep(w, value)
 }
 
 /* Who keeps the leader from going on, in the engine's order. */
-#define FULL(i) (head - tail[i] >= RING)
+#define LAST (head == RECORDS)
+#define WANTS (LAST -> head : head + 1 - RING)
+#define FULL(i) (LAST -> ALONE && !i && tail[i] < head : (!ALONE || !i) && head - tail[i] >= RING)
 #define NOBODY 8
 #if OMIT == 8
 #define BLOCKER (tail[0] <= tail[1] -> MOVES : MOVES + 1)
@@ -131,12 +149,17 @@ proctype leader()
 	bool early;
 
 	do
-	:: head == RECORDS -> break
+	:: LAST && !FULL(0) && !FULL(1) -> break
 	:: else ->
 		w = BLOCKER;
-		if :: w != NOBODY -> value = word[w] :: else fi;
 		if
-		:: !FULL(0) && !FULL(1) ->
+		:: w != NOBODY ->
+			if :: ALONE -> wanted[0] = WANTS + (OMIT == 11) :: else fi;
+			value = word[w]
+		:: else
+		fi;
+		if
+		:: !LAST && !FULL(0) && !FULL(1) ->
 			head++;
 			bump(COMMITS);
 			wake(COMMITS);
@@ -169,11 +192,11 @@ proctype follower(byte me)
 		/* The retry, which goes as far as it can: it may begin at one word and park at the other. */
 		if
 		:: !turn && tail[me] < head ->
-			turn = (tail[me] + 1) % 2 == me;
+			turn = !ALONE && (tail[me] + 1) % 2 == me;
 			tail[me]++;
 			bump(MOVES + me);
 			if
-			:: OMIT == 4 -> wake(MOVES + me)
+			:: OMIT == 4 -> wake_leader()
 			:: else -> ate = true
 			fi
 		:: !turn && tail[me] >= head -> parked = true
@@ -192,7 +215,7 @@ proctype follower(byte me)
 		:: !turn
 		fi;
 
-		if :: ate && OMIT != 7 -> wake(MOVES + me) :: else fi;
+		if :: ate && OMIT != 7 -> wake_leader() :: else fi;
 		if :: acted -> wake(TURNS) :: else fi;
 
 		now = WAITS_FOR;
@@ -209,7 +232,7 @@ init
 {
 	atomic {
 		run follower(0);
-		run follower(1);
+		if :: !ALONE -> run follower(1) :: else fi;
 		run leader()
 	}
 }

@@ -288,12 +288,17 @@ static bool waits_inside(const struct mv_thread *t)
 	return mv_turn_wanted(t) || t->state == MV_ST_LOCK || t->state == MV_ST_ORDER || t->stays;
 }
 
+static bool waits_for_ack(const struct mv_thread *t)
+{
+	return t->state == MV_ST_MEET || t->state == MV_ST_HOLD;
+}
+
 /* The follower that a parked thread waits for, as a consumer of its stream; -1 = none. */
 static int awaited(const struct mv_thread *t)
 {
 	if (waits_inside(t))
 		return -1;
-	if (t->state == MV_ST_MEET || t->state == MV_ST_HOLD)
+	if (waits_for_ack(t))
 		return mv_stream_late(t->stream, t->seq);
 	return mv_stream_blocker(t->stream);
 }
@@ -304,7 +309,13 @@ struct mv_word *mv_lead_waits(const struct mv_thread *t)
 
 	if (waits_inside(t))
 		return &t->process->procset->unlocks;
-	return consumer < 0 ? NULL : mv_stream_consume_word(t->stream, (unsigned)consumer);
+	if (consumer < 0)
+		return NULL;
+	if (waits_for_ack(t))
+		mv_stream_want_ack(t->stream, (unsigned)consumer, t->seq);
+	else
+		mv_stream_want_room(t->stream, (unsigned)consumer);
+	return mv_stream_consume_word(t->stream, (unsigned)consumer);
 }
 
 /*

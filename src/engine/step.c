@@ -285,6 +285,12 @@ static struct mv_word *changed_word(const struct mv_thread *t, unsigned where)
 	return t->leads ? &ps->unlocks : &ps->turns[t->variant].moves;
 }
 
+/* Its leader waits for more than this follower has done. */
+static bool too_early(const struct mv_thread *t)
+{
+	return !t->leads && !mv_stream_arrived(t->stream, mv_consumer(t->variant));
+}
+
 unsigned mv_thread_wakes(struct mv_thread *t, uint32_t *words[MV_WAKES_MAX])
 {
 	unsigned n = 0;
@@ -293,7 +299,7 @@ unsigned mv_thread_wakes(struct mv_thread *t, uint32_t *words[MV_WAKES_MAX])
 		unsigned where = MV_CHANGED_STREAM << i;
 		struct mv_word *word;
 
-		if (!(t->changed & where))
+		if (!(t->changed & where) || (where == MV_CHANGED_STREAM && too_early(t)))
 			continue;
 		word = changed_word(t, where);
 		if (mv_word_wanted(&word->sleepers, &t->wakers[i]) ||

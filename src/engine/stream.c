@@ -20,7 +20,9 @@ struct cursor {
 	uint64_t tail;		/* sequence number of the last record consumed, or LEFT */
 	uint64_t bytes;		/* that record's payload_end */
 	struct mv_word moves;	/* of the two, and of the consumer's ack */
+	struct { uint64_t ack, tail, bytes; } wanted;	/* the producer's: less than that is not worth waking it */
 } LINE;
+_Static_assert(sizeof(struct cursor) == 64, "a cursor is one line");
 
 struct mv_stream {
 	/* Geometry, constant. */
@@ -351,6 +353,42 @@ struct mv_word *mv_stream_commit_word(struct mv_stream *s)
 struct mv_word *mv_stream_consume_word(struct mv_stream *s, unsigned consumer)
 {
 	return &s->cursors[consumer].moves;
+}
+
+/* The consumer writes to that line with every record: a producer that says the same again leaves it alone. */
+static void say(uint64_t *wanted, uint64_t value)
+{
+	if (__atomic_load_n(wanted, __ATOMIC_RELAXED) != value)
+		__atomic_store_n(wanted, value, __ATOMIC_RELAXED);
+}
+
+static void set_wanted(struct mv_stream *s, unsigned consumer, uint64_t ack, uint64_t tail, uint64_t bytes)
+{
+	struct cursor *c = &s->cursors[consumer];
+
+	say(&c->wanted.ack, ack);
+	say(&c->wanted.tail, tail);
+	say(&c->wanted.bytes, bytes);
+}
+
+void mv_stream_want_ack(struct mv_stream *s, unsigned consumer, uint64_t seq)
+{
+	set_wanted(s, consumer, seq, 0, 0);
+}
+
+void mv_stream_want_room(struct mv_stream *s, unsigned consumer)
+{
+	set_wanted(s, consumer, 0, s->head < s->nrecords ? 0 : s->head + 1 - s->nrecords,
+		   s->refused_end < s->nbytes ? 0 : s->refused_end - s->nbytes);
+}
+
+bool mv_stream_arrived(const struct mv_stream *s, unsigned consumer)
+{
+	const struct cursor *c = &s->cursors[consumer];
+	uint64_t tail = load(&c->tail);
+
+	return tail == LEFT || (load(&s->acks[consumer]) >= load(&c->wanted.ack) && tail >= load(&c->wanted.tail) &&
+				load(&c->bytes) >= load(&c->wanted.bytes));
 }
 
 int mv_stream_blocker(const struct mv_stream *s)

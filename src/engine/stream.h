@@ -169,6 +169,15 @@ struct mv_word *mv_stream_commit_word(struct mv_stream *s);
 /* Changes with every consume, ack and leave of that consumer. */
 struct mv_word *mv_stream_consume_word(struct mv_stream *s, unsigned consumer);
 /*
+ * Where the producer wants a consumer to be, which it says before it takes the value of that consumer's word to wait for a
+ * change: at least at an ack of seq, or so far that the reservation that was refused last fits.  mv_stream_arrived() tells the
+ * consumer, after a change of its word, whether it is there; before that the producer is not to be woken, who would only look
+ * and sleep again.  Who reads what was wanted before looks at the word before it was changed, so does not sleep.
+ */
+void mv_stream_want_ack(struct mv_stream *s, unsigned consumer, uint64_t seq);
+void mv_stream_want_room(struct mv_stream *s, unsigned consumer);
+bool mv_stream_arrived(const struct mv_stream *s, unsigned consumer);
+/*
  * A consumer that still keeps the producer from making the reservation that was refused last, or -1.  It must be one that
  * does: another's word may not change again.
  */

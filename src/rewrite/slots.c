@@ -13,6 +13,7 @@ struct want {
 	uint64_t from;
 	unsigned units;
 	uint8_t traps;
+	uint16_t low;		/* bit i: the distance's lowest byte is good for units that are i modulo 16 in a page */
 	const struct mv_range *free;
 	unsigned nfree;
 };
@@ -58,11 +59,6 @@ static bool is_good(const struct want *w, uint64_t slot)
 	return true;
 }
 
-static bool unit_used(const struct mv_slot_page *page, unsigned unit)
-{
-	return page->used[unit / 64] >> unit % 64 & 1;
-}
-
 static void set_units(struct mv_slot_page *page, unsigned unit, unsigned n, bool used)
 {
 	for (; n--; unit++) {
@@ -72,22 +68,55 @@ static void set_units(struct mv_slot_page *page, unsigned unit, unsigned n, bool
 	}
 }
 
+static uint16_t low_bytes(uint64_t from, uint8_t traps)
+{
+	uint16_t low = 0;
+
+	if (!(traps & 1))
+		return UINT16_MAX;
+	for (unsigned i = 0; i < 16; i++)
+		low |= (uint16_t)(mv_is_trap_byte((uint8_t)(i * MV_SLOT_UNIT - from)) << i);
+	return low;
+}
+
+/* The two highest bytes of a distance change at most once in a page. */
+static bool far_bytes_fit(const struct want *w, uint64_t distance)
+{
+	for (unsigned i = 2; i < 4; i++)
+		if (w->traps >> i & 1 && !mv_is_trap_byte((uint8_t)(distance >> 8 * i)))
+			return false;
+	return true;
+}
+
+/* Of each unit the bit: is it free, and so many after it? */
+static void free_runs(const struct mv_slot_page *page, unsigned units, uint64_t runs[UNITS / 64])
+{
+	uint64_t left[UNITS / 64];
+
+	for (unsigned i = 0; i < UNITS / 64; i++)
+		runs[i] = left[i] = ~page->used[i];
+	while (--units)
+		for (unsigned i = 0; i < UNITS / 64; i++) {
+			left[i] = left[i] >> 1 | (i + 1 < UNITS / 64 ? left[i + 1] << 63 : 0);
+			runs[i] &= left[i];
+		}
+}
+
 /* The first unit of a good place in the page; -1: none. */
 static int find_in_page(const struct mv_slot_page *page, const struct want *w)
 {
-	unsigned run = 0;
+	uint64_t runs[UNITS / 64], distance = page->addr - w->from;
 
-	for (unsigned unit = 0; unit < UNITS; unit++) {
-		unsigned first = unit + 1 - w->units;
+	if (!far_bytes_fit(w, distance) && !far_bytes_fit(w, distance + MV_SLOT_PAGE - 1))
+		return -1;
+	free_runs(page, w->units, runs);
+	for (unsigned i = 0; i < UNITS / 64; i++) {
+		for (runs[i] &= w->low * (UINT64_MAX / UINT16_MAX); runs[i]; runs[i] &= runs[i] - 1) {
+			unsigned unit = 64 * i + (unsigned)__builtin_ctzll(runs[i]);
 
-		if (page->used[unit / 64] == UINT64_MAX) {
-			unit |= 63;
-			run = 0;
-			continue;
+			if (is_good(w, page->addr + unit * MV_SLOT_UNIT))
+				return (int)unit;
 		}
-		run = unit_used(page, unit) ? 0 : run + 1;
-		if (run >= w->units && is_good(w, page->addr + first * MV_SLOT_UNIT))
-			return (int)first;
 	}
 	return -1;
 }
@@ -208,7 +237,8 @@ static unsigned units_of(const struct mv_site *site)
 int mv_slots_take(struct mv_slots *slots, const struct mv_site *site, uint64_t at, const struct mv_range *free,
 		  unsigned nfree, uint64_t *slot)
 {
-	const struct want w = { at - site->before + MV_PATCH_LEN, units_of(site), site->traps, free, nfree };
+	const uint64_t from = at - site->before + MV_PATCH_LEN;
+	const struct want w = { from, units_of(site), site->traps, low_bytes(from, site->traps), free, nfree };
 	int unit = -1, r;
 	uint64_t addr;
 	unsigned i;

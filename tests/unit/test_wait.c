@@ -92,6 +92,40 @@ static void fetch_and_await(void **state)
 	sim_free(s);
 }
 
+/* The leader that waits at a call for a follower some calls behind is woken when it gets there, not with each call on the way. */
+static void woken_when_there(void **state)
+{
+	struct sim_options o = sim_defaults;
+	struct mv_call call = PAUSE, wait = CALL(__NR_chdir, AT(OUT));
+	struct mv_step step;
+	struct sim *s;
+	struct mv_wait w;
+
+	(void)state;
+	s = sim_new(&o);
+	leads(s, call, 0);
+	leads(s, call, 1);
+	step = sim_enter(s->t[0], wait);
+	sim_expect_run(&step, __NR_chdir);
+	step = sim_exit(s->t[0], 0);
+	sim_expect(&step, MV_PARK);
+	for (int i = 0; i < 2; i++) {
+		w = sleeps(s, s->t[0]);
+		follows(s, call, i);
+		assert_int_not_equal(*w.word, w.value);
+		if (!i)
+			assert_int_equal(mv_thread_wakes(s->t[1], (uint32_t *[MV_WAKES_MAX]){ 0 }), 0);
+	}
+	step = sim_enter(s->t[1], wait);
+	sim_expect_run(&step, __NR_chdir);
+	step = sim_exit(s->t[1], 0);
+	sim_expect_done(&step, 0);
+	wakes(s->t[1], &w);
+	step = sim_retry(s->t[0]);
+	sim_expect_done(&step, 0);
+	sim_free(s);
+}
+
 static void nobody_sleeps(void **state)
 {
 	uint32_t *words[MV_WAKES_MAX];
@@ -473,6 +507,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fetch_and_await),
+		cmocka_unit_test(woken_when_there),
 		cmocka_unit_test(nobody_sleeps),
 		cmocka_unit_test(nap_until_crowded),
 		cmocka_unit_test(nap_until_held),
