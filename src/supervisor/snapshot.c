@@ -6,7 +6,6 @@
  * Modules come from the mappings as they are now: the variant's were moved, and its link map is not to be trusted.
  * libdwfl opens a module's file only when a frame lies in it.
  */
-#include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "supervisor/boot.h"
+#include "supervisor/dwfl.h"
 #include "supervisor/procmaps.h"
 #include "supervisor/report.h"
 
@@ -136,10 +136,10 @@ static int find_elf(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr 
 
 static void report_module(struct unwind *u, const struct mv_region *first, const struct mv_region *last)
 {
-	Dwfl_Module *mod = dwfl_report_module(u->dwfl, first->name, first->start, last->end);
+	Dwfl_Module *mod = mv_dwfl()->report_module(u->dwfl, first->name, first->start, last->end);
 	void **data;
 
-	if (mod && dwfl_module_info(mod, &data, NULL, NULL, NULL, NULL, NULL, NULL))
+	if (mod && mv_dwfl()->module_info(mod, &data, NULL, NULL, NULL, NULL, NULL, NULL))
 		*data = u;
 }
 
@@ -189,11 +189,11 @@ static void add_frame(struct unwind *u, uint64_t pc, bool at_return)
 		f->module = strdup(r->name);
 		f->module_offset = pc - r->start + r->offset;
 	}
-	mod = u->dwfl ? dwfl_addrmodule(u->dwfl, inside) : NULL;
+	mod = u->dwfl ? mv_dwfl()->addrmodule(u->dwfl, inside) : NULL;
 	if (mod) {
 		GElf_Off offset = 0;
 		GElf_Sym sym;
-		const char *name = dwfl_module_addrinfo(mod, inside, &offset, &sym, NULL, NULL, NULL);
+		const char *name = mv_dwfl()->module_addrinfo(mod, inside, &offset, &sym, NULL, NULL, NULL);
 
 		if (name) {
 			f->symbol = strndup(name, strcspn(name, "@"));	/* without the version */
@@ -236,7 +236,7 @@ static bool set_registers(Dwfl_Thread *thread, void *arg)
 	const Dwarf_Word regs[] = { r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp, r->r8, r->r9,
 				    r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip };
 
-	return dwfl_thread_state_registers(thread, 0, sizeof(regs) / sizeof(*regs), regs);
+	return mv_dwfl()->thread_state_registers(thread, 0, sizeof(regs) / sizeof(*regs), regs);
 }
 
 static int on_frame(Dwfl_Frame *state, void *arg)
@@ -245,7 +245,7 @@ static int on_frame(Dwfl_Frame *state, void *arg)
 	Dwarf_Addr pc;
 	bool next;
 
-	if (!dwfl_frame_pc(state, &pc, &next) || !pc)
+	if (!mv_dwfl()->frame_pc(state, &pc, &next) || !pc)
 		return DWARF_CB_ABORT;
 	add_frame(u, pc, !next || u->at_return);
 	u->at_return = false;
@@ -258,10 +258,7 @@ static int on_frame(Dwfl_Frame *state, void *arg)
  */
 static void unwind(struct unwind *u)
 {
-	static const Dwfl_Callbacks callbacks = {
-		.find_elf = find_elf,
-		.find_debuginfo = dwfl_build_id_find_debuginfo,	/* local files; the standard one may ask a server */
-	};
+	static Dwfl_Callbacks callbacks = { .find_elf = find_elf };
 	static const Dwfl_Thread_Callbacks threads = {
 		.next_thread = next_thread,
 		.memory_read = read_memory,
@@ -269,11 +266,15 @@ static void unwind(struct unwind *u)
 	};
 	uint64_t caller;
 
-	u->dwfl = dwfl_begin(&callbacks);
+	if (mv_dwfl()) {
+		/* Local files; the standard one may ask a server. */
+		callbacks.find_debuginfo = mv_dwfl()->build_id_find_debuginfo;
+		u->dwfl = mv_dwfl()->begin(&callbacks);
+	}
 	if (u->dwfl) {
-		dwfl_report_begin(u->dwfl);
+		mv_dwfl()->report_begin(u->dwfl);
 		report_modules(u);
-		dwfl_report_end(u->dwfl, NULL, NULL);
+		mv_dwfl()->report_end(u->dwfl, NULL, NULL);
 	}
 	if (!executable(u->s, u->regs.rip)) {
 		add_frame(u, u->regs.rip, false);
@@ -283,13 +284,13 @@ static void unwind(struct unwind *u)
 		u->regs.rsp += 8;
 		u->at_return = true;
 	}
-	if (u->dwfl && dwfl_attach_state(u->dwfl, NULL, u->tid, &threads, u))
-		dwfl_getthread_frames(u->dwfl, u->tid, on_frame, u);
+	if (u->dwfl && mv_dwfl()->attach_state(u->dwfl, NULL, u->tid, &threads, u))
+		mv_dwfl()->getthread_frames(u->dwfl, u->tid, on_frame, u);
 	if (u->s->nframes == 0 || u->at_return)
 		add_frame(u, u->regs.rip, u->at_return);	/* not even one frame: say at least where it is */
 out:
 	if (u->dwfl)
-		dwfl_end(u->dwfl);
+		mv_dwfl()->end(u->dwfl);
 }
 
 /* ---- public ---- */

@@ -20,6 +20,7 @@ static int first(struct pt_task *t, struct mv_error *err)
 		return -1;
 	if (!in_boot(t))
 		return t->pt->err ? -1 : mv_error_set(err, 0, "cannot lay out variant %u", t->variant);
+	in_ahead_wait(t->pt);
 	return 0;
 }
 
@@ -45,6 +46,12 @@ static int run(struct mv_session *session, struct mv_error *err)
 	if (!in)
 		return mv_error_set(err, ENOMEM, "cannot start");
 	pt_affinity_start(&pt);
+	r = pt_choose_secret(&pt);
+	if (r) {
+		free(in);
+		return r;
+	}
+	in_ahead_start(&pt);
 	in_ticks_start(in);
 	in->keys = session->options->no_keys ? 0 : in_key_offset();
 	for (unsigned v = 0; v < pt.nvariants; v++)
@@ -52,6 +59,7 @@ static int run(struct mv_session *session, struct mv_error *err)
 	r = in_images_load(&pt, err);
 	if (!r)
 		r = pt_run(&pt);
+	in_ahead_end(&pt);
 	in_texts_free(&pt);
 	in_plans_free(&pt);
 	in_reader_free(in);

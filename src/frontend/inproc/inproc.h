@@ -32,6 +32,7 @@ struct in_text;
 struct inproc {
 	struct in_plan *plans;			/* of rewriting, by file */
 	struct in_text *texts;			/* rewritten, which processes share */
+	struct in_ahead *ahead;			/* what is made before it is asked for; NULL = nothing */
 	struct in_reader *reader;		/* of calls that are compared here; NULL = none yet */
 	struct in_image images[MV_VARIANTS_MAX];
 	struct mv_layout layouts[MV_VARIANTS_MAX];
@@ -205,6 +206,10 @@ uint64_t in_lost_trampoline(struct pt_task *t, uint64_t addr);
 
 /* text.c */
 void in_texts_free(struct pt *pt);
+/* ahead.c: once all is on one CPU, before anything is started; before the first follower; at the end. */
+void in_ahead_start(struct pt *pt);
+void in_ahead_wait(struct pt *pt);
+void in_ahead_end(struct pt *pt);
 /*
  * Add to a boot what maps texts over the plan's.  import and done: operations to be added before and behind what maps a
  * descriptor; the descriptors go to fds, in their order, *n more.  0, or -errno with *err filled.

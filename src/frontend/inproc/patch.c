@@ -30,20 +30,35 @@
 
 /* ---- plans ---- */
 
+bool in_key_of(int fd, struct in_key *key)
+{
+	struct stat st;
+
+	memset(key, 0, sizeof(*key));
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return false;
+	key->device = st.st_dev;
+	key->inode = st.st_ino;
+	key->size = (uint64_t)st.st_size;
+	key->time = (uint64_t)st.st_ctim.tv_sec * 1000000000u + (uint64_t)st.st_ctim.tv_nsec;	/* nobody can set it back */
+	return true;
+}
+
+void in_plan_read(int fd, struct mv_plan *plan)
+{
+	char dir[4096];
+
+	if (mv_cache_plan(mv_cache_dir(dir, sizeof(dir)) ? NULL : dir, fd, plan, NULL, NULL))
+		memset(plan, 0, sizeof(*plan));
+}
+
 struct in_plan *in_plan_of(struct pt *pt, int fd)
 {
 	struct in_plan *p;
-	struct stat st;
 	struct in_key key;
-	char dir[4096];
 
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+	if (!in_key_of(fd, &key))
 		return NULL;
-	memset(&key, 0, sizeof(key));
-	key.device = st.st_dev;
-	key.inode = st.st_ino;
-	key.size = (uint64_t)st.st_size;
-	key.time = (uint64_t)st.st_ctim.tv_sec * 1000000000u + (uint64_t)st.st_ctim.tv_nsec;	/* nobody can set it back */
 	HASH_FIND(hh, pt->inproc->plans, &key, sizeof(key), p);
 	if (p)
 		return p;
@@ -51,8 +66,8 @@ struct in_plan *in_plan_of(struct pt *pt, int fd)
 	if (!p)
 		return NULL;
 	p->key = key;
-	if (mv_cache_plan(mv_cache_dir(dir, sizeof(dir)) ? NULL : dir, fd, &p->plan, NULL, NULL))
-		memset(&p->plan, 0, sizeof(p->plan));
+	if (!in_ahead_take(pt, p))
+		in_plan_read(fd, &p->plan);
 	HASH_ADD(hh, pt->inproc->plans, key, sizeof(p->key), p);
 	return p;
 }

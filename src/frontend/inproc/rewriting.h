@@ -21,7 +21,7 @@ struct in_plan {
 	struct in_key { uint64_t device, inode, size, time; } key;
 	struct mv_plan plan;		/* no sites: nothing can be done with that file */
 	struct in_text *text;		/* NULL = none */
-	bool tried;			/* ... and there will be none */
+	bool tried;			/* it was asked for: there will be no other */
 };
 
 struct patch {
@@ -44,6 +44,16 @@ struct in_process {
 };
 
 struct in_process *in_process_of(struct pt_task *t);	/* NULL without memory */
+/* What tells the file fd, if it is a regular one, and its state. */
+bool in_key_of(int fd, struct in_key *key);
+/* Its plan; without sites if it has none. */
+void in_plan_read(int fd, struct mv_plan *plan);
+/* Its text that is mapped from offset on, rewritten by that plan, which must live longer; the caller's, or NULL. */
+struct in_text *in_text_make(const struct mv_plan *plan, int fd, uint64_t offset, uint64_t size, uint64_t seed);
+void in_text_discard(struct in_text *text);
+void in_text_keep(struct pt *pt, struct in_text *text);	/* it is the run's from now on */
+/* Was the plan of p->key made ahead (ahead.c)?  It is in p then, and the text if there is one. */
+bool in_ahead_take(struct pt *pt, struct in_plan *p);
 /* The plan of a file, or NULL.  Once made it stays. */
 struct in_plan *in_plan_of(struct pt *pt, int fd);
 /* What is mapped from addr to end in thread tid, as a descriptor of a regular file; name is its path; or -1. */

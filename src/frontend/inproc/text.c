@@ -23,7 +23,7 @@
 
 /* ---- texts ---- */
 
-static void discard(struct in_text *text)
+void in_text_discard(struct in_text *text)
 {
 	mv_shared_free(&text->shared);
 	if (text->fd >= 0)
@@ -41,7 +41,7 @@ void in_texts_free(struct pt *pt)
 		struct in_text *text = pt->inproc->texts;
 
 		pt->inproc->texts = text->next;
-		discard(text);
+		in_text_discard(text);
 	}
 }
 
@@ -80,21 +80,30 @@ static bool write_text(struct in_text *text, int from)
 	return !r && !fcntl(text->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 }
 
-static struct in_text *make(struct pt *pt, const struct in_plan *plan, int fd, uint64_t offset, uint64_t size)
+struct in_text *in_text_make(const struct mv_plan *plan, int fd, uint64_t offset, uint64_t size, uint64_t seed)
 {
 	struct in_text *text = calloc(1, sizeof(*text));
 
 	if (!text)
 		return NULL;
 	text->fd = text->file = -1;
-	if (mv_shared_plan(&plan->plan, offset, size, pt->secret[1], &text->shared) || !write_text(text, fd)) {
-		discard(text);
+	if (mv_shared_plan(plan, offset, size, seed, &text->shared) || !write_text(text, fd)) {
+		in_text_discard(text);
 		return NULL;
 	}
+	return text;
+}
+
+void in_text_keep(struct pt *pt, struct in_text *text)
+{
 	text->next = pt->inproc->texts;
 	pt->inproc->texts = text;
-	mv_log(MV_LOG_BOOT, "a text of %#lx bytes with %u call sites rewritten is made", size, text->shared.n);
-	return text;
+	mv_log(MV_LOG_BOOT, "a text of %#lx bytes with %u call sites rewritten is made", text->shared.size, text->shared.n);
+}
+
+static bool is_of(const struct in_text *text, uint64_t offset, uint64_t size)
+{
+	return text && text->shared.offset == offset && text->shared.size == size;
 }
 
 /* Rewritten, the part of the file that is mapped from offset on; NULL if it cannot be had. */
@@ -104,10 +113,13 @@ static struct in_text *text_of(struct pt *pt, int fd, uint64_t offset, uint64_t 
 
 	if (!plan)
 		return NULL;
-	if (!plan->tried)
-		plan->text = make(pt, plan, fd, offset, size);
+	if (!plan->tried && !is_of(plan->text, offset, size)) {
+		plan->text = in_text_make(&plan->plan, fd, offset, size, pt->secret[1]);
+		if (plan->text)
+			in_text_keep(pt, plan->text);
+	}
 	plan->tried = true;
-	return plan->text && plan->text->shared.offset == offset && plan->text->shared.size == size ? plan->text : NULL;
+	return is_of(plan->text, offset, size) ? plan->text : NULL;
 }
 
 static bool is_loaded(const struct in_process *p, uint64_t at, struct in_text *text)

@@ -414,18 +414,24 @@ static int start(struct pt *pt)
 	return 0;
 }
 
-int pt_run(struct pt *pt)
+int pt_choose_secret(struct pt *pt)
 {
 	const struct mv_run_options *o = pt->session->options;
+
+	pt->secret[0] = o->seed;
+	if (getrandom(&pt->cookie, sizeof(pt->cookie), 0) != sizeof(pt->cookie) ||
+	    (!o->have_seed && getrandom(pt->secret, sizeof(pt->secret), 0) != sizeof(pt->secret)))
+		return mv_error_set(pt->err, errno, "cannot get random bytes");
+	return 0;
+}
+
+int pt_run(struct pt *pt)
+{
 	struct sigaction saved[NFORWARDED + 2];
 	int result;
 
 	for (unsigned v = 0; v < pt->nvariants; v++)
 		pt->variants[v] = (struct pt_variant){ .listener = -1, .control = -1 };
-	pt->secret[0] = o->seed;
-	if (getrandom(&pt->cookie, sizeof(pt->cookie), 0) != sizeof(pt->cookie) ||
-	    (!o->have_seed && getrandom(pt->secret, sizeof(pt->secret), 0) != sizeof(pt->secret)))
-		return mv_error_set(pt->err, errno, "cannot get random bytes");
 	result = find_inherited(pt);
 	if (result)
 		return result;
@@ -478,7 +484,10 @@ static int run(struct mv_session *session, struct mv_error *err)
 {
 	struct pt pt = { .mode = &engine_here, .session = session, .run = session->run,
 			 .nvariants = session->options->variants, .err = err };
+	int r = pt_choose_secret(&pt);
 
+	if (r)
+		return r;
 	pt_answer_start(&pt);
 	pt_affinity_start(&pt);
 	return pt_run(&pt);

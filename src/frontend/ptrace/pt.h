@@ -509,7 +509,8 @@ void pt_kill_all(struct pt *pt);
 
 /* loop.c */
 void pt_dispatch(struct pt *pt, pid_t tid, int status);	/* handle what waitpid() has told */
-int pt_run(struct pt *pt);	/* with mode, session, run, nvariants and err set: 0 or -errno */
+int pt_choose_secret(struct pt *pt);	/* with session and err set: 0 or -errno */
+int pt_run(struct pt *pt);	/* with mode, session, run, nvariants, err and the secret set: 0 or -errno */
 void pt_on_end(struct pt_task *t, int status);
 void pt_take_kept(struct pt_task *t);	/* handle the stop that was kept */
 void pt_fail(struct pt *pt, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
