@@ -25,6 +25,7 @@ nr name class sel in out ret fd fdkind flags groups hook why
 0x1003 <cpuid> LEADER - 0:u32_1:u32 - val - - pseudo - - -
 0x1004 <begin> EMUL - - - val - - pseudo - begin -
 0x1005 <spin> EMUL - 0:u32 - val - - pseudo - spin -
+0x1006 <enter> ALL - - - val - - pseudo - enter -
 0 read LEADER_LOCAL - 0:fd_1:ptr_2:u64 1:buf:ret val 0 - blocks - - -
 72 fcntl DENY:EINVAL 1 0:fd_1:u32_2:ign - val 0 - - - - unknown
 100 call LEADER - 0:fd_1:ptr_2:u64_3:st:pair_4:u32 - val - - - - - -
@@ -93,7 +94,7 @@ class Generator(unittest.TestCase):
 
     def bad_call(self, message, **cells):
         self.table.set("syscalls", **cells)
-        self.bad("syscalls", 10, message)
+        self.bad("syscalls", 11, message)
 
     def bad_sub(self, message, **cells):
         self.table.set("subcalls", **cells)
@@ -125,7 +126,7 @@ class Generator(unittest.TestCase):
         status, said, _ = self.table.generate(self.folder)
         self.assertEqual(status, 1)
         where = [":".join(line.split(":")[:2]) for line in said.splitlines()]
-        for place in ("structs:2", "syscalls:10", "subcalls:2"):
+        for place in ("structs:2", "syscalls:11", "subcalls:2"):
             self.assertIn(place, where)
 
     # ---- files and lines ----
@@ -141,7 +142,7 @@ class Generator(unittest.TestCase):
         self.bad("structs", 1, "the first line must name the columns: name size fields\n(.*\n)*.*", raw={"structs": b""})
 
     def test_column_count(self):
-        for file, line in (("syscalls", 11), ("subcalls", 3), ("structs", 3)):
+        for file, line in (("syscalls", 12), ("subcalls", 3), ("structs", 3)):
             for change in (lambda row: row[:-1], lambda row: row + ["-"]):
                 with self.subTest(file):
                     self.setUp()
@@ -185,17 +186,17 @@ class Generator(unittest.TestCase):
 
     def test_number_range(self):
         self.bad_call("number 512 is neither below 512 nor a pseudo call", nr="512")
-        self.bad_call("nr 0x1006 is above 0x1005", nr="0x1006")
+        self.bad_call("nr 0x1007 is above 0x1006", nr="0x1007")
 
     def test_duplicate_number(self):
         self.table.add("syscalls", *self.table.rows["syscalls"][-1])
         self.table.set("syscalls", name="again")
-        self.bad("syscalls", 11, "number 100 is already in line 10")
+        self.bad("syscalls", 12, "number 100 is already in line 11")
 
     def test_duplicate_name(self):
         self.table.add("syscalls", *self.table.rows["syscalls"][-1])
         self.table.set("syscalls", nr="101")
-        self.bad("syscalls", 11, "'call' is already in line 10")
+        self.bad("syscalls", 12, "'call' is already in line 11")
 
     def test_name(self):
         for name in ("Call", "2call", "a-b", "<other>"):
@@ -352,27 +353,27 @@ class Generator(unittest.TestCase):
     # ---- selectors ----
 
     def test_parent(self):
-        self.bad_sub("no call 'ioctl' in the table\nsyscalls:9: .*", parent="ioctl")
-        self.bad_sub("read has no selector argument.*\nsyscalls:9: .*", parent="read")
+        self.bad_sub("no call 'ioctl' in the table\nsyscalls:10: .*", parent="ioctl")
+        self.bad_sub("read has no selector argument.*\nsyscalls:10: .*", parent="read")
 
     def test_parent_without_selectors(self):
         del self.table.rows["subcalls"][-1]
-        self.bad("syscalls", 9, "fcntl has a selector but no row in .*subcalls")
+        self.bad("syscalls", 10, "fcntl has a selector but no row in .*subcalls")
 
     def test_selector_argument(self):
-        self.table.rows["syscalls"][8][3] = "3"
-        self.bad("syscalls", 9, "sel names argument 3, the call has 3\nsubcalls:2: no call 'fcntl' in the table")
+        self.table.rows["syscalls"][9][3] = "3"
+        self.bad("syscalls", 10, "sel names argument 3, the call has 3\nsubcalls:2: no call 'fcntl' in the table")
 
     def test_selector(self):
         for selector in ("x", "1-", "-3", "1-2-3", "0x1-0xG"):
             with self.subTest(selector):
                 self.setUp()
-                self.bad_sub("selector '.*' is not a number\nsyscalls:9: .*", selector=selector)
-        self.bad_sub("selector 0x100000000 is above 0xffffffff\nsyscalls:9: .*", selector="0x100000000")
-        self.bad_sub("selector range '3-1' is upside down\nsyscalls:9: .*", selector="3-1")
+                self.bad_sub("selector '.*' is not a number\nsyscalls:10: .*", selector=selector)
+        self.bad_sub("selector 0x100000000 is above 0xffffffff\nsyscalls:10: .*", selector="0x100000000")
+        self.bad_sub("selector range '3-1' is upside down\nsyscalls:10: .*", selector="3-1")
 
     def test_selector_name(self):
-        self.bad_sub("'F DUP' is not a selector name\nsyscalls:9: .*", name="F DUP")
+        self.bad_sub("'F DUP' is not a selector name\nsyscalls:10: .*", name="F DUP")
 
     def test_selector_twice(self):
         for selector in ("3", "2", "0-1", "0-9"):
@@ -389,14 +390,14 @@ class Generator(unittest.TestCase):
         self.bad("subcalls", 3, r"fcntl\(F_SOME\) twice")
 
     def test_selector_not_compared(self):
-        self.bad_sub("argument 1, the selector, is not compared\nsyscalls:9: .*", in_="0:fd 1:ign 2:u32")
+        self.bad_sub("argument 1, the selector, is not compared\nsyscalls:10: .*", in_="0:fd 1:ign 2:u32")
 
     def test_more_arguments_than_the_parent(self):
-        self.bad_sub("4 arguments, fcntl has 3\nsyscalls:9: .*", in_="0:fd 1:u32 2:u32 3:u32")
+        self.bad_sub("4 arguments, fcntl has 3\nsyscalls:10: .*", in_="0:fd 1:u32 2:u32 3:u32")
 
     def test_common_columns_of_selectors(self):
-        self.bad_sub("unknown class 'SOME' .*\nsyscalls:9: .*", class_="SOME")
-        self.bad_sub("DENY needs a reason in the column why\nsyscalls:9: .*", class_="DENY:EPERM")
+        self.bad_sub("unknown class 'SOME' .*\nsyscalls:10: .*", class_="SOME")
+        self.bad_sub("DENY needs a reason in the column why\nsyscalls:10: .*", class_="DENY:EPERM")
 
     # ---- structs ----
 

@@ -9,7 +9,7 @@ STRUCT_COLUMNS = "name size fields".split()
 
 TABLE_SIZE = 512
 PSEUDO = {0x1000: "<fault>", 0x1001: "<rdtsc>", 0x1002: "<rdtscp>", 0x1003: "<cpuid>", 0x1004: "<begin>",
-          0x1005: "<spin>"}
+          0x1005: "<spin>", 0x1006: "<enter>"}
 NARGS = 6
 NONE = 0xFF
 

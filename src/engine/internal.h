@@ -233,6 +233,7 @@ struct mv_thread {
 	int64_t sig_result;
 	uint8_t siginfo[MV_SIGINFO_SIZE];
 
+	bool enters;			/* a child that begins in a mount namespace of its own */
 	struct mv_set *child_set;	/* made by a clone, not yet taken by mv_thread_child() */
 	uint64_t clone_flags;
 

@@ -271,6 +271,7 @@ no_memory:
 #define CLONE_VM_ 0x100
 #define CLONE_FILES_ 0x400
 #define CLONE_THREAD_ 0x10000
+#define CLONE_NEWNS_ 0x20000
 
 static struct mv_process *child_process(struct mv_thread *parent, uint32_t tid)
 {
@@ -317,6 +318,7 @@ struct mv_thread *mv_thread_child(struct mv_thread *parent, uint32_t tid, void *
 	}
 	t->filters = mv_seccomp_ref(parent->filters);
 	t->leads = parent->leads;
+	t->enters = parent->clone_flags & CLONE_NEWNS_;
 	if (t->leads)
 		set->tid = tid;
 	parent->child_set = NULL;

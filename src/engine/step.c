@@ -198,8 +198,8 @@ void mv_thread_begin(struct mv_thread *t, struct mv_step *step)
 {
 	step->sig = 0;
 	step->action = MV_DONE;
-	if (t->process->turns)
-		mv_enter(t, &(struct mv_call){ .nr = MV_PSEUDO_BEGIN }, step);
+	if (t->enters || t->process->turns)
+		mv_enter(t, &(struct mv_call){ .nr = t->enters ? MV_PSEUDO_ENTER : MV_PSEUDO_BEGIN }, step);
 }
 
 void mv_retry(struct mv_thread *t, struct mv_step *step)

@@ -193,6 +193,7 @@ enum {
 	MV_PSEUDO_CPUID,			/* cpuid */
 	MV_PSEUDO_BEGIN,			/* a new thread of a process begins */
 	MV_PSEUDO_SPIN,				/* a loop without calls that waits for another thread: arg = how that was seen */
+	MV_PSEUDO_ENTER,			/* a new process begins in a mount namespace of its own */
 #define MV_SPIN_COUNTS 2u			/* in the argument: something changes in it */
 	MV_PSEUDO_END
 };

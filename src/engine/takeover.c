@@ -165,7 +165,7 @@ bool mv_thread_awaits(const struct mv_thread *t)
 
 bool mv_thread_begins(const struct mv_thread *t)
 {
-	return t->state != MV_ST_IDLE && t->call.nr == MV_PSEUDO_BEGIN;
+	return t->state != MV_ST_IDLE && (t->call.nr == MV_PSEUDO_BEGIN || t->call.nr == MV_PSEUDO_ENTER);
 }
 
 bool mv_gathers(const struct mv_thread *t)

@@ -83,14 +83,14 @@ static void refused_clones(void **state)
 	struct sim *s = sim_new(NULL);
 
 	(void)state;
-	assert_true(sim_all(s, CALL(__NR_clone, 0x20000 | 17)));	/* CLONE_NEWNS */
+	assert_true(sim_all(s, CALL(__NR_clone, 0x20000000 | 17)));	/* CLONE_NEWPID */
 	sim_expect_done(&s->step[1], -EPERM);
 	assert_true(sim_all(s, CALL(__NR_clone3, AT(0x100), 32)));
 	sim_expect_done(&s->step[1], -EINVAL);
 	s->hole[0][1] = s->hole[1][1] = true;
 	assert_true(sim_all(s, CALL(__NR_clone3, AT(0x1000), 88)));
 	sim_expect_done(&s->step[1], -EFAULT);
-	sim_put64(s, 0x100, 0x10000000);				/* CLONE_NEWUSER */
+	sim_put64(s, 0x100, 0x80);					/* CLONE_NEWTIME */
 	assert_true(sim_all(s, CALL(__NR_clone3, AT(0x100), 88)));
 	sim_expect_done(&s->step[1], -EPERM);
 	assert_int_equal(s->runs[0] + s->runs[1], 0);

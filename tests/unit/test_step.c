@@ -255,7 +255,7 @@ static void unsupported(void **state)
 	static const struct { struct mv_call call; const char *name, *nr; } cases[] = {
 		{ { 600, { 0 } }, "unknown call", "600" },
 		{ { 340, { 0 } }, "unknown call", "340" },
-		{ { MV_PSEUDO_END, { 0 } }, "unknown call", "4102" },
+		{ { MV_PSEUDO_END, { 0 } }, "unknown call", "4103" },
 		{ { UINT32_MAX, { 0 } }, "unknown call", "4294967295" },
 		{ { __NR_ioctl, { 3, 0x54ff, 0 } }, "ioctl", "16" },
 		{ { __NR_ioctl, { 3, 0x7a01, 0 } }, "ioctl", "16" },

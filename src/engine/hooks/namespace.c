@@ -1,5 +1,5 @@
 /*
- * unshare: each variant makes the namespaces for itself.  Mounts are made by the leader alone, so a follower's paths start in the
+ * unshare, and what clone makes: each variant makes the namespaces for itself.  Mounts are made by the leader alone, so a follower's paths start in the
  * leader's mount namespace: it takes over the directories that the leader's paths start from, as they are after the call.
  */
 #include "namespace.h"
@@ -14,13 +14,18 @@ static int prepare(struct mv_thread *t)
 	return t->call.args[0] & MV_NAMESPACES_DENIED ? -EPERM : 0;
 }
 
-static void collect(struct mv_thread *t)
+static void share_places(struct mv_thread *t)
 {
 	uint64_t root, cwd;
 
-	if (t->call.args[0] & MV_CLONE_NEWNS && mv_export(t, &(struct mv_share){ .fd = MV_EXPORT_ROOT }, &root) &&
-	    mv_export(t, &(struct mv_share){ .fd = MV_EXPORT_CWD }, &cwd))
+	if (mv_export(t, &(struct mv_share){ .fd = MV_EXPORT_ROOT }, &root) && mv_export(t, &(struct mv_share){ .fd = MV_EXPORT_CWD }, &cwd))
 		t->extra = root | cwd << 32;	/* they count from 1 */
+}
+
+static void collect(struct mv_thread *t)
+{
+	if (t->call.args[0] & MV_CLONE_NEWNS)
+		share_places(t);
 }
 
 static bool import(uint64_t handle, struct mv_step *step)
@@ -32,21 +37,19 @@ static bool import(uint64_t handle, struct mv_step *step)
 	return true;
 }
 
-enum { UNSHARED = 1, GOT_ROOT, IN_ROOT, HAS_ROOT, CLOSED_ROOT, GOT_CWD, IN_CWD, CLOSED_CWD };
+enum { BEGINS, GOT_ROOT, IN_ROOT, HAS_ROOT, CLOSED_ROOT, GOT_CWD, IN_CWD, CLOSED_CWD };
 enum { AUX_FD };
 
-static bool follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+/* done: steps of taking over. */
+static bool take_over(struct mv_thread *t, unsigned done, int64_t last, struct mv_step *step)
 {
-	if (!t->step)
-		return mv_ask_own(t, step);
-	if (t->step > UNSHARED && is_error(last)) {
+	if (done > BEGINS && is_error(last)) {
 		mv_run_fail(t->run, MV_VERDICT_FAILURE, "a follower cannot enter the leader's mount namespace");
 		return false;
 	}
-	switch (t->step) {
-	case UNSHARED:
-		t->own = last;
-		return !is_error(last) && t->extra && import((uint32_t)t->extra, step);
+	switch (done) {
+	case BEGINS:
+		return t->extra && import((uint32_t)t->extra, step);
 	case GOT_ROOT:
 	case GOT_CWD:
 		t->aux[AUX_FD] = (uint64_t)last;
@@ -63,4 +66,31 @@ static bool follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 	}
 }
 
+static bool follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	if (!t->step)
+		return mv_ask_own(t, step);
+	if (t->step == 1)
+		t->own = last;
+	return !is_error(t->own) && take_over(t, t->step - 1, last, step);
+}
+
 const struct mv_hook mv_hook_unshare = { .prepare = prepare, .collect = collect, .follow = follow };
+
+/* ---- a process that a clone has begun in a mount namespace of its own ---- */
+
+static bool enter_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	(void)last;
+	(void)step;
+	t->own = 0;
+	return false;
+}
+
+static bool enter_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	t->own = 0;
+	return take_over(t, t->step, last, step);
+}
+
+const struct mv_hook mv_hook_enter = { .lead = enter_lead, .collect = share_places, .follow = enter_follow };

@@ -3,6 +3,7 @@
  */
 #include "engine/internal.h"
 #include "engine/turns.h"
+#include "namespace.h"
 
 #define NR_CLONE 56
 #define NR_FORK 57
@@ -18,10 +19,6 @@
 #define CLONE_VM_ 0x100ull
 #define CLONE_THREAD_ 0x10000ull
 #define CLONE_UNTRACED_ 0x800000ull
-/* time, mount, cgroup, uts, ipc, user, pid, net */
-#define CLONE_NAMESPACES_ (0x80ull | 0x20000ull | 0x2000000ull | 0x4000000ull | 0x8000000ull | 0x10000000ull | \
-			   0x20000000ull | 0x40000000ull)
-#define CLONE_EXIT_SIGNAL_ 0xffull
 
 static int clone_prepare(struct mv_thread *t)
 {
@@ -37,7 +34,7 @@ static int clone_prepare(struct mv_thread *t)
 		break;
 	case NR_CLONE:
 		flags = t->call.args[0] & ~(CLONE_UNTRACED_ | 0xffffffff00000000ull);
-		if (flags & (CLONE_NAMESPACES_ & ~CLONE_EXIT_SIGNAL_))
+		if (flags & MV_CLONE_NEWPID)
 			return -EPERM;
 		break;
 	default:
@@ -46,8 +43,8 @@ static int clone_prepare(struct mv_thread *t)
 		if (!mv_peek_all(t, t->call.args[0], args, t->call.args[1] < sizeof(args) ? t->call.args[1] : sizeof(args)))
 			return -EFAULT;
 		flags = args[0];
-		/* Namespaces belong to a later stage; chosen pids are the engine's. */
-		if (flags & CLONE_NAMESPACES_ || args[9])
+		/* Chosen pids are the engine's. */
+		if (flags & MV_NAMESPACES_DENIED || args[9])
 			return -EPERM;
 		if (flags & CLONE_UNTRACED_)
 			return -EINVAL;

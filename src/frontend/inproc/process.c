@@ -77,6 +77,8 @@ void in_on_clone(struct pt_task *t, pid_t child)
 	c->inside->brk = t->inside->brk;
 	in_process_fork(t, c, t->inside->child_flags & CLONE_VM);
 	c->inside->masked = t->inside->masked;
+	if (c->variant && t->inside->child_flags & CLONE_NEWNS)
+		c->inside->agreed_on = IN_MOVES;
 	c->inside->own_mask = t->inside->own_mask;
 	if (c->started)
 		in_first_stop(c);

@@ -404,7 +404,12 @@ void pt_apply(struct pt_task *t, struct mv_step *step)
 			return;
 		}
 	case PT_AT_EVENT:
-		/* A clone is over; what the thread gets is what the kernel returns. */
+		/* A clone is over; what the thread gets is what the kernel returns.  The child may have calls to make first. */
+		if (step->action == MV_RUN || step->action == MV_IMPORT) {
+			run_again(t, step);
+			return;
+		}
+		/* fall through */
 	case PT_AT_EXEC:
 		if (step->sig)
 			pt_inject(t, step->sig, step->siginfo);

@@ -1,0 +1,203 @@
+/*
+ * test: timeout=60
+ * Children that clone and clone3 begin in namespaces of their own: a user, mounts, a root directory, a name of the machine, a network; programs
+ * that are on mounts of their own only; one that shares its parent's memory, one in a namespace after another; what is refused.
+ */
+#include <linux/sched.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/utsname.h>
+#include "check.h"
+
+static uid_t uid;
+static gid_t gid;
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	printf("%s: %s\n", path, fd < 0 ? strerrorname_np(errno) :
+	       write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? "written" : strerrorname_np(errno));
+	close(fd);
+}
+
+static void become_root(void)
+{
+	char text[32];
+
+	put("/proc/self/setgroups", "deny");
+	snprintf(text, sizeof(text), "0 %u 1", uid);
+	put("/proc/self/uid_map", text);
+	snprintf(text, sizeof(text), "0 %u 1", gid);
+	put("/proc/self/gid_map", text);
+	SHOW(getuid());
+	SHOW(setuid(0));
+	SHOW(setgid(0));
+}
+
+static void copy(const char *from, const char *to)
+{
+	int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT, 0755);
+	char buf[65536];
+	ssize_t n;
+
+	NEED(in >= 0 && out >= 0);
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		NEED(write(out, buf, (size_t)n) == n);
+	close(in);
+	close(out);
+}
+
+static int run(void)
+{
+	execl("./program", "program", "on a mount of its own", NULL);
+	return 1;
+}
+
+/* A file system that nobody else sees, a program on it, the root there. */
+static int live(void)
+{
+	struct utsname u;
+
+	SHOW(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	SHOW(mount("none", "mnt", "tmpfs", 0, "size=4m"));
+	SHOW(chdir("mnt"));
+	copy("/proc/self/exe", "program");
+	reap("program", spawn(run));
+	SHOW(sethostname("inside", 6));
+	NEED(uname(&u) == 0);
+	printf("%s\n", u.nodename);
+	SHOW(if_nametoindex("lo"));
+	SHOW(if_nametoindex("eth0"));
+	SHOW(mkdir("old", 0755));
+	SHOW(syscall(SYS_pivot_root, ".", "old"));
+	SHOW(chdir("/"));
+	SHOW(umount2("/old", MNT_DETACH));
+	SHOW(access("/program", F_OK));
+	SHOW(mkdir("/deep", 0755));
+	SHOW(chroot("/deep"));
+	OUTCOME(access("/program", F_OK));
+	return 5;
+}
+
+static int child(void)
+{
+	become_root();
+	return live();
+}
+
+static long clone_with(uint64_t flags)
+{
+	return syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+}
+
+static long clone3_with(uint64_t flags)
+{
+	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
+
+	return syscall(SYS_clone3, &args, sizeof(args));
+}
+
+#define ALL (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
+
+static void by(const char *what, long (*make)(uint64_t flags))
+{
+	long pid;
+
+	printf("-- %s\n", what);
+	pid = make(ALL);
+	NEED(pid >= 0);
+	if (!pid)
+		_exit(child());
+	reap(what, (pid_t)pid);
+}
+
+/* With its parent's memory, on a stack of its own, its parent waiting or not. */
+static char stack[1 << 16] __attribute__((aligned(16)));
+
+static int in_memory(void *arg)
+{
+	struct stat here, there;
+
+	*(int *)arg = !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) && !mount("none", "mnt", "tmpfs", 0, NULL) && !chdir("mnt") &&
+		      !stat("..", &here) && !stat(".", &there) && here.st_dev != there.st_dev;
+	return 3;
+}
+
+static int sharing(void)
+{
+	static const int flags[] = { CLONE_VM | SIGCHLD, CLONE_VM | CLONE_VFORK | SIGCHLD };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct stat here, there;
+		int told = -1;
+		pid_t pid = clone(in_memory, stack + sizeof(stack), flags[i] | CLONE_NEWNS | CLONE_NEWUSER, &told);
+
+		NEED(pid > 0);
+		reap("shares memory", pid);
+		SHOW(told);
+		NEED(stat(".", &here) == 0 && stat("mnt", &there) == 0);
+		SHOW(here.st_dev == there.st_dev);
+	}
+	return 0;
+}
+
+/* One in another: each sees its own mounts. */
+static int nested(void)
+{
+	long pid;
+
+	become_root();
+	SHOW(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	SHOW(mount("none", "mnt", "tmpfs", 0, NULL));
+	SHOW(mkdir("mnt/sub", 0755));
+	SHOW(chdir("mnt"));
+	pid = clone_with(CLONE_NEWNS);
+	NEED(pid >= 0);
+	if (!pid) {
+		SHOW(mount("none", "sub", "tmpfs", 0, NULL));
+		SHOW(chdir("sub"));
+		copy("/proc/self/exe", "program");
+		exit(run());
+	}
+	reap("nested", (pid_t)pid);
+	OUTCOME(access("sub/program", F_OK));
+	return 0;
+}
+
+static void refused(void)
+{
+	OUTCOME(clone_with(CLONE_NEWNS | CLONE_FS));
+	OUTCOME(clone_with(CLONE_NEWUSER | CLONE_FS));
+	OUTCOME(clone_with(CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM));
+	OUTCOME(clone3_with(CLONE_NEWNS | CLONE_FS));
+	OUTCOME(wait(NULL));
+}
+
+int main(int argc, char **argv)
+{
+	struct utsname before, after;
+	long pid;
+
+	if (argc > 1) {
+		printf("executed: %s\n", argv[1]);
+		return 0;
+	}
+	uid = getuid();
+	gid = getgid();
+	NEED(uname(&before) == 0 && mkdir("mnt", 0755) == 0);
+	by("clone", clone_with);
+	by("clone3", clone3_with);
+	OUTCOME(access("mnt/program", F_OK));
+	reap("sharing", spawn(sharing));
+	pid = clone_with(CLONE_NEWUSER | CLONE_NEWNS);
+	NEED(pid >= 0);
+	if (!pid)
+		_exit(nested());
+	reap("nested", (pid_t)pid);
+	refused();
+	NEED(uname(&after) == 0);
+	SHOW(strcmp(before.nodename, after.nodename));
+	return 0;
+}
