@@ -112,6 +112,8 @@ struct mv_ops {
 	 * the leader is not told so before this returns.  May be NULL.
 	 */
 	void (*claim)(void *task, const struct mv_call *call);
+	/* Leader: the process that a pidfd of the task's means, as the program numbers it; 0: it is none.  May be NULL: as if there were none. */
+	uint32_t (*pidfd_process)(void *task, int fd);
 };
 
 enum mv_layout_mode { MV_LAYOUT_SAME, MV_LAYOUT_ASLR, MV_LAYOUT_DISJOINT };

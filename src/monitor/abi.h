@@ -120,6 +120,7 @@ enum mon_service {
 	MON_REFUSE,		/* arg0 = fatal, arg1 = si_errno, arg2 = number: SIGSYS for the program, with the frame's registers */
 	/* arg0 = struct mon_text, to be filled, for the file that was just mapped; a descriptor to map, which is then to be closed */
 	MON_TEXT,
+	MON_PIDFD,		/* leader: arg0 = descriptor; the number of the process that it means, 0 = none */
 	MON_NUDGE,		/* leader: a signal was published for twins that may make no call; follower: look once more for one */
 	MON_LEAVE = MON_LEAVE_NR,	/* goes on with the frame's registers, which the monitor cannot load all itself */
 };

@@ -83,10 +83,18 @@ static void claim(void *task, const struct mv_call *call)
 	mon_service(MON_CLAIM, (uint64_t)call, 0);
 }
 
+static uint32_t pidfd_process(void *task, int fd)
+{
+	long r = mon_service(MON_PIDFD, (uint64_t)fd, 0);
+
+	(void)task;
+	return r > 0 ? (uint32_t)r : 0;
+}
+
 static const struct mv_ops ops = {
 	.peek = mon_peek, .poke = mon_poke, .alloc = mon_alloc, .free = mon_free, .export_fd = export_fd, .may_exec = may_exec,
 	.return_ip = return_ip,
-	.claim = claim,
+	.claim = claim, .pidfd_process = pidfd_process,
 };
 
 static void fill_process(struct mv_process *p, bool fds)

@@ -89,12 +89,30 @@ static pid_t without_status(void)
 	return pid;
 }
 
+/* Neither a look that finds nothing, nor that at a stop, nor one that leaves the child, reaps it. */
+static pid_t by_pidfd(void)
+{
+	pid_t pid = spawn(stop_then_end);
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	NEED(fd >= 0);
+	NEED(waitid(P_PIDFD, (id_t)fd, NULL, WEXITED | WSTOPPED) == 0);
+	NEED(waitid(P_PIDFD, (id_t)fd, NULL, WEXITED | WNOHANG) == 0);
+	NEED(kill(pid, SIGCONT) == 0);
+	NEED(waitid(P_PIDFD, (id_t)fd, NULL, WEXITED | WNOWAIT) == 0);
+	NEED(waitid(P_PIDFD, (id_t)fd, NULL, WEXITED | WNOHANG) == 0);
+	NEED(waitid(P_PIDFD, (id_t)fd, NULL, WEXITED) < 0 && errno == ECHILD);
+	close(fd);
+	return pid;
+}
+
 int main(void)
 {
 	see("waitid of one", by_id);
 	see("waitid of any", any);
 	see("waitid of a group", by_group);
 	see("waitpid", without_status);
+	see("waitid by a pidfd", by_pidfd);
 	OUTCOME(waitid(P_ALL, 0, NULL, WEXITED | WNOHANG));
 	return 0;
 }

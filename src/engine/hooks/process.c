@@ -195,7 +195,7 @@ const struct mv_hook mv_hook_fchdir = { .collect = fchdir_collect, .follow = imp
 #define WNOWAIT_ 0x01000000u
 #define WALL_ 0x40000000u
 
-enum { P_ALL_, P_PID_, P_PGID_ };
+enum { P_ALL_, P_PID_, P_PGID_, P_PIDFD_ };
 
 static bool reap(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
@@ -262,13 +262,28 @@ static void wait_collect(struct mv_thread *t)
 
 const struct mv_hook mv_hook_wait = { .lead = wait_lead, .collect = wait_collect, .follow = reap };
 
-/* Does it reap without telling whom?  Then wait4 does the same, but for a child that a pidfd means. */
+/* Does it reap without telling whom?  Then wait4 does the same, but for a child that a pidfd means: who that is, is known before. */
 static bool is_blind(const struct mv_thread *t)
 {
 	uint32_t which = (uint32_t)t->call.args[0], options = (uint32_t)t->call.args[3];
 
-	return !t->call.args[2] && options & WEXITED_ && !(options & WNOWAIT_) && which <= P_PGID_ &&
-	       (which == P_ALL_ || (int32_t)t->call.args[1] > 0);
+	return !t->call.args[2] && options & WEXITED_ && !(options & WNOWAIT_) && which <= P_PIDFD_ &&
+	       (which == P_ALL_ || which == P_PIDFD_ || (int32_t)t->call.args[1] > 0);
+}
+
+static bool waitid_by_pidfd(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	switch (t->step) {
+	case 0:
+		t->aux[0] = t->ops->pidfd_process ? t->ops->pidfd_process(t->task, (int)t->call.args[1]) : 0;
+		return mv_ask_own(t, step);
+	case 1:
+		t->own = last;
+		return !last && t->aux[0] && look_again(t, step);
+	default:
+		look_told(t, last);
+		return false;
+	}
 }
 
 static bool waitid_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
@@ -276,6 +291,8 @@ static bool waitid_lead(struct mv_thread *t, int64_t last, struct mv_step *step)
 	static const int sign[] = { [P_PID_] = 1, [P_PGID_] = -1 };
 	uint32_t which = (uint32_t)t->call.args[0];
 
+	if (is_blind(t) && which == P_PIDFD_)
+		return waitid_by_pidfd(t, last, step);
 	if (!t->step && !is_blind(t))
 		return mv_ask_own(t, step);
 	if (!t->step) {

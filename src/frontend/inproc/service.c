@@ -311,6 +311,9 @@ static void serve(struct pt_task *t)
 	case MON_MAY_EXEC:
 		in_answer(t, in_may_exec(t, a));
 		break;
+	case MON_PIDFD:
+		in_answer(t, pt_pidfd_process(t, (int)a));
+		break;
 	case MON_COUNTER_LATER:
 		t->inside->pseudo = in_take_regs(t, a);
 		in_answer(t, 0);

@@ -368,7 +368,7 @@ int pt_first(struct pt_task *t, struct mv_error *err)
 	struct pt *pt = t->pt;
 	static const struct mv_ops ops = {
 		.peek = pt_peek, .poke = pt_poke, .alloc = pt_alloc, .free = pt_free, .export_fd = pt_export,
-		.may_exec = pt_may_exec, .return_ip = return_ip,
+		.may_exec = pt_may_exec, .return_ip = return_ip, .pidfd_process = pt_pidfd_process,
 	};
 
 	t->thread = mv_thread_root(pt->run, t->variant, pt->root_tid, &ops, t);

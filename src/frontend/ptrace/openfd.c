@@ -115,6 +115,23 @@ bool pt_open_both(pid_t from, pid_t to, struct pt_open_fds *out, char why[PT_WHY
 	return true;
 }
 
+uint32_t pt_pidfd_process(void *task, int fd)
+{
+	const struct pt_task *t = task;
+	FILE *f = open_info(t->process->tgid, fd);
+	char line[200];
+	int pid = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Pid: %d", &pid) == 1)
+			break;
+	if (f)
+		fclose(f);
+	if (pid <= 0)
+		return 0;
+	return (uint32_t)(t->variant ? pt_namespace_tid(pid) : pid);
+}
+
 int pt_take_fd(struct pt_task *from, int n)
 {
 	if (from->process->pidfd < 0)

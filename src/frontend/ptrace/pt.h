@@ -356,6 +356,9 @@ int pt_first(struct pt_task *t, struct mv_error *err);
 
 /* exec.c: can a program that the leader is about to execute run here? */
 int pt_may_exec(void *task, const struct mv_call *call);
+
+/* openfd.c: for the engine (mv_ops) */
+uint32_t pt_pidfd_process(void *task, int fd);
 /* Write text where the program has nothing: below its stack.  The address, 0 if nothing is mapped there. */
 uint64_t pt_below_stack(struct pt_task *t, const char *text, uint64_t stack);
 /*
