@@ -403,8 +403,8 @@ static bool bad_frame(const struct pt_task *t)
 	       pt_synchronous(&info);
 }
 
-/* Is a signal pending that is delivered as soon as the thread runs? */
-static bool is_due(struct pt_task *t)
+/* Is a signal pending that has this effect as soon as the thread runs? */
+static bool is_pending(struct pt_task *t, enum pt_effect effect)
 {
 	struct pt_sigsets sets;
 	uint64_t due;
@@ -415,16 +415,22 @@ static bool is_due(struct pt_task *t)
 	if (due >> (SIGSEGV - 1) & 1 && bad_frame(t))
 		due &= ~(1ull << (SIGSEGV - 1));
 	for (int sig = 1; due && sig <= 64; sig++)
-		if (due >> (sig - 1) & 1 && pt_effect(&sets, sig) == PT_EFFECT_DELIVER && sig != SIGKILL)
+		if (due >> (sig - 1) & 1 && pt_effect(&sets, sig) == effect && sig != SIGKILL)
 			return true;
 	return false;
 }
 
+static bool is_due(struct pt_task *t)
+{
+	return is_pending(t, PT_EFFECT_DELIVER);
+}
+
+/* Where the thread stops, what comes meanwhile is delivered when it goes on. */
 bool pt_signal_due(struct pt_task *t)
 {
 	if (writes(t->call.nr) ? t->result != -EPIPE : t->result != -EINTR && !mv_signal_point(t->thread))
 		return false;
-	return is_due(t);
+	return is_due(t) || is_pending(t, PT_EFFECT_STOP);
 }
 
 void pt_set_free(struct pt_task *t)
