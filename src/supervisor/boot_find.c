@@ -105,7 +105,7 @@ int boot_find_stack(struct boot *b)
 	if (!map)
 		return mv_error_set(b->err, EINVAL, "boot: process %d has no stack at %#llx", (int)b->pid,
 				    (unsigned long long)b->regs->rsp);
-	r = mv_proc_limit(b->pid, "Max stack size", &limit, b->err);
+	r = mv_proc_limit(b->pid, RLIMIT_STACK, &limit, b->err);
 	if (r)
 		return r;
 	b->stack = (struct boot_part){ .start = map->start, .end = map->end, .align = BOOT_PAGE, .ordinal = MV_MAP_STACK,

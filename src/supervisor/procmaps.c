@@ -75,7 +75,7 @@ static bool parse_limit(char **at, rlim_t *limit)
 	return true;
 }
 
-int mv_proc_limit(pid_t pid, const char *name, struct rlimit *limit, struct mv_error *err)
+int mv_proc_limit_by_name(pid_t pid, const char *name, struct rlimit *limit, struct mv_error *err)
 {
 	char *text, *at;
 	size_t len;
@@ -90,6 +90,15 @@ int mv_proc_limit(pid_t pid, const char *name, struct rlimit *limit, struct mv_e
 	found = at && parse_limit(&at, &limit->rlim_cur) && parse_limit(&at, &limit->rlim_max);
 	free(text);
 	return found ? 0 : mv_error_set(err, EIO, "/proc/%d/limits does not tell \"%s\"", (int)pid, name);
+}
+
+int mv_proc_limit(pid_t pid, int resource, struct rlimit *limit, struct mv_error *err)
+{
+	static const char *const names[] = {
+		[RLIMIT_DATA] = "Max data size", [RLIMIT_STACK] = "Max stack size", [RLIMIT_AS] = "Max address space",
+	};
+
+	return prlimit(pid, (__rlimit_resource_t)resource, NULL, limit) ? mv_proc_limit_by_name(pid, names[resource], limit, err) : 0;
 }
 
 /* "start-end perms offset major:minor inode   name"; the line ends with NUL. */

@@ -46,9 +46,11 @@ int mv_proc_peek(pid_t pid, uint64_t addr, void *dst, size_t len, struct mv_erro
 /* Read the file /proc/PID/name whole: *text is malloc()ed, *len long, with a NUL behind.  0, or -errno with *err filled. */
 int mv_proc_slurp(pid_t pid, const char *name, char **text, size_t *len, struct mv_error *err);
 /*
- * The limit of that name in /proc/PID/limits ("Max stack size").  prlimit() would ask for CAP_SYS_RESOURCE, which root of a
- * container has not, as soon as the process has another user.  0, or -errno with *err filled.
+ * A limit of pid: RLIMIT_STACK, RLIMIT_AS or RLIMIT_DATA.  prlimit() asks for CAP_SYS_RESOURCE, which root of a container has not,
+ * as soon as the process has another user; then /proc/PID/limits tells, at ten times the price.  0, or -errno with *err filled.
  */
-int mv_proc_limit(pid_t pid, const char *name, struct rlimit *limit, struct mv_error *err);
+int mv_proc_limit(pid_t pid, int resource, struct rlimit *limit, struct mv_error *err);
+/* The same from that file only, by the name that it has there ("Max stack size"). */
+int mv_proc_limit_by_name(pid_t pid, const char *name, struct rlimit *limit, struct mv_error *err);
 
 #endif

@@ -226,6 +226,23 @@ void child_check_maps(struct child *c)
 	mv_maps_free(&maps);
 }
 
+/* Whether the kernel tells us, or we have to read it. */
+static void limits_agree(pid_t pid)
+{
+	static const struct { int resource; const char *name; } limits[] = {
+		{ RLIMIT_STACK, "Max stack size" }, { RLIMIT_AS, "Max address space" }, { RLIMIT_DATA, "Max data size" },
+	};
+
+	for (unsigned i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		struct rlimit told, read;
+
+		assert_int_equal(mv_proc_limit(pid, limits[i].resource, &told, NULL), 0);
+		assert_int_equal(mv_proc_limit_by_name(pid, limits[i].name, &read, NULL), 0);
+		assert_int_equal(told.rlim_cur, read.rlim_cur);
+		assert_int_equal(told.rlim_max, read.rlim_max);
+	}
+}
+
 void child_check_proc(struct child *c, char *const argv[], char *const envp[])
 {
 	char *text, link[64], exe[256], real[4096];
@@ -261,6 +278,7 @@ void child_check_proc(struct child *c, char *const argv[], char *const envp[])
 	assert_string_equal(exe, real);
 	assert_string_equal(c->plan.program, real);
 
+	limits_agree(c->pid);
 	assert_int_equal(mv_auxv_read(c->pid, &auxv, NULL), 0);
 	assert_int_equal(mv_auxv_get(&auxv, 33 /* AT_SYSINFO_EHDR */), c->plan.vdso_addr);
 	if (c->layout.mode == MV_LAYOUT_DISJOINT) {

@@ -50,18 +50,18 @@ void in_retry(struct pt *pt)
 void in_on_clone(struct pt_task *t, pid_t child)
 {
 	struct pt *pt = t->pt;
-	uint32_t tid = pt_child_id(t, child);
+	struct pt_ids ids = pt_ids(child);
+	uint32_t tid = pt_child_id(t, child, &ids);
+	bool thread = ids.group == t->process->tgid;
 	struct pt_task *c;
-	bool thread;
 
 	t->inside->sensitive = false;
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;
-	if (!pt_leads(t) && (uint32_t)pt_namespace_tid(child) != tid) {
+	if (!pt_leads(t) && (uint32_t)ids.own != tid) {
 		pt_fail(pt, 0, "variant %u: a new process did not get the leader's number %u", t->variant, tid);
 		return;
 	}
-	thread = pt_group_of(child) == t->process->tgid;
 	c = pt_task_new(pt, child, thread ? t->process->tgid : child, t->variant);
 	if (!c || !in_task_new(c, t->inside->child_set)) {
 		pt_fail(pt, ENOMEM, "cannot follow a new process");

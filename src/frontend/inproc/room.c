@@ -23,10 +23,10 @@ static rlim_t raised(rlim_t limit, rlim_t by)
 	return limit < RLIM_INFINITY - by ? limit + by : RLIM_INFINITY;
 }
 
-static int raise_limit(struct pt_task *t, int resource, const char *name, const char *option, uint64_t by, struct mv_error *err)
+static int raise_limit(struct pt_task *t, int resource, const char *option, uint64_t by, struct mv_error *err)
 {
 	struct rlimit limit;
-	int r = mv_proc_limit(t->tid, name, &limit, err);
+	int r = mv_proc_limit(t->tid, resource, &limit, err);
 
 	if (r || limit.rlim_cur == RLIM_INFINITY)
 		return r;
@@ -40,7 +40,7 @@ static int raise_limit(struct pt_task *t, int resource, const char *name, const 
 
 int in_room(struct pt_task *t, struct mv_error *err)
 {
-	int r = raise_limit(t, RLIMIT_AS, "Max address space", "-v", in_mapped(t->pt, t->variant), err);
+	int r = raise_limit(t, RLIMIT_AS, "-v", in_mapped(t->pt, t->variant), err);
 
-	return r ? r : raise_limit(t, RLIMIT_DATA, "Max data size", "-d", in_writable(t->pt, t->variant), err);
+	return r ? r : raise_limit(t, RLIMIT_DATA, "-d", in_writable(t->pt, t->variant), err);
 }

@@ -16,11 +16,11 @@ void pt_begin(struct pt_task *t)
 	pt_apply(t, &step);
 }
 
-uint32_t pt_child_id(const struct pt_task *t, pid_t child)
+uint32_t pt_child_id(const struct pt_task *t, pid_t child, const struct pt_ids *ids)
 {
 	if (!pt_leads(t))
 		return t->child_tid;
-	return (uint32_t)(t->variant ? pt_namespace_tid(child) : child);
+	return (uint32_t)(t->variant ? ids->own : child);
 }
 
 /* A new thread that was killed before the event of its creation has been reaped already. */
@@ -35,14 +35,15 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 {
 	struct pt *pt = t->pt;
 	struct mv_step step = { 0 };
-	uint32_t tid = pt_child_id(t, child);
+	struct pt_ids ids = pt_ids(child);
+	uint32_t tid = pt_child_id(t, child, &ids);
 	bool gone = reaped(child);
 	struct pt_task *c;
 
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;
 	t->child_tid = 0;
-	if (!pt_leads(t) && !gone && (uint32_t)pt_namespace_tid(child) != tid) {
+	if (!pt_leads(t) && !gone && (uint32_t)ids.own != tid) {
 		pt_fail(pt, 0, "variant %u: a new process did not get the leader's number %u", t->variant, tid);
 		return;
 	}

@@ -214,7 +214,7 @@ static pid_t twin_child(const struct pt_task *twin, pid_t number)
 	pid_t found = 0;
 
 	for (char *p = text ? strtok_r(text, " \n", &save) : NULL; p && !found; p = strtok_r(NULL, " \n", &save))
-		if (pt_namespace_tid((pid_t)atoi(p)) == number)
+		if (pt_ids((pid_t)atoi(p)).own == number)
 			found = (pid_t)atoi(p);
 	free(text);
 	return found;
@@ -233,7 +233,7 @@ static bool children(struct pt_task *from, struct pt_task *to, char why[PT_WHY])
 
 		if (pt_task_find(from->pt, child))
 			continue;
-		twin = twin_child(to, pt_namespace_tid(child));
+		twin = twin_child(to, pt_ids(child).own);
 		good = twin && exit_code(twin) == exit_code(child);
 	}
 	free(text);

@@ -129,7 +129,7 @@ uint32_t pt_pidfd_process(void *task, int fd)
 		fclose(f);
 	if (pid <= 0)
 		return 0;
-	return (uint32_t)(t->variant ? pt_namespace_tid(pid) : pid);
+	return (uint32_t)(t->variant ? pt_ids(pid).own : pid);
 }
 
 int pt_take_fd(struct pt_task *from, int n)

@@ -264,9 +264,9 @@ char pt_state(pid_t tid);	/* the kernel's letter: R, S, Z ...; 0 if it is gone *
 /* What a signal would do to the thread now. */
 enum pt_effect { PT_EFFECT_NOTHING, PT_EFFECT_STOP, PT_EFFECT_DELIVER };
 enum pt_effect pt_effect(const struct pt_sigsets *s, int sig);
-/* The pid a thread has in its own namespace, 0 if it is gone. */
-pid_t pt_namespace_tid(pid_t tid);
-pid_t pt_group_of(pid_t tid);		/* its process, 0 if it is gone */
+/* The pid a thread has in its own namespace, and its process in ours; 0 if it is gone. */
+struct pt_ids { pid_t own, group; };
+struct pt_ids pt_ids(pid_t tid);
 
 /* ../inproc/task.c */
 void in_task_free(struct in_task *t);
@@ -387,7 +387,7 @@ void pt_on_exec(struct pt_task *t);
 void pt_on_gone(struct pt_task *t, int sig);
 void pt_on_ended(struct pt_task *t);
 /* The number, in the leader's namespace, of a child that t has made: what t's variant was told to give it, or has given. */
-uint32_t pt_child_id(const struct pt_task *t, pid_t child);
+uint32_t pt_child_id(const struct pt_task *t, pid_t child, const struct pt_ids *ids);
 void pt_begin(struct pt_task *t);	/* a new thread or process has stopped for the first time */
 
 /* signal.c */

@@ -218,29 +218,24 @@ enum pt_effect pt_effect(const struct pt_sigsets *s, int sig)
 	}
 }
 
-pid_t pt_namespace_tid(pid_t tid)
+struct pt_ids pt_ids(pid_t tid)
 {
+	struct pt_ids ids = { 0 };
 	char text[4096], *p, *last;
 
 	if (!status(tid, text, sizeof(text)))
-		return 0;
+		return ids;
+	p = strstr(text, "\nTgid:");
+	ids.group = p ? (pid_t)strtol(p + strlen("\nTgid:"), NULL, 10) : 0;
+	ids.own = tid;
 	p = strstr(text, "\nNSpid:");
 	if (!p)
-		return tid;
+		return ids;
 	p += strlen("\nNSpid:");
 	p[strcspn(p, "\n")] = 0;
 	last = strrchr(p, '\t');
-	return (pid_t)strtol(last ? last : p, NULL, 10);
-}
-
-pid_t pt_group_of(pid_t tid)
-{
-	char text[4096], *p;
-
-	if (!status(tid, text, sizeof(text)))
-		return 0;
-	p = strstr(text, "\nTgid:");
-	return p ? (pid_t)strtol(p + strlen("\nTgid:"), NULL, 10) : 0;
+	ids.own = (pid_t)strtol(last ? last : p, NULL, 10);
+	return ids;
 }
 
 /* Not through the vDSO, which reads the time stamp counter. */
