@@ -381,9 +381,15 @@ static bool name_is(const char *entry, const char *name)
 	return strncmp(entry, name, len) == 0 && entry[len] == '=';
 }
 
+static bool is_prefixed(const char *entry)
+{
+	return strncmp(entry, "MVARMOR_", 8) == 0;
+}
+
 /* The option that "NAME=value" sets, NULL if it is not one of ours. */
 static const struct mv_option *find_variable(const char *entry)
 {
+	bool derives = is_prefixed(entry);	/* as all but aliases: there are many variables, and an option's has to be composed */
 	char derived[64];
 
 	for (unsigned i = 0; i < mv_noptions; i++) {
@@ -394,15 +400,10 @@ static const struct mv_option *find_variable(const char *entry)
 		for (unsigned a = 0; a < MV_OPTION_ALIASES && o->aliases[a]; a++)
 			if (name_is(entry, o->aliases[a]))
 				return o;
-		if (strcmp(o->name, "help") != 0 && name_is(entry, mv_option_variable(o, derived, sizeof(derived))))
+		if (derives && strcmp(o->name, "help") != 0 && name_is(entry, mv_option_variable(o, derived, sizeof(derived))))
 			return o;
 	}
 	return NULL;
-}
-
-static bool is_prefixed(const char *entry)
-{
-	return strncmp(entry, "MVARMOR_", 8) == 0;
 }
 
 static void notice_unknown(const char *entry, void (*notice)(const char *text))
@@ -428,7 +429,7 @@ int mv_options_environment(struct mv_settings *s, char *const *envp, void (*noti
 			int name_len = (int)strcspn(*entry, "=");
 			char why[200];
 
-			if ((strncmp(*entry, "MVARMOR_", 8) == 0) != ours)
+			if (is_prefixed(*entry) != ours)
 				continue;
 			if (!o) {
 				if (ours)
