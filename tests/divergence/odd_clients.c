@@ -331,6 +331,8 @@ static bool hold(const char *what)
 		return !fcntl(out, F_SETOWN, getpid());
 	if (!strcmp(what, "semaphore"))
 		return semget(IPC_PRIVATE, 1, 0600) >= 0;
+	if (!strcmp(what, "namespace"))
+		return !unshare(CLONE_NEWUTS);
 	if (!strcmp(what, "session"))
 		return setsid() > 0;
 	if (!strncmp(what, "worker", 6))

@@ -471,7 +471,7 @@ for refused_held, refused_what in (
         ("lock", r"a record lock \(fcntl F_SETLK\) on file "), ("timer", r"a timer \(timer_create\)"),
         ("map", r"a shared mapping of .*written"), ("memfd", r"descriptor \d+ \(/memfd:memory"),
         ("path", r"descriptor \d+ \(/\), which is open as a path only"),
-        ("semaphore", "System V IPC")):
+        ("semaphore", "System V IPC"), ("namespace", "a UTS namespace of its own")):
     is_refused(refused_held, refused_what)
 is_refused("threads", r"threads that run at once \(--threads\)", "--threads=free")
 

@@ -180,6 +180,29 @@ static bool groups(const struct pt_task *leader, char why[PT_WHY])
 	return true;
 }
 
+static bool same_link(const char *a, const char *b)
+{
+	char at[2][64];
+	ssize_t n = readlink(a, at[0], sizeof(at[0]));
+
+	return n > 0 && n == readlink(b, at[1], sizeof(at[1])) && !memcmp(at[0], at[1], (size_t)n);
+}
+
+/* What only the leader has done in them: mounts, devices and sockets, names. */
+static bool namespaces(pid_t pid, char why[PT_WHY])
+{
+	static const struct { const char *file, *name; } kinds[] = { { "mnt", "mount" }, { "net", "network" }, { "uts", "UTS" } };
+	char its[64], ours[64];
+
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		snprintf(its, sizeof(its), "/proc/%d/ns/%s", pid, kinds[i].file);
+		snprintf(ours, sizeof(ours), "/proc/self/ns/%s", kinds[i].file);
+		if (!same_link(its, ours))
+			return pt_cannot(why, "a %s namespace of its own", kinds[i].name);
+	}
+	return true;
+}
+
 /* ---- children that it has not waited for ---- */
 
 static int exit_code(pid_t pid)
@@ -246,7 +269,7 @@ static bool process(struct pt_task *from, struct pt_task *to, char why[PT_WHY])
 {
 	pid_t a = from->process->tgid, b = to->process->tgid;
 
-	return groups(from, why) && timers(a, why) && locks(a, why) && mappings(a, b, why) && descriptors(from, b, why);
+	return namespaces(a, why) && groups(from, why) && timers(a, why) && locks(a, why) && mappings(a, b, why) && descriptors(from, b, why);
 }
 
 static bool thread(struct pt_task *from, struct pt_task *to, char why[PT_WHY])
