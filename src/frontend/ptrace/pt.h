@@ -398,6 +398,8 @@ void pt_queue(struct pt_task *t, int sig, const void *siginfo);
 void pt_inject(struct pt_task *t, int sig, const void *siginfo);
 /* Leader: does a signal wait that will be taken as soon as the running call returns? */
 bool pt_signal_due(struct pt_task *t);
+/* Has the running call, with this result, done less than it goes on for if nothing ends it?  part.c */
+bool pt_part(struct pt_task *t, int64_t result);
 /* Leader: are only signals pending that would do nothing? */
 bool pt_woken_for_nothing(struct pt_task *t);
 /* A signal that its own instruction has caused. */

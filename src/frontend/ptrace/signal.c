@@ -428,9 +428,9 @@ static bool is_due(struct pt_task *t)
 /* Where the thread stops, what comes meanwhile is delivered when it goes on. */
 bool pt_signal_due(struct pt_task *t)
 {
-	if (writes(t->call.nr) ? t->result != -EPIPE : t->result != -EINTR && !mv_signal_point(t->thread))
-		return false;
-	return is_due(t) || is_pending(t, PT_EFFECT_STOP);
+	bool shows = writes(t->call.nr) ? t->result == -EPIPE : t->result == -EINTR || mv_signal_point(t->thread);
+
+	return (shows || pt_part(t, t->result)) && (is_due(t) || is_pending(t, PT_EFFECT_STOP));
 }
 
 void pt_set_free(struct pt_task *t)
