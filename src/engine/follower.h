@@ -29,8 +29,7 @@ static inline void consume_enter(struct mv_thread *t, const struct mv_record *re
 bool mv_follow_turn(struct mv_thread *t);
 void mv_follow_turn_end(struct mv_thread *t);
 
-/* apart.c: how readily a call may be one that only one variant makes, 0 = never; the same of the leader's. */
-unsigned mv_slack(const struct mv_thread *t);
+/* apart.c: mv_slack() of the leader's call. */
 unsigned mv_record_slack(const struct mv_record *rec);
 /* Is the leader's the call at hand?  Of those that may be one variant's alone the arguments say. */
 bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec);

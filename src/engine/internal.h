@@ -452,6 +452,10 @@ bool mv_is_own_setting(const struct mv_run *run, const char *entry);
 void mv_alone(struct mv_thread *t, struct mv_step *step);
 void mv_alone_ran(struct mv_thread *t, int64_t result, struct mv_step *step);
 
+/* ---- apart.c ---- */
+/* How readily the call at hand may be one that only one variant makes, 0 = never.  When its operands are there. */
+unsigned mv_slack(const struct mv_thread *t);
+
 /* ---- tempname.c ---- */
 /* Follower: if the path behind argument arg differs from the leader's in a temporary file's random letters, take those. */
 void mv_adopt_temporary_name(struct mv_thread *t, const struct mv_record *rec, const void *payload, unsigned arg);

@@ -188,9 +188,9 @@ static void give_lead(struct mv_thread *t)
  */
 static bool gives(const struct mv_thread *t)
 {
-	const unsigned keep = MV_DESC_OPTIONAL | MV_DESC_ELASTIC | MV_DESC_CLONE | MV_DESC_EXEC | MV_DESC_NORETURN;
+	const unsigned keep = MV_DESC_CLONE | MV_DESC_EXEC | MV_DESC_NORETURN;
 
-	if (!t->process->turns || t->keeps || t->cls == MV_CLASS_DENY || t->desc->flags & keep)
+	if (!t->process->turns || t->keeps || t->cls == MV_CLASS_DENY || t->desc->flags & keep || mv_slack(t))
 		return false;
 	return t->yields || t->desc->flags & MV_DESC_BLOCKS;
 }
@@ -202,7 +202,7 @@ static bool gives(const struct mv_thread *t)
  */
 static bool slice_over(struct mv_thread *t)
 {
-	if (t->desc->flags & (MV_DESC_OPTIONAL | MV_DESC_ELASTIC))
+	if (mv_slack(t))
 		return ++t->looks >= (t->desc->flags & MV_DESC_TOLD ? LOOKS_MAX : 2 * LOOKS_MAX);
 	t->looks = 0;
 	return ++t->calls >= CALLS_MAX;

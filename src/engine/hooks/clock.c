@@ -1,15 +1,23 @@
 /*
  * Looking at the clock, and sleeping.
  *
- * clock_gettime of the monotonic and the coarse clocks: how often an allocator looks, and what it does between two looks, may
- * depend on its own addresses.  A follower's look that the leader does not take shows what the clock has shown last, so that time
- * never runs backwards.
+ * clock_gettime and gettimeofday: how often an allocator looks, and what it does between two looks, may depend on its own
+ * addresses.  A follower's look that the leader does not take shows what the clock has shown last, so that time never runs backwards.
  */
 #include "engine/internal.h"
 
+#define NR_GETTIMEOFDAY 96
+#define REALTIME 0
+
+static bool is_timeval(const struct mv_thread *t)
+{
+	return t->call.nr == NR_GETTIMEOFDAY;
+}
+
+/* Seconds and nanoseconds. */
 static uint64_t *last_time(struct mv_thread *t)
 {
-	uint32_t clock = (uint32_t)t->call.args[0];
+	uint32_t clock = is_timeval(t) ? REALTIME : (uint32_t)t->call.args[0];
 
 	return clock < MV_CLOCKS ? t->process->clocks[clock] : NULL;
 }
@@ -19,18 +27,23 @@ static void adopt(struct mv_thread *t, const struct mv_dest *d, uint64_t offset,
 	uint64_t *last = last_time(t);
 
 	(void)d;
-	if (last && len == 2 * sizeof(*last) && !offset)
-		__builtin_memcpy(last, bytes, len);
+	if (!last || len != 2 * sizeof(*last) || offset)	/* it may be the time zone */
+		return;
+	__builtin_memcpy(last, bytes, len);
+	if (is_timeval(t))
+		last[1] *= 1000;
 }
 
 static bool surplus(struct mv_thread *t)
 {
 	const uint64_t *last = last_time(t);
-	uint64_t to = t->call.args[1];
+	uint64_t to = t->call.args[!is_timeval(t)], time[2];
 
-	if (!last || !last[0] || !to)
+	if (!last || !last[0] || !to || (is_timeval(t) && t->call.args[1]))
 		return false;
-	t->own = t->ops->poke(t->task, to, last, 16) == 16 ? 0 : ERR(EFAULT);
+	time[0] = last[0];
+	time[1] = is_timeval(t) ? last[1] / 1000 : last[1];
+	t->own = t->ops->poke(t->task, to, time, sizeof(time)) == sizeof(time) ? 0 : ERR(EFAULT);
 	return true;
 }
 

@@ -12,7 +12,8 @@
 #define NR_FUTEX_WAITV 449
 #define NR_FUTEX_WAIT 455
 #define COMMAND 127		/* of a futex operation, without its flags */
-enum { WAIT = 0, WAKE_OP = 5, WAIT_BITSET = 9, WAIT_REQUEUE_PI = 11, CMP_REQUEUE_PI = 12 };
+#define PRIVATE 128u
+enum { WAIT = 0, WAKE = 1, WAKE_OP = 5, WAIT_BITSET = 9, WAIT_REQUEUE_PI = 11, CMP_REQUEUE_PI = 12 };
 
 static bool answer(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
@@ -92,8 +93,26 @@ static bool futex_follow(struct mv_thread *t, int64_t last, struct mv_step *step
 	return t->cls == MV_CLASS_ALLOVW && !t->step && mv_ask_own(t, step);
 }
 
+/*
+ * When a thread that works in the background of one process is woken may follow from addresses: jemalloc's gives memory back at moments
+ * drawn from them.  Whom the leader's wakes alone, his twins come back for nothing, as from any wait, and wait again.  Whom a follower's
+ * does he sleeps on until the leader's comes back: what else he would do than others may miss, nobody waits for, or there are waits that differ.
+ */
+static bool futex_elastic(const uint64_t *norm)
+{
+	return norm[1] == (WAKE | PRIVATE);
+}
+
+/* A wait without a timeout, where the leader's has had one. */
+static void futex_done(struct mv_thread *t)
+{
+	if (!t->leads && t->call.nr == NR_FUTEX && t->result == ERR(ETIMEDOUT) && !t->call.args[3])
+		t->result = 0;
+}
+
 const struct mv_hook mv_hook_futex = {
-	.prepare = futex_prepare, .lead = futex_lead, .collect = futex_collect, .follow = futex_follow,
+	.prepare = futex_prepare, .lead = futex_lead, .collect = futex_collect, .follow = futex_follow, .done = futex_done,
+	.elastic = futex_elastic,
 };
 
 bool mv_call_is_apart(const struct mv_thread *t, const struct mv_call *call)
