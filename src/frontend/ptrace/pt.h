@@ -220,6 +220,7 @@ struct pt {
 	sigset_t mask;			/* ours, and so the program's at its start */
 	uint64_t owed;			/* signals (bits) passed on to the program's first process that it has not stopped for yet */
 	unsigned tick_ms;		/* how often pt_tick() comes */
+	unsigned spun;			/* spin.c: ticks for which it comes often */
 	/* affinity.c */
 	cpu_set_t cpus;			/* what the run may use */
 	bool gathered, spread;		/* on one CPU now; never again */

@@ -11,6 +11,9 @@
  * follow each other, is taken to be in one.  The second look is for the twins: they must be seen in the same instructions, and a place that
  * the leader passes once in a while they would pass at another time.  They are looked at again and again, without ever longer pauses.
  *
+ * Who has been in a loop will be there again: threads that hand work over so do little else.  It is then looked at soon, and a few rounds
+ * are enough, since every step of a look is a switch between two processes, and its twins, which spin too, take their CPUs.
+ *
  * A thread that computes without a call for very long would make programs stand still that wait for it to be told to stop: it is
  * set free until its next call, and the order of what it does until then is nobody's.
  *
@@ -24,11 +27,13 @@
 #include "pt.h"
 
 #define SUSPECT_MS 10		/* CPU time without a call until a thread is looked at; and then ever later */
-#define AGAIN_MS 2		/* if it has been in such a loop before */
+#define AGAIN_MS 1		/* if it has been in such a loop before: of time, and that is all */
+#define AGAIN_TICKS 100		/* so often, until it is seldom again */
 #define COUNTING_MS 300		/* CPU time until a thread that is in a small loop is taken to wait */
 #define FREE_MS 3000		/* and until one that computes does so beside the others */
 #define STEPS 200
 #define REPEATS 4		/* of a state, in so many steps */
+#define ROUNDS 3		/* of a loop that is known and counts */
 #define SMALL 256		/* bytes of code */
 
 enum { SPIN_NOT, SPIN_SAME, SPIN_SMALL = MV_SPIN_COUNTS };
@@ -64,12 +69,12 @@ static bool step(struct pt_task *t)
 	return false;
 }
 
-/* What loop is it in?  SPIN_NOT: none; negative: it has gone its own way. */
-static int look(struct pt_task *t)
+/* What loop is it in, likely the known one?  SPIN_NOT: none; negative: it has gone its own way. */
+static int look(struct pt_task *t, unsigned known)
 {
 	struct user_regs_struct first;
+	int repeats = 0, rounds = 0;
 	uint64_t low, high;
-	int repeats = 0;
 
 	if (!step(t))
 		return -1;
@@ -78,10 +83,14 @@ static int look(struct pt_task *t)
 	for (int i = 0; i < STEPS; i++) {
 		if (!step(t))
 			return -1;
-		if (same(&first, &t->regs) && ++repeats == REPEATS)
-			return (int)SPIN(SPIN_SAME, low);
+		if (!t->pt->mode->in_program(t))
+			return SPIN_NOT;
 		low = t->regs.rip < low ? t->regs.rip : low;
 		high = t->regs.rip > high ? t->regs.rip : high;
+		if (same(&first, &t->regs) && (++repeats == REPEATS || known == SPIN(SPIN_SAME, low)))
+			return (int)SPIN(SPIN_SAME, low);
+		if (known == SPIN(SPIN_SMALL, low) && high - low < SMALL && t->regs.rip == low && ++rounds == ROUNDS)
+			return (int)known;
 	}
 	return high - low < SMALL ? (int)SPIN(SPIN_SMALL, low) : SPIN_NOT;
 }
@@ -95,8 +104,12 @@ static bool convinced(const struct pt_task *t, unsigned how, uint64_t used)
 /* It goes on: when is it looked at again? */
 static void look_later(struct pt_task *t, unsigned how, uint64_t used)
 {
-	if (!pt_leads(t) || (KIND(how) == SPIN_SMALL && how != t->spin.seen && used >= COUNTING_MS))
+	if (!pt_leads(t))
+		t->spin.limit = used + AGAIN_MS;
+	else if (KIND(how) == SPIN_SMALL && how != t->spin.seen && used >= COUNTING_MS)
 		t->spin.limit = used + SUSPECT_MS;
+	else if (!t->spin.limit)
+		t->spin.limit = AGAIN_MS;
 	else
 		t->spin.limit = t->spin.limit < FREE_MS / 4 ? 2 * t->spin.limit : t->spin.limit + FREE_MS / 4;
 	t->spin.seen = how;
@@ -117,7 +130,7 @@ bool pt_spin_stop(struct pt_task *t)
 		wanted = mv_set_spins(t->pt->run, t->pt->mode->set(t), t->variant);
 	if (!pt_leads(t) && !wanted)
 		return false;
-	how = look(t);
+	how = look(t, pt_leads(t) ? t->spin.how : wanted);
 	if (how < 0)
 		return true;
 	used = pt_cpu_time(t->tid) - t->spin.cpu;
@@ -130,6 +143,7 @@ bool pt_spin_stop(struct pt_task *t)
 	}
 	t->spin.since = 0;
 	t->spin.how = (unsigned)how;
+	t->pt->spun = AGAIN_TICKS;
 	t->pt->mode->spin(t, (unsigned)how);
 	return true;
 }
@@ -152,7 +166,7 @@ static void suspect_later(struct pt_task *t, uint64_t since)
 		t->spin.since = since;
 		t->spin.seen = SPIN_NOT;
 		t->spin.cpu = cpu;
-		t->spin.limit = t->spin.how ? AGAIN_MS : SUSPECT_MS;
+		t->spin.limit = t->spin.how ? 0 : SUSPECT_MS;
 	} else if (cpu - t->spin.cpu >= t->spin.limit) {
 		suspect(t);
 	}
@@ -172,8 +186,9 @@ static bool hogs(struct pt *pt, const struct pt_task *t, uint64_t *since)
 
 unsigned pt_spin_tick(struct pt *pt)
 {
-	unsigned ms = 0;
+	unsigned ms = pt->spun ? AGAIN_MS : 0;
 
+	pt->spun -= !!pt->spun;
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
 		uint64_t since;
 
