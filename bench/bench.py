@@ -129,26 +129,43 @@ def floor(what):
 
 
 @contextlib.contextmanager
-def start(prefix, options):
-    yield lambda: milliseconds(prefix + ["true"])
-
-
-@contextlib.contextmanager
 def dd(prefix, options):
     count = "20000" if prefix and options.frontend == "ptrace" else "400000"
     argv = prefix + ["dd", "if=/dev/zero", "of=/dev/null", "bs=4k", "count=" + count, "status=none"]
     yield lambda: milliseconds(argv) * 1000 / int(count)
 
 
-@contextlib.contextmanager
-def ls(prefix, options):
-    yield lambda: milliseconds(prefix + ["ls", "/usr/bin"])
+STARTS = {
+    "start of true": ["true"],
+    "ls /usr/bin": ["ls", "/usr/bin"],
+    "bash 10 x fork+exec": ["bash", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done"],
+}
 
 
-@contextlib.contextmanager
-def bash(prefix, options):
-    need("bash")
-    yield lambda: milliseconds(prefix + ["bash", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done"])
+def start(argv):
+    @contextlib.contextmanager
+    def benchmark(prefix, options):
+        need(argv[0])
+        yield lambda: milliseconds(prefix + argv)
+    return benchmark
+
+
+def bare_start(argv):
+    """Against as many traced copies, in namespaces and under a filter, for which nothing else is done (see starts.c)."""
+    @contextlib.contextmanager
+    def benchmark(prefix, options):
+        need(argv[0])
+        before = prefix or [compiled("starts"), str(options.variants)]
+        yield lambda: milliseconds(before + argv)
+    return benchmark
+
+
+def starting_rows():
+    rows = {}
+    for name, limits in (("start of true", {"limit": 20}), ("ls /usr/bin", {"target": 3}), ("bash 10 x fork+exec", {"target": 4})):
+        rows[name] = Row(start(STARTS[name]), "ms", **limits)
+        rows[name + " / bare"] = Row(bare_start(STARTS[name]), "ms")
+    return rows
 
 
 # ---- programs that compute ----
@@ -314,9 +331,7 @@ ROWS = {
     "getppid / bare stops": Row(floor("stops"), "us/call"),
     "getppid / bare ptrace": Row(floor("requests"), "us/call"),
     "dd 4k": Row(dd, "us/block", target=2),
-    "start of true": Row(start, "ms", limit=20),
-    "ls /usr/bin": Row(ls, "ms", target=3),
-    "bash 10 x fork+exec": Row(bash, "ms", target=4),
+    **starting_rows(),
     **computing_rows(),
     "nginx, 4 KiB": Row(nginx, "req/s", more=True, target=0.75),
     "lighttpd, 4 KiB": Row(lighttpd, "req/s", more=True, target=0.70),
