@@ -78,9 +78,13 @@ struct mv_share {
 #define MV_HANDLE_SHADOW ((uint64_t)1 << 62)
 #define MV_HANDLE_COPY ((uint64_t)1 << 61)
 
-/* For ops.export_fd: no descriptor but the directories that the thread's absolute and relative paths start from. */
+/*
+ * For ops.export_fd: no descriptor but the directories that the thread's absolute and relative paths start from; for each variant the
+ * directory in /proc of its process that the program knows by the number in offset (-EBADF: that is none of the run's).
+ */
 #define MV_EXPORT_ROOT (-2)
 #define MV_EXPORT_CWD (-3)
+#define MV_EXPORT_PROCESS (-4)
 
 /* MV_RUN of a chroot that the program has not made: the front-end puts the address of a path "." in the place of this one. */
 #define MV_HERE UINT64_MAX

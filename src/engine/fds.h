@@ -17,6 +17,7 @@ enum {
 	MV_FD_EXPORTED = 4,	/* followers hold the leader's open file */
 	MV_FD_SHADOW = 16,	/* likewise, their variant's shadow of it: what changes the leader's file at a place changes that, too */
 	MV_FD_PLACEHOLDER = 8,	/* follower: stands for the leader's, nobody uses it */
+	MV_FD_HELD = 64,	/* what is written to it counts for other processes: the leader goes on when all variants have written */
 	MV_FD_SIGNALS = 32,	/* a signalfd: values that signals carry come through it */
 };
 

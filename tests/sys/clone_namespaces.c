@@ -12,6 +12,7 @@
 
 static uid_t uid;
 static gid_t gid;
+static int go[2];
 
 static void put(const char *path, const char *text)
 {
@@ -166,6 +167,47 @@ static int nested(void)
 	return 0;
 }
 
+/* By its parent, as clone(2) and user_namespaces(7) do it: under its number, relative to a directory, and who has ended has none. */
+static void mapped_by_parent(void)
+{
+	char path[64], text[32];
+	long pid;
+
+	NEED(pipe(go) == 0);
+	pid = clone3_with(CLONE_NEWUSER | CLONE_NEWNS);
+	NEED(pid >= 0);
+	if (!pid) {
+		wait_byte(go[0]);
+		SHOW(getuid());
+		SHOW(getgid());
+		SHOW(setgid(0));
+		SHOW(setuid(0));
+		OUTCOME(setuid(1));
+		SHOW(mount("none", "mnt", "tmpfs", 0, NULL));
+		SHOW(chdir("mnt"));
+		copy("/proc/self/exe", "program");
+		exit(run());
+	}
+	for (int i = 0; i < 4; i++) {
+		static const char *const files[] = { "setgroups", "uid_map", "gid_map", "uid_map" };
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%ld/%s", pid, files[i]);
+		snprintf(text, sizeof(text), "0 %u 1", i == 1 ? uid : gid);
+		fd = open(path, O_RDWR | (i == 1 ? O_CLOEXEC : 0));
+		printf("%s: ", files[i]);
+		SHOW(fd >= 0 && fcntl(fd, F_GETFD));
+		OUTCOME(write(fd, i ? text : "deny", strlen(i ? text : "deny")));
+		SHOW(fd);
+		close(fd);
+	}
+	send_byte(go[1]);
+	reap("mapped by its parent", (pid_t)pid);
+	OUTCOME(open(path, O_RDWR));
+	close(go[0]);
+	close(go[1]);
+}
+
 static void refused(void)
 {
 	OUTCOME(clone_with(CLONE_NEWNS | CLONE_FS));
@@ -196,6 +238,7 @@ int main(int argc, char **argv)
 	if (!pid)
 		_exit(nested());
 	reap("nested", (pid_t)pid);
+	mapped_by_parent();
 	refused();
 	NEED(uname(&after) == 0);
 	SHOW(strcmp(before.nodename, after.nodename));

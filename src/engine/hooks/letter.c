@@ -151,7 +151,13 @@ static void abstract(struct mv_thread *t)
 	put_list(t, NULL, 0);
 }
 
-const struct mv_hook mv_hook_write = { .normalise = normalise, .reconcile = reconcile, .abstract = abstract };
+static void hold_if_it_counts(struct mv_thread *t)
+{
+	if (mv_fd_get(t->process->files, (int32_t)t->call.args[0])->flags & MV_FD_HELD)
+		t->flags |= MV_REC_HOLD;
+}
+
+const struct mv_hook mv_hook_write = { .collect = hold_if_it_counts, .normalise = normalise, .reconcile = reconcile, .abstract = abstract };
 
 /* ---- read: args fd, buffer, length ---- */
 

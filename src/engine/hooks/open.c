@@ -5,12 +5,16 @@
 #include "engine/internal.h"
 
 #define NR_OPEN 2
+#define NR_CLOSE 3
 #define NR_CREAT 85
+#define NR_OPENAT 257
+#define NR_DUP3 292
 #define NR_OPENAT2 437
 #define NR_MKDIR 83
 #define O_CLOEXEC_ 02000000
 
-enum { AUX_PLANT, AUX_PROC, AUX_EACH };	/* AUX_PROC: index into own_files + 1; AUX_EACH: is one of each_files */
+/* AUX_PROC: index into own_files + 1; AUX_EACH: is one of each_files; AUX_OF: ... of a process by number, and where in the path its name is << 32 */
+enum { AUX_PLANT, AUX_PROC, AUX_EACH, AUX_OF };
 
 /*
  * What a program reads to find its way in its own address space.  smaps and the like are read for their sums, which must
@@ -45,16 +49,23 @@ static const char *after(const char *path, const char *prefix)
 	return path;
 }
 
-/* A decimal number equal to value and a slash: what follows, else NULL. */
-static const char *after_number(const char *p, uint32_t value)
+/* A decimal number and a slash: what follows, else NULL. */
+static const char *after_any_number(const char *p, uint64_t *n)
 {
-	uint64_t n = 0;
-
+	*n = 0;
 	if (*p < '1' || *p > '9')
 		return NULL;
-	for (; *p >= '0' && *p <= '9' && n <= UINT32_MAX; p++)
-		n = n * 10 + (unsigned)(*p - '0');
-	return *p == '/' && n == value ? p + 1 : NULL;
+	for (; *p >= '0' && *p <= '9' && *n <= UINT32_MAX; p++)
+		*n = *n * 10 + (unsigned)(*p - '0');
+	return *p == '/' && *n <= UINT32_MAX ? p + 1 : NULL;
+}
+
+static const char *after_number(const char *p, uint32_t value)
+{
+	uint64_t n;
+
+	p = after_any_number(p, &n);
+	return p && n == value ? p : NULL;
 }
 
 /* The name inside the process's own /proc directory, or NULL if path is something else. */
@@ -76,14 +87,38 @@ static const char *own_proc_name(const struct mv_thread *t, const char *path)
 	return name;
 }
 
+static bool is_each_file(const char *name)
+{
+	for (unsigned i = 0; i < sizeof(each_files) / sizeof(*each_files); i++)
+		if (same(name, each_files[i]))
+			return true;
+	return false;
+}
+
+/* Is it such a file of the process that has this number?  To the kernel that is the leader's. */
+static void look_for_number(struct mv_thread *t, const char *path)
+{
+	const char *p = after(path, "/proc/");
+	uint64_t n;
+
+	p = p ? after_any_number(p, &n) : NULL;
+	if (p && is_each_file(p))
+		t->aux[AUX_OF] = n | (uint64_t)(p - path) << 32;
+}
+
+static uint64_t path_of(const struct mv_thread *t)
+{
+	return t->call.args[t->call.nr == NR_OPEN || t->call.nr == NR_CREAT ? 0 : 1];
+}
+
 static int prepare(struct mv_thread *t)
 {
-	bool first = t->call.nr == NR_OPEN || t->call.nr == NR_CREAT;
 	char path[64];
 	const char *name;
 
-	if (mv_peek_str(t, t->call.args[first ? 0 : 1], path, sizeof(path)) < 0)
+	if (mv_peek_str(t, path_of(t), path, sizeof(path)) < 0)
 		return 0;	/* too long to be one of ours, or a fault that the kernel will find */
+	look_for_number(t, path);
 	name = own_proc_name(t, path);
 	if (!name)
 		return 0;
@@ -93,12 +128,12 @@ static int prepare(struct mv_thread *t)
 	for (unsigned i = 0; i < sizeof(own_files) / sizeof(*own_files); i++)
 		if (same(name, own_files[i]))
 			t->aux[AUX_PROC] = i + 1;
-	/* By number it would be another process's in the kernel's eyes. */
-	for (unsigned i = 0; after(path, "/proc/self/") && i < sizeof(each_files) / sizeof(*each_files); i++)
-		t->aux[AUX_EACH] |= same(name, each_files[i]);
+	t->aux[AUX_EACH] = after(path, "/proc/self/") && is_each_file(name);
 	return 0;
 }
 
+#define O_WRONLY_ 01u
+#define O_TRUNC_ 01000u
 #define O_CREAT_ 0100u
 #define O_EXCL_ 0200u
 
@@ -112,25 +147,77 @@ static void reconcile(struct mv_thread *t, const struct mv_record *rec, const vo
 		mv_adopt_temporary_name(t, rec, payload, first ? 0 : 1);
 }
 
-static bool wants_cloexec(struct mv_thread *t)
+static uint64_t flags_of(struct mv_thread *t)
 {
 	uint64_t flags;
 
 	switch (t->call.nr) {
 	case NR_CREAT:
-		return false;
+		return O_CREAT_ | O_WRONLY_ | O_TRUNC_;
 	case NR_OPEN:
-		return t->call.args[1] & O_CLOEXEC_;
+		return t->call.args[1];
 	case NR_OPENAT2:
-		return mv_peek_all(t, t->call.args[2], &flags, 8) && flags & O_CLOEXEC_;
+		return mv_peek_all(t, t->call.args[2], &flags, 8) ? flags : 0;
 	default:
-		return t->call.args[2] & O_CLOEXEC_;
+		return t->call.args[2];
+	}
+}
+
+static bool wants_cloexec(struct mv_thread *t)
+{
+	return flags_of(t) & O_CLOEXEC_;
+}
+
+/* The leader: are there twins of it that have such a file, too? */
+static void collect(struct mv_thread *t)
+{
+	if (t->aux[AUX_OF])
+		mv_export(t, &(struct mv_share){ .fd = MV_EXPORT_PROCESS, .offset = (uint32_t)t->aux[AUX_OF] }, &t->extra);
+}
+
+/*
+ * The file of the twin, by its directory and what is behind the number in the path.  The directory takes the number that the file gets in the
+ * end.  Who has ended meanwhile has none: then a placeholder does.
+ */
+static bool open_of_twin(struct mv_thread *t, int64_t last, struct mv_step *step)
+{
+	uint64_t name = path_of(t) + (t->aux[AUX_OF] >> 32), dir = t->aux[AUX_EACH];
+	uint64_t cloexec = wants_cloexec(t) ? O_CLOEXEC_ : 0;
+
+	switch (t->step) {
+	case 0:
+		step->action = MV_IMPORT;
+		step->handle = t->extra;
+		step->fd = -1;
+		step->cloexec = true;
+		return true;
+	case 1:
+		t->aux[AUX_EACH] = dir = (uint64_t)last;
+		t->own = last;
+		return !is_error(last) && mv_ask(step, NR_OPENAT, dir, name, flags_of(t));
+	case 2:
+		t->own = last;
+		if (is_error(last))
+			return mv_ask(step, NR_CLOSE, dir, 0, 0);
+		return mv_ask(step, NR_DUP3, (uint64_t)last, dir, cloexec);
+	case 3:
+		if (is_error(t->own)) {
+			t->extra = 0;
+			t->own = t->result;
+			return mv_plant(t, &t->aux[AUX_PLANT], (int)t->result, cloexec, last, step);
+		}
+		return mv_ask(step, NR_CLOSE, (uint64_t)t->own, 0, 0);
+	default:
+		t->own = t->result;
+		return mv_renumber(t, &t->aux[AUX_PLANT], (int)dir, (int)t->result, last, step);
 	}
 }
 
 static bool follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
-	if (t->aux[AUX_EACH]) {
+	if (t->extra)
+		return open_of_twin(t, last, step);
+	if (t->aux[AUX_EACH] && !t->aux[AUX_OF]) {
 		if (!t->step)
 			return mv_ask_own(t, step);
 		if (t->step == 1)
@@ -157,7 +244,8 @@ static bool follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 
 static void done(struct mv_thread *t)
 {
-	unsigned flags = t->aux[AUX_PROC] ? MV_FD_OWN : t->aux[AUX_EACH] ? MV_FD_TWIN : t->leads ? 0 : MV_FD_PLACEHOLDER;
+	bool each = t->extra || (t->aux[AUX_EACH] && !t->aux[AUX_OF]);
+	unsigned flags = t->aux[AUX_PROC] ? MV_FD_OWN : each ? MV_FD_TWIN | MV_FD_HELD : t->leads ? 0 : MV_FD_PLACEHOLDER;
 
 	if (!is_error(t->result))
 		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = MV_FDKIND_FILE, .flags = (uint8_t)flags });
@@ -174,7 +262,7 @@ static void mkdir_reconcile(struct mv_thread *t, const struct mv_record *rec, co
 
 const struct mv_hook mv_hook_mkdir = { .reconcile = mkdir_reconcile };
 
-const struct mv_hook mv_hook_open = { .prepare = prepare, .reconcile = reconcile, .follow = follow, .done = done };
+const struct mv_hook mv_hook_open = { .prepare = prepare, .reconcile = reconcile, .collect = collect, .follow = follow, .done = done };
 
 /* ---- utimensat: a time that is "now" or "leave it" has seconds that mean nothing ---- */
 

@@ -83,8 +83,21 @@ static void export_free(struct pt_export *e)
 {
 	if (e->shadow)
 		pt_shadow_unref(e->shadow);
-	close(e->fd);
+	if (e->fd >= 0)
+		close(e->fd);
 	free(e);
+}
+
+/* Of a process that has ended since, one where nothing is found. */
+static int open_process(const struct pt_task *t, uint32_t number)
+{
+	const struct pt_task *of = pt_task_twin(t->pt, t->variant, number);
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d", of ? of->tid : 0);
+	fd = open(of ? path : "/proc/tty", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 /* A directory that the thread's paths start from. */
@@ -96,6 +109,32 @@ static int open_directory(const struct pt_task *t, const char *name)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* The twins may have it; *handle is its name with kind in it. */
+static void enlist(struct pt *pt, struct pt_export *e, uint64_t kind, uint64_t *handle)
+{
+	e->handle = *handle = ++pt->handles | kind;
+	e->wanted = ((1u << pt->nvariants) - 1) & ~(1u << pt->leader) & ~pt->dropped;
+	if (e->wanted)
+		HASH_ADD(hh, pt->exports, handle, sizeof(e->handle), e);
+	else
+		export_free(e);
+}
+
+static int export_process(struct pt_task *t, uint32_t number, uint64_t *handle)
+{
+	struct pt_export *e;
+
+	if (!pt_task_twin(t->pt, t->variant, number))
+		return -EBADF;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	e->fd = -1;
+	e->process = number;
+	enlist(t->pt, e, 0, handle);
+	return 0;
+}
+
 int pt_export(void *task, const struct mv_share *share, uint64_t *handle)
 {
 	struct pt_task *t = task;
@@ -104,6 +143,8 @@ int pt_export(void *task, const struct mv_share *share, uint64_t *handle)
 	uint64_t kind;
 	int file, r;
 
+	if (share->fd == MV_EXPORT_PROCESS)
+		return export_process(t, (uint32_t)share->offset, handle);
 	if (t->process->pidfd < 0)
 		t->process->pidfd = (int)syscall(SYS_pidfd_open, t->process->tgid, 0);
 	if (t->process->pidfd < 0)
@@ -121,14 +162,11 @@ int pt_export(void *task, const struct mv_share *share, uint64_t *handle)
 	}
 	e->fd = presentable(file);
 	r = prepare(pt, e, share, &kind);
-	e->handle = *handle = ++pt->handles | kind;
-	e->wanted = ((1u << pt->nvariants) - 1) & ~(1u << pt->leader) & ~pt->dropped;
-	if (r || !e->wanted) {
+	if (r)
 		export_free(e);
-		return r;
-	}
-	HASH_ADD(hh, pt->exports, handle, sizeof(e->handle), e);
-	return 0;
+	else
+		enlist(pt, e, kind, handle);
+	return r;
 }
 
 int pt_import_source(struct pt_task *t, const struct mv_step *step)
@@ -150,6 +188,8 @@ int pt_import_source(struct pt_task *t, const struct mv_step *step)
 	HASH_FIND(hh, pt->exports, &step->handle, sizeof(step->handle), e);
 	if (!e)
 		return -ENOENT;
+	if (e->process)
+		return open_process(t, e->process);
 	if (e->shadow)
 		return pt_shadow_open(e->shadow, t->variant, writable(e->fd));
 	fd = fcntl(e->fd, F_DUPFD_CLOEXEC, 3);

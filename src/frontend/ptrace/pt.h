@@ -155,6 +155,7 @@ struct pt_export {
 	uint64_t handle;
 	int fd;
 	struct pt_shadow *shadow;	/* what they import instead, NULL = none */
+	uint32_t process;	/* fd is none: the directory in /proc of their process of that number, 0 = no such */
 	uint32_t wanted;	/* followers (bits) that have yet to import it */
 };
 
