@@ -24,6 +24,11 @@ int mv_cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Flush standard output; returns status, or MV_STATUS_FAILURE with a message if it could not be written. */
 int mv_cli_finish(int status);
 
+/* ---- stack.c ---- */
+
+/* run(argc, argv) with a stack that is large enough for it, whatever RLIMIT_STACK is. */
+int mv_cli_with_stack(int (*run)(int argc, char **argv), int argc, char **argv);
+
 /* ---- restart.c ---- */
 
 /*

@@ -69,7 +69,7 @@ static int main_options(int argc, char **argv)
 	return mv_cli_finish(0);
 }
 
-int main(int argc, char **argv)
+static int command(int argc, char **argv)
 {
 	static const char *const commands[] = { "run", "check", "policies" };
 
@@ -89,4 +89,9 @@ int main(int argc, char **argv)
 	if (near.best)
 		return mv_cli_error("unknown command '%s': did you mean %s?", argv[1], near.best);
 	return mv_cli_error("unknown command '%s'; to run a program: mvarmor run -- %s", argv[1], argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	return mv_cli_with_stack(command, argc, argv);
 }

@@ -6,6 +6,7 @@
 
 #include <multivar/multivar.h>
 #include "base/error.h"
+#include "supervisor/limits.h"
 #include "supervisor/report.h"
 #include "supervisor/supervisor.h"
 
@@ -18,6 +19,7 @@ struct mv_session {
 	/* The run goes on without a follower: report is filled; tells it and empties it. */
 	void (*tell)(struct mv_session *session);
 	const char *path;		/* the program, found along PATH */
+	struct mv_limits limits;	/* that we had, for variants before the program's first instruction */
 	int arena;			/* memfd of the arena, whose first bytes the run's are; the front-end may append to it */
 	void *arena_at;			/* where it is mapped here */
 };

@@ -16,6 +16,8 @@
 #include "supervisor.h"
 #include "verdict.h"
 
+#define IMAGES ((size_t)32 << 20)	/* what a front-end may append to the arena */
+
 /* What auto would rather have comes first; the last one needs no more than all do. */
 static const struct mv_frontend *const frontends[] = { &mv_frontend_inproc, &mv_frontend_ptrace };
 
@@ -233,8 +235,12 @@ int mv_supervise(const struct mv_run_options *o, struct mv_outcome *outcome, str
 	frontend = choose_frontend(o, err);
 	if (!frontend)
 		return -1;
-	if (make_run(o, &s, &arena, err))
+	if (mv_limits_raise(&s.limits, o->arena_size + IMAGES, err))
 		return -1;
+	if (make_run(o, &s, &arena, err)) {
+		mv_limits_restore(&s.limits, 0);
+		return -1;
+	}
 	result = frontend->run(&s, err);
 	if (result)
 		outcome->kind = MV_OUTCOME_FAILED;
@@ -244,5 +250,6 @@ int mv_supervise(const struct mv_run_options *o, struct mv_outcome *outcome, str
 	mv_report_free(&s.report);
 	munmap(arena, o->arena_size);
 	close(s.arena);
+	mv_limits_restore(&s.limits, 0);
 	return outcome->kind == MV_OUTCOME_FAILED ? result ? result : -1 : 0;
 }

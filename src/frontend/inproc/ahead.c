@@ -18,6 +18,7 @@
 #include "rewriting.h"
 
 #define PAGE 4096u
+#define STACK ((size_t)256 << 10)	/* whatever the limit for stacks is */
 
 struct in_ahead {
 	pthread_t thread;
@@ -116,7 +117,8 @@ static void begin(struct in_ahead *a, const cpu_set_t *cpus)
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &mask);
-	a->running = !pthread_attr_setaffinity_np(&attr, sizeof(*cpus), cpus) && !pthread_create(&a->thread, &attr, make_all, a);
+	a->running = !pthread_attr_setstacksize(&attr, STACK) && !pthread_attr_setaffinity_np(&attr, sizeof(*cpus), cpus) &&
+		     !pthread_create(&a->thread, &attr, make_all, a);
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	pthread_attr_destroy(&attr);
 }
@@ -174,6 +176,11 @@ void in_ahead_wait(struct pt *pt)
 
 	if (a && a->running)
 		pthread_join(a->thread, NULL);
+	for (unsigned i = 0; a && i < a->n; i++) {
+		if (a->items[i].fd >= 0)
+			close(a->items[i].fd);
+		a->items[i].fd = -1;
+	}
 	if (a)
 		a->running = false;
 }
@@ -187,7 +194,6 @@ void in_ahead_end(struct pt *pt)
 		if (a->items[i].text)
 			in_text_discard(a->items[i].text);
 		mv_plan_free(&a->items[i].plan);
-		close(a->items[i].fd);
 	}
 	if (a) {
 		pthread_cond_destroy(&a->done);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -60,6 +61,14 @@ static bool copy_text(const struct in_text *text, int from)
 	return true;
 }
 
+/* A text keeps two descriptors for the run, and is a convenience: half of what we may have is for what cannot be done without. */
+static bool scarce(int fd)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_NOFILE, &limit) && (rlim_t)fd >= limit.rlim_cur / 2;
+}
+
 static bool write_text(struct in_text *text, int from)
 {
 	uint64_t size = text->shared.size + text->shared.tramp_size;
@@ -69,7 +78,7 @@ static bool write_text(struct in_text *text, int from)
 
 	text->fd = memfd_create(NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	text->file = fcntl(from, F_DUPFD_CLOEXEC, 3);
-	if (text->fd < 0 || text->file < 0 || ftruncate(text->fd, (off_t)size) || fstat(text->fd, &st) || !copy_text(text, from))
+	if (text->fd < 0 || text->file < 0 || scarce(text->file) || ftruncate(text->fd, (off_t)size) || fstat(text->fd, &st) || !copy_text(text, from))
 		return false;
 	text->inode = st.st_ino;
 	bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, text->fd, 0);

@@ -421,6 +421,8 @@ int pt_launch_finish(struct pt *pt, unsigned variant, int sock, struct mv_error 
 	}
 	close(sock);
 	result = into_program(pt, variant, pid, err);
+	if (!result && mv_limits_restore(&pt->session->limits, pid))
+		result = mv_error_set(err, errno, "cannot set the limits of variant %u", variant);
 	return result ? result : first_task(pt, variant, pid, err);
 }
 
