@@ -48,7 +48,12 @@ static void on_trap(int sig)
 void pt_counter_probe(struct pt *pt)
 {
 	struct sigaction sa = { .sa_handler = on_trap }, old;
+	sigset_t segv, mask;
 
+	/* Whoever has started us may have blocked it; it would kill. */
+	sigemptyset(&segv);
+	sigaddset(&segv, SIGSEGV);
+	sigprocmask(SIG_UNBLOCK, &segv, &mask);
 	sigaction(SIGSEGV, &sa, &old);
 	if (!sigsetjmp(trapped, 1)) {
 		prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
@@ -57,6 +62,7 @@ void pt_counter_probe(struct pt *pt)
 	}
 	prctl(PR_SET_TSC, PR_TSC_ENABLE);
 	sigaction(SIGSEGV, &old, NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
 static void find_looks(struct pt_library *l, int fd)
