@@ -118,6 +118,8 @@ struct mv_ops {
 	void (*claim)(void *task, const struct mv_call *call);
 	/* Leader: the process that a pidfd of the task's means, as the program numbers it; 0: it is none.  May be NULL: as if there were none. */
 	uint32_t (*pidfd_process)(void *task, int fd);
+	/* A clone that asks to be suspended until its child, which shares no memory with it, executes a program or ends is made without that. */
+	bool goes_on;
 };
 
 enum mv_layout_mode { MV_LAYOUT_SAME, MV_LAYOUT_ASLR, MV_LAYOUT_DISJOINT };

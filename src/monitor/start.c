@@ -94,7 +94,7 @@ static uint32_t pidfd_process(void *task, int fd)
 static const struct mv_ops ops = {
 	.peek = mon_peek, .poke = mon_poke, .alloc = mon_alloc, .free = mon_free, .export_fd = export_fd, .may_exec = may_exec,
 	.return_ip = return_ip,
-	.claim = claim, .pidfd_process = pidfd_process,
+	.claim = claim, .pidfd_process = pidfd_process, .goes_on = true,
 };
 
 static void fill_process(struct mv_process *p, bool fds)

@@ -49,6 +49,8 @@ static int clone_prepare(struct mv_thread *t)
 		if (flags & CLONE_UNTRACED_)
 			return -EINVAL;
 	}
+	if (t->ops->goes_on && !(flags & CLONE_VM_))
+		flags &= ~CLONE_VFORK_;
 	t->clone_flags = flags;
 	/* Before there is anybody who could ask; a clone that fails has done so in all variants. */
 	if (t->run->config.parallel && flags & CLONE_VM_ && !(flags & CLONE_VFORK_))
