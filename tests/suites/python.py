@@ -21,7 +21,12 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 PYTHON = "/usr/bin/python3"
 UNITTESTS = os.path.join(HERE, "unittests.py")
-SUITES = ["os", "signal", "subprocess", "threading", "mmap", "socket", "select", "selectors"]
+SUITES = ["os", "signal", "subprocess", "threading", "mmap", "socket", "select", "selectors", "asyncio", "multiprocessing_fork",
+          "multiprocessing_spawn"]
+# Processes that lock in memory that they share take turns; a manager names its objects by their addresses, in digits (limits.md).
+NEEDS = {"asyncio": ["--turns=shared"],
+         "multiprocessing_fork": ["--turns=shared", "--layout", "same"],
+         "multiprocessing_spawn": ["--turns=variant", "--layout", "same"]}
 OUTCOME = re.compile(r"^(\w+) \((test\.[\w.]+)\).*?\.\.\. .*?"
                      r"(ok|skipped|FAIL|ERROR|expected failure|unexpected success)(?: [\"'][^\n]*)?$", re.M | re.S)
 END = re.compile(r"^Ran (\d+) tests? in", re.M)
@@ -65,7 +70,8 @@ class Checker:
     def under(self, frontend, suite, how, names):
         """As outcomes(), under mvarmor, and what mvarmor has said."""
         with tempfile.NamedTemporaryFile(prefix="mvt.python.", suffix=".log") as log:
-            prefix = [os.path.realpath(self.o.mvarmor), "run", "-f", frontend, "-n", self.o.variants, "-p", self.o.policy, "-o", log.name]
+            prefix = [os.path.realpath(self.o.mvarmor), "run", "-f", frontend, "-n", self.o.variants, "-p", self.o.policy, "-o", log.name,
+                      *NEEDS.get(suite, [])]
             found, problem = outcomes(prefix + ["--"], suite, how, names, self.o.seconds)
             said = [line for line in open(log.name, encoding="utf-8", errors="replace") if "mvarmor: " in line]
         return found, problem, "".join("\n  " + line.rstrip() for line in said)
