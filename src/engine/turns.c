@@ -435,7 +435,8 @@ static struct mv_word *let_go(const struct mv_run *run, struct mv_set *s, unsign
 	struct mv_word *word;
 	bool left;
 
-	if (!ps)
+	/* Without a number it was killed before it began, and nobody's turn is not its own. */
+	if (!ps || !tid)
 		return NULL;
 	turn = &ps->turns[variant];
 	word = leads ? &ps->unlocks : &turn->moves;

@@ -447,6 +447,23 @@ static void dies_taking_it(void **state)
 	sim_free(s);
 }
 
+/* A child that is killed before it has a number was never the owner: not where nobody is, either. */
+static void dies_unborn(void **state)
+{
+	struct mv_thread *child[2];
+	struct sim *s = two_threads(true, child);
+	struct mv_turn *turn = &child[1]->process->procset->turns[1];
+	uint64_t done = turn->done;
+	uint32_t holder = turn->holder;
+
+	(void)state;
+	turn->holder = 0;
+	assert_null(mv_turn_gone(s->run, child[1]->set, 1, 0));
+	assert_int_equal(turn->done, done);
+	turn->holder = holder;
+	end(s, child);
+}
+
 /* The one that executes a program is alone, and makes threads again. */
 static void executes(void **state)
 {
@@ -492,6 +509,7 @@ int main(void)
 		cmocka_unit_test(set_free),
 		cmocka_unit_test(ended),
 		cmocka_unit_test(dies_taking_it),
+		cmocka_unit_test(dies_unborn),
 		cmocka_unit_test(executes),
 	};
 
