@@ -195,7 +195,7 @@ static uint32_t alu(uint16_t op, uint32_t a, uint32_t v)
 	case BPF_MUL:
 		return a * v;
 	case BPF_DIV:
-		return a / v;
+		return v ? a / v : 0;	/* never 0: mv_seccomp_add() and run() see to that */
 	case BPF_AND:
 		return a & v;
 	case BPF_OR:

@@ -95,28 +95,29 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 
 	if (call.nr >= MV_PSEUDO_BASE) {
 		*r = call.nr == MV_PSEUDO_FAULT ? 0 : counter();
-	} else if (mon_guard(m, &call, r)) {
 		return false;
-	} else if (call.nr == NR_RT_SIGRETURN) {
+	}
+	if (mon_guard(m, &call, r))
+		return false;
+	if (call.nr == NR_RT_SIGRETURN) {
 		*r = 0;		/* at the very end: see mon_call() */
-	} else if (mon_is_process_call(&call)) {
+		return false;
+	}
+	if (mon_is_process_call(&call)) {
 		step->call = call;
 		return mon_process_call(m, step, r);
-	} else if (call.nr == NR_ARCH_PRCTL && mon_segment(&call, r)) {
-		return false;
-	} else if (mon_limit(&call, r) || mon_lock_all(&call, r) || mon_key(&call, r)) {
-		return false;
-	} else {
-		if (call.nr == NR_CHROOT && call.args[0] == MV_HERE)
-			call.args[0] = (uint64_t)".";
-		mon_unlock();
-		*r = call.nr == NR_SIGALTSTACK ? mon_gate_on_stack(&call, m->frame.rsp) : mon_gate(&call);
-		mon_lock();
-		if (opens(call.nr) && !mon_is_error(*r))
-			*r = opened(*r);
-		if (!mon_is_error(*r))
-			mon_text_mapped(&call);
 	}
+	if ((call.nr == NR_ARCH_PRCTL && mon_segment(&call, r)) || mon_limit(&call, r) || mon_lock_all(&call, r) || mon_key(&call, r))
+		return false;
+	if (call.nr == NR_CHROOT && call.args[0] == MV_HERE)
+		call.args[0] = (uint64_t)".";
+	mon_unlock();
+	*r = call.nr == NR_SIGALTSTACK ? mon_gate_on_stack(&call, m->frame.rsp) : mon_gate(&call);
+	mon_lock();
+	if (opens(call.nr) && !mon_is_error(*r))
+		*r = opened(*r);
+	if (!mon_is_error(*r))
+		mon_text_mapped(&call);
 	return false;
 }
 

@@ -13,7 +13,7 @@
 
 /* Its functions without "dwfl_". */
 struct mv_dwfl {
-#define X(name) __typeof__(&dwfl_##name) name;
+#define X(name) __typeof__(&dwfl_##name)(name);
 	MV_DWFL_FUNCTIONS(X)
 #undef X
 };

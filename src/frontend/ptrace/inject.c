@@ -225,10 +225,10 @@ static int make_call(struct injection *in, const struct user_regs_struct *before
 	regs.r10 = call->args[3];
 	regs.r8 = call->args[4];
 	regs.r9 = call->args[5];
-	if ((r = set_regs(in, &regs)) || (stop = r = run_to_stop(in, PTRACE_SYSCALL)) < 0 || (r = get_regs(in, &now)))
+	if ((r = set_regs(in, &regs)) || (r = run_to_stop(in, PTRACE_SYSCALL)) < 0 || (r = get_regs(in, &now)))
 		return r;
 	/* The end of the call that it was stopped in. */
-	if (now.rip == insn && ((r = set_regs(in, &regs)) || (stop = r = run_to_stop(in, PTRACE_SYSCALL)) < 0))
+	if (now.rip == insn && ((r = set_regs(in, &regs)) || (r = run_to_stop(in, PTRACE_SYSCALL)) < 0))
 		return r;
 	in->meanwhile = call->meanwhile;
 	in->ctx = call->ctx;

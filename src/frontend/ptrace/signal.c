@@ -468,10 +468,11 @@ void pt_on_stop(struct pt_task *t, int sig)
 	}
 	if (!pt_get_regs(t))
 		return;
-	if (t->return_ip && !mv_thread_in_call(t->thread) && is_due(t)) {
-		pt_resume(t, PTRACE_CONT, 0);	/* the kernel tells of this stop first */
-	} else if (t->return_ip && !mv_thread_in_call(t->thread)) {
-		pt_publish_no_signal(t, PT_AT_ASYNC);
+	if (t->return_ip && !mv_thread_in_call(t->thread)) {
+		if (is_due(t))
+			pt_resume(t, PTRACE_CONT, 0);	/* the kernel tells of this stop first */
+		else
+			pt_publish_no_signal(t, PT_AT_ASYNC);
 	} else if (!pt_leads(t) && t->thread && !t->inject_sig && mv_pending_signal(t->thread, &step)) {
 		t->at = PT_AT_ASYNC;
 		pt_inject(t, step.sig, step.siginfo);
