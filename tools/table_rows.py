@@ -294,8 +294,8 @@ def parse_common(row, col, structs):
     if col["hook"] != "-" and not re.fullmatch(r"[a-z][a-z0-9_]*", col["hook"]):
         raise Mistake(f"hook '{col['hook']}' is not a name of small letters, digits and _")
     row.hook, row.why = col["hook"], col["why"]
-    if cls == "LOCAL" and set(row.flags) - ({"blocks"} if row.hook == "-" else {"blocks", "elastic"}):
-        raise Mistake("LOCAL takes no flag but blocks, and elastic with a hook: such calls are outside of the stream")
+    if cls == "LOCAL" and set(row.flags) - ({"blocks"} if row.hook == "-" else {"blocks", "optional"}):
+        raise Mistake("LOCAL takes no flag but blocks, and optional with a hook: such calls are outside of the stream")
     if cls == "EMUL" and row.hook == "-":
         raise Mistake("EMUL needs a hook that answers")
     if cls == "DENY" and row.hook != "-":

@@ -53,11 +53,11 @@ bool mv_leaders_first(const struct mv_thread *t, const struct mv_record *rec)
 
 /*
  * The leader was found in a loop that counts and has let others go first, and this variant has left that loop: it was no
- * wait for them but work, such as to fill memory.
+ * wait for them but work, such as to fill memory.  Not if its call may be before that loop, as one that this variant makes alone.
  */
-bool mv_was_work(const struct mv_record *rec)
+bool mv_was_work(const struct mv_thread *t, const struct mv_record *rec)
 {
-	return rec->nr == MV_PSEUDO_SPIN && mv_record_args(rec)[0] & MV_SPIN_COUNTS;
+	return !mv_slack(t) && rec->nr == MV_PSEUDO_SPIN && mv_record_args(rec)[0] & MV_SPIN_COUNTS;
 }
 
 /* A call that this variant makes and the leader does not: answered from what is known, else by the kernel. */

@@ -29,9 +29,7 @@ static inline void consume_enter(struct mv_thread *t, const struct mv_record *re
 bool mv_follow_turn(struct mv_thread *t);
 void mv_follow_turn_end(struct mv_thread *t);
 
-/* apart.c: mv_slack() of the leader's call. */
-unsigned mv_record_slack(const struct mv_record *rec);
-/* Is the leader's the call at hand?  Of those that may be one variant's alone the arguments say. */
+/* apart.c: is the leader's the call at hand?  Of those that may be one variant's alone the arguments say. */
 bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec);
 /*
  * They are not: may the leader's be the one that this variant does not make?  Of two that are alike the leader's goes first: this
@@ -40,7 +38,7 @@ bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec);
  */
 bool mv_leaders_first(const struct mv_thread *t, const struct mv_record *rec);
 /* Is it a wait of the leader's in a loop that was no wait here? */
-bool mv_was_work(const struct mv_record *rec);
+bool mv_was_work(const struct mv_thread *t, const struct mv_record *rec);
 /* Answer the call at hand, which the leader does not make. */
 void mv_surplus(struct mv_thread *t, struct mv_step *step);
 /* Pass over a call that only the leader makes; false until all of it has been read. */

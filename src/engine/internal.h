@@ -455,6 +455,8 @@ void mv_alone_ran(struct mv_thread *t, int64_t result, struct mv_step *step);
 /* ---- apart.c ---- */
 /* How readily the call at hand may be one that only one variant makes, 0 = never.  When its operands are there. */
 unsigned mv_slack(const struct mv_thread *t);
+/* The same of the leader's. */
+unsigned mv_record_slack(const struct mv_record *rec);
 
 /* ---- tempname.c ---- */
 /* Follower: if the path behind argument arg differs from the leader's in a temporary file's random letters, take those. */

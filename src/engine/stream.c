@@ -294,6 +294,14 @@ const struct mv_record *mv_stream_next(const struct mv_stream *s, unsigned consu
 	return r;
 }
 
+const struct mv_record *mv_stream_ahead(const struct mv_stream *s, unsigned consumer, unsigned n)
+{
+	uint64_t tail = load(&s->cursors[consumer].tail), seq = tail + 1 + n;
+	const struct mv_record *r = record_at(s, seq);
+
+	return tail == LEFT || n >= s->nrecords || load(&r->seq) != seq ? NULL : r;
+}
+
 static void pass(struct mv_stream *s, unsigned consumer, bool agree)
 {
 	struct cursor *c = &s->cursors[consumer];

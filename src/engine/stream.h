@@ -149,6 +149,8 @@ const struct mv_record *mv_stream_next(const struct mv_stream *s, unsigned consu
 const void *mv_stream_payload(const struct mv_stream *s, const struct mv_record *copy);
 /* The args of a record, zeros if it has none. */
 const uint64_t *mv_record_args(const struct mv_record *rec);
+/* The one n records behind that, or NULL, if it is there already: its payload was not checked. */
+const struct mv_record *mv_stream_ahead(const struct mv_stream *s, unsigned consumer, unsigned n);
 /* Done with that record. */
 void mv_stream_consume(struct mv_stream *s, unsigned consumer);
 /* The same, and tell the producer first that this consumer has arrived at that record and agrees. */

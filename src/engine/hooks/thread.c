@@ -97,6 +97,7 @@ static bool futex_follow(struct mv_thread *t, int64_t last, struct mv_step *step
  * When a thread that works in the background of one process is woken may follow from addresses: jemalloc's gives memory back at moments
  * drawn from them.  Whom the leader's wakes alone, his twins come back for nothing, as from any wait, and wait again.  Whom a follower's
  * does he sleeps on until the leader's comes back: what else he would do than others may miss, nobody waits for, or there are waits that differ.
+ * Optional rather than elastic: a look at the clock that both take is no reason to pass over it.
  */
 static bool futex_elastic(const uint64_t *norm)
 {
