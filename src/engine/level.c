@@ -26,8 +26,11 @@ enum mv_level mv_call_level(const struct mv_policy *p, const struct mv_desc *d, 
 {
 	enum mv_level level = p->level[call->nr][kind];
 
-	/* Who has looked early may have gone on to a lock that is the leader's until it has gone on, too. */
-	if (level == MV_LEVEL_LOCKSTEP && d->flags & MV_DESC_EARLY)
+	/*
+	 * Who has looked early may have gone on to a lock that is the leader's until it has gone on, too.  And what is in the stream for the
+	 * order of threads alone (futex) one may make while the other is in a loop that waits, which the leader's next record tells.
+	 */
+	if (level == MV_LEVEL_LOCKSTEP && (d->flags & MV_DESC_EARLY || d->cls == MV_CLASS_LOCAL))
 		return MV_LEVEL_RELAXED;
 	return level == MV_LEVEL_RELAXED && is_exec_by_operand(d, call) ? p->level[NR_EXECVE][0] : level;
 }
