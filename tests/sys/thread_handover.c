@@ -1,13 +1,16 @@
 /*
  * Threads that hand work over and back by spinning, as redis's do that write to its clients: one counts how long it waits, the other
- * does not, and both make calls as soon as it is their turn.  Before it waits one looks at the clock, or not, as its addresses say.
+ * does not, and both make calls as soon as it is their turn.  Before it waits one looks at the clock, and wakes a thread that works in
+ * the background, or not, as its addresses say.
  */
+#include <linux/futex.h>
 #include "turns.h"
 
 #define ROUNDS 60
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static atomic_long pending;
+static int background;
 
 static void *help(void *arg)
 {
@@ -29,6 +32,8 @@ static void *help(void *arg)
 		seed = seed * 6364136223846793005u + 1442695040888963407u;
 		if (seed >> 40 & 1)
 			NEED(!clock_gettime(CLOCK_MONOTONIC_COARSE, &now));
+		if (seed >> 41 & 1)
+			NEED(syscall(SYS_futex, &background, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) == 0);
 		atomic_store(&pending, 0);
 	}
 	return arg;
