@@ -8,50 +8,18 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/utsname.h>
-#include "check.h"
+#include "userns.h"
 
 static uid_t uid;
 static gid_t gid;
 
-static void put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	printf("%s: %s\n", path, fd < 0 ? strerrorname_np(errno) :
-	       write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? "written" : strerrorname_np(errno));
-	close(fd);
-}
-
 static void own_user(void)
 {
-	char text[32];
-
 	NEED(unshare(CLONE_NEWUSER) == 0);
 	SHOW(getuid() == 65534);
-	put("/proc/self/setgroups", "deny");
-	snprintf(text, sizeof(text), "0 %u 1", uid);
-	put("/proc/self/uid_map", text);
-	put("/proc/self/uid_map", text);
-	snprintf(text, sizeof(text), "0 %u 1", gid);
-	put("/proc/self/gid_map", text);
-	SHOW(getuid());
-	SHOW(setuid(0));
-	SHOW(setgid(0));
+	map_to_root(uid, gid, true);
 	OUTCOME(setuid(1));
 	OUTCOME(setgroups(0, NULL));
-}
-
-static void copy(const char *from, const char *to)
-{
-	int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT, 0755);
-	char buf[65536];
-	ssize_t n;
-
-	NEED(in >= 0 && out >= 0);
-	while ((n = read(in, buf, sizeof(buf))) > 0)
-		NEED(write(out, buf, (size_t)n) == n);
-	close(in);
-	close(out);
 }
 
 static int run(void)
