@@ -13,18 +13,14 @@ struct registration {
 	uint64_t data, former;
 };
 
-#define LETTERS 32
-
 struct mv_files {
 	const struct mv_ops *ops;
 	unsigned refs;
-	uint32_t epolls, pairs;
+	uint32_t epolls;
 	unsigned nfds, nregs, regs_max;
 	unsigned dead;		/* registrations that are not live */
 	struct mv_fd *fds;
 	struct registration *regs;
-	struct letter { uint64_t address; uint32_t pair; } letters[LETTERS];	/* the youngest are the last nletters, modulo LETTERS */
-	unsigned nletters;
 };
 
 struct mv_files *mv_files_new(const struct mv_ops *ops)
@@ -69,8 +65,6 @@ struct mv_files *mv_files_copy(const struct mv_files *f)
 			goto fail;
 		__builtin_memcpy(c->fds, f->fds, f->nfds * sizeof(*f->fds));
 		c->nfds = f->nfds;
-		for (unsigned i = 0; i < c->nfds; i++)
-			c->fds[i].pair = 0;
 	}
 	if (f->regs_max) {
 		c->regs = f->ops->alloc(f->regs_max * sizeof(*f->regs));
@@ -217,23 +211,10 @@ uint32_t mv_files_epoll(struct mv_files *f)
 	return ++f->epolls;
 }
 
-uint32_t mv_files_pair(struct mv_files *f)
+void mv_files_unpair(struct mv_files *f)
 {
-	return ++f->pairs;
-}
-
-bool mv_letter_is(const struct mv_files *f, uint32_t pair, uint64_t address)
-{
-	for (unsigned i = 0; i < LETTERS; i++)
-		if (f->letters[i].address == address && f->letters[i].pair == pair)
-			return true;
-	return false;
-}
-
-void mv_letter_put(struct mv_files *f, uint32_t pair, uint64_t address)
-{
-	if (!mv_letter_is(f, pair, address))
-		f->letters[f->nletters++ % LETTERS] = (struct letter){ address, pair };
+	for (unsigned i = 0; i < f->nfds; i++)
+		f->fds[i].pair = 0;
 }
 
 static struct registration *find(const struct mv_files *f, uint32_t ep, int fd)

@@ -26,7 +26,7 @@ struct mv_fd {
 	uint8_t flags;		/* MV_FD_* */
 	uint16_t pad;
 	uint32_t epoll;		/* number of the epoll object, 0 = none */
-	uint32_t pair;		/* number of the pipe or pair of sockets that this process has made itself, 0 = none */
+	uint32_t pair;		/* number of the pipe or pair of sockets that this process, or one it was forked from, has made itself, 0 = none */
 };
 
 struct mv_files;
@@ -54,11 +54,7 @@ void mv_files_freeze(const struct mv_files *f, void *to);
 struct mv_files *mv_files_thaw(const struct mv_ops *ops, const void *bytes, size_t size);
 uint32_t mv_files_epoll(struct mv_files *f);	/* a fresh epoll object number */
 
-uint32_t mv_files_pair(struct mv_files *f);	/* a fresh number of a pair; forgotten by forks and execs */
-
-/* The address has been written to the pair by the process itself (fork and exec begin anew).  Some dozens are remembered. */
-void mv_letter_put(struct mv_files *f, uint32_t pair, uint64_t address);
-bool mv_letter_is(const struct mv_files *f, uint32_t pair, uint64_t address);
+void mv_files_unpair(struct mv_files *f);	/* another program knows nothing of this one's pairs */
 
 /*
  * What the program registered for descriptor fd with epoll object ep.  What it has taken back since, or put something else in

@@ -27,6 +27,8 @@ static inline bool is_error(int64_t result)
 #define MV_OWN_ENV 32
 #define MV_OWN_ENV_NAME 64
 
+#define MV_LETTERS 64
+
 struct mv_run {
 	uint64_t self;			/* offset of this struct */
 	uint32_t over;			/* set with release when verdict is complete */
@@ -55,6 +57,12 @@ struct mv_run {
 		uint32_t len;
 		char text[16384];
 	} report;
+	uint32_t pairs;			/* pipes and pairs of sockets that processes have made themselves, in all variants */
+	/* Addresses that were written to them (hooks/letter.c): a variant's youngest are its last n, modulo MV_LETTERS. */
+	struct mv_letters {
+		uint32_t n;
+		struct mv_letter { uint64_t address; uint32_t pair; } slots[MV_LETTERS];
+	} letters[MV_VARIANTS_MAX];
 	/* Calls at which leaders had all followers come; one that is lost does not matter.  Nothing else is in its line. */
 	uint64_t meetings __attribute__((aligned(64)));
 };

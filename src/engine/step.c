@@ -329,6 +329,7 @@ void mv_thread_exec(struct mv_thread *t, struct mv_step *step)
 	}
 	mv_mm_unref(p->mm);
 	mv_files_unref(p->files);
+	mv_files_unpair(files);
 	p->mm = mm;
 	p->files = files;
 	p->execs++;

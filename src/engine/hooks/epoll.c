@@ -5,12 +5,17 @@
  * The leader finds the descriptor by the data.  Data registered for two descriptors is the same object in the leader and
  * therefore in the followers: whichever is found, the followers' data is right.  Another thread may have taken it back when the
  * event had come but not been told of: Go does so with every descriptor that it closes.
+ *
+ * What another process has registered (the set was inherited, or came by a socket) nobody here knows.  A pointer would mean
+ * nothing here either: all variants get the leader's data.
  */
 #include "engine/internal.h"
 
 #define EPOLL_CTL_DEL_ 2
 #define EVENT_SIZE 12
 #define EVENT_DATA 4
+#define IS_DATA 16u		/* in byte 3 of the events, 1 << 28: EPOLLEXCLUSIVE, which no event has; it carries the leader's data */
+#define EVENT_TAG 3
 
 static void create_done(struct mv_thread *t)
 {
@@ -51,6 +56,10 @@ static void wait_publish(struct mv_thread *t, const struct mv_dest *d, uint64_t 
 
 		__builtin_memcpy(&data, e + EVENT_DATA, 8);
 		fd = mv_epoll_fd(t->process->files, object(t), data);
+		if (fd < 0) {
+			e[EVENT_TAG] |= IS_DATA;
+			continue;
+		}
 		__builtin_memcpy(e + EVENT_DATA, &fd, 8);
 	}
 }
@@ -62,6 +71,11 @@ static void wait_adopt(struct mv_thread *t, const struct mv_dest *d, uint64_t of
 	for (uint8_t *e = bytes; len >= EVENT_SIZE; e += EVENT_SIZE, len -= EVENT_SIZE) {
 		uint64_t data = 0;
 		int64_t fd;
+
+		if (e[EVENT_TAG] & IS_DATA) {
+			e[EVENT_TAG] &= (uint8_t)~IS_DATA;
+			continue;
+		}
 
 		__builtin_memcpy(&fd, e + EVENT_DATA, 8);
 		mv_epoll_data(t->process->files, object(t), fd, &data);

@@ -45,7 +45,7 @@ static void pair_done(struct mv_thread *t)
 
 	if (is_error(t->result) || !mv_peek_all(t, t->call.args[out->arg], fds, sizeof(fds)))
 		return;
-	pair = mv_files_pair(t->process->files);
+	pair = __atomic_add_fetch(&t->run->pairs, 1, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < 2; i++)
 		mv_fd_set(t->process->files, fds[i], (struct mv_fd){ .kind = t->desc->fdkind, .pair = pair });
 }

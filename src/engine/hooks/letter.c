@@ -4,9 +4,10 @@
  * the same place in each variant's own memory, wherever in the message that is.  The leader puts a list before the message: where in it
  * there may be an address, which one, and what that means in every variant.
  *
- * Whoever reads the addresses in the process that wrote them finds its own variant's.  The leader remembers what it has
- * written; only that is an address to followers when it is read.  Bytes that happen to be one, or that somebody else has made to
- * look so, are in all variants what they are in the leader.  So is what another process reads.
+ * Whoever reads the addresses in the process that wrote them, or in one forked from it or that it was forked from, finds its own
+ * variant's: lsof sends its child the function that it shall call.  The run remembers what leaders have written; only that is an
+ * address to followers when it is read.  Bytes that happen to be one, or that somebody else has made to look so, are in all
+ * variants what they are in the leader.  So is what another program reads.
  */
 #include "engine/internal.h"
 
@@ -39,6 +40,31 @@ static bool means(const struct mv_thread *t, uint64_t word, uint64_t *meaning)
 	mv_mm_normalise(t->process->mm, word, out);
 	*meaning = out[0] << 44 ^ out[1];
 	return true;
+}
+
+/* Several processes may be at it, and what one finds when another overwrites it is no letter. */
+static bool letter_is(const struct mv_thread *t, uint32_t pair, uint64_t address)
+{
+	const struct mv_letters *l = &t->run->letters[t->variant];
+
+	for (unsigned i = 0; i < MV_LETTERS; i++)
+		if (__atomic_load_n(&l->slots[i].pair, __ATOMIC_ACQUIRE) == pair &&
+		    __atomic_load_n(&l->slots[i].address, __ATOMIC_RELAXED) == address)
+			return true;
+	return false;
+}
+
+static void letter_put(struct mv_thread *t, uint32_t pair, uint64_t address)
+{
+	struct mv_letters *l = &t->run->letters[t->variant];
+	struct mv_letter *slot;
+
+	if (letter_is(t, pair, address))
+		return;
+	slot = &l->slots[__atomic_fetch_add(&l->n, 1, __ATOMIC_RELAXED) % MV_LETTERS];
+	__atomic_store_n(&slot->pair, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->address, address, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->pair, pair, __ATOMIC_RELEASE);
 }
 
 /* ---- write: args fd, buffer, length ---- */
@@ -88,7 +114,7 @@ static void remember(struct mv_thread *t)
 
 	for (uint64_t at = 0; at + WORD <= t->blob->total; at += WORD)
 		if (means(t, word_at(t->blob->bytes, at), &meaning))
-			mv_letter_put(t->process->files, pair(t), word_at(t->blob->bytes, at));
+			letter_put(t, pair(t), word_at(t->blob->bytes, at));
 }
 
 static void normalise(struct mv_thread *t)
@@ -163,13 +189,13 @@ const struct mv_hook mv_hook_write = { .collect = hold_if_it_counts, .normalise 
 
 static void collect(struct mv_thread *t)
 {
-	uint64_t words[LETTER_MAX / WORD], n = (uint64_t)t->result / WORD;
+	uint64_t words[LETTER_MAX / WORD], n = (uint64_t)t->result / WORD, meaning;
 	uint32_t p = pair(t);
 
 	if (!p || t->cls != MV_CLASS_LEADER || (uint64_t)t->result > LETTER_MAX || !mv_peek_all(t, t->call.args[1], words, n * WORD))
 		return;
 	for (unsigned i = 0; i < n; i++)
-		if (mv_letter_is(t->process->files, p, words[i]))
+		if (means(t, words[i], &meaning) && letter_is(t, p, words[i]))
 			t->extra |= 1ull << i;
 }
 
