@@ -236,17 +236,25 @@ def settle(loads, pause=2):
     time.sleep(pause)
 
 
+def check(services, loads):
+    """What went wrong with a load first may be its server's end, which says why when its report is made."""
+    problem = next((load.problem for load in loads if load.problem), None)
+    for _ in range(30 if problem else 1):
+        for service in services:
+            service.check()
+        if problem:
+            time.sleep(1)
+    if problem:
+        raise Failed(problem)
+
+
 def watch(services, loads, seconds):
     """Until the time is over; samples after a tenth of it (caches are filled by then), in the middle, and at the end."""
     begin = time.monotonic()
     for share in (0.1, 0.55, 1):
         while time.monotonic() < begin + share * seconds:
             time.sleep(0.5)
-            for service in services:
-                service.check()
-            for load in loads:
-                if load.problem:
-                    raise Failed(load.problem)
+            check(services, loads)
         settle(loads)
         for service in services:
             service.sample()
