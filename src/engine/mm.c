@@ -139,11 +139,11 @@ void mv_mm_clear(struct mv_mm *mm)
 
 /* ---- the mappings ---- */
 
-static void insert(struct mv_mm *mm, size_t i, const struct mv_mapping *m)
+/* What is at index from, and behind it, comes to index to: those between are forgotten, or there is room for some. */
+static void shift(struct mv_mm *mm, size_t from, size_t to)
 {
-	__builtin_memmove(&mm->maps[i + 1], &mm->maps[i], (mm->count - i) * sizeof(*m));
-	mm->maps[i] = *m;
-	mm->count++;
+	__builtin_memmove(&mm->maps[to], &mm->maps[from], (mm->count - from) * sizeof(*mm->maps));
+	mm->count += to - from;
 }
 
 static void trim_start(struct mv_mapping *m, uint64_t start)
@@ -160,25 +160,26 @@ static bool splits(const struct mv_mm *mm, uint64_t start, uint64_t end)
 	return i < mm->count && mm->maps[i].start < start && mm->maps[i].end > end;
 }
 
-/* Take [start, end) away; there is room for one more mapping if that splits one.  Returns the index of what follows. */
-static size_t take_away(struct mv_mm *mm, uint64_t start, uint64_t end)
+/*
+ * Take [start, end) away; there is room for one more mapping if that splits one, and for what comes in its place: so many, whose
+ * places are left at the index that is returned, before what follows.
+ */
+static size_t take_away(struct mv_mm *mm, uint64_t start, uint64_t end, size_t others)
 {
 	size_t i = first_behind(mm, start), last;
 
 	if (splits(mm, start, end)) {
-		struct mv_mapping rest = mm->maps[i];
-
-		trim_start(&rest, end);
-		insert(mm, i + 1, &rest);
+		shift(mm, i, i + 1);
+		mm->maps[i] = mm->maps[i + 1];
+		trim_start(&mm->maps[i + 1], end);
 	}
 	if (i < mm->count && mm->maps[i].start < start)
 		mm->maps[i++].end = start;
 	for (last = i; last < mm->count && mm->maps[last].end <= end; last++)
 		;
-	__builtin_memmove(&mm->maps[i], &mm->maps[last], (mm->count - last) * sizeof(*mm->maps));
-	mm->count -= last - i;
-	if (i < mm->count && mm->maps[i].start < end)
-		trim_start(&mm->maps[i], end);
+	shift(mm, last, i + others);
+	if (i + others < mm->count && mm->maps[i + others].start < end)
+		trim_start(&mm->maps[i + others], end);
 	return i;
 }
 
@@ -198,19 +199,19 @@ int mv_mm_add(struct mv_mm *mm, uint64_t start, uint64_t len, uint32_t ordinal, 
 		return 0;
 	if (!make_room(mm, 2))
 		return -ENOMEM;
-	i = take_away(mm, m.start, m.end);
+	i = take_away(mm, m.start, m.end, 1);
 	mm->now++;
+	mm->maps[i] = m;
 
 	/* A mapping that was made anew at the head of what is left of it is one again. */
-	next = &mm->maps[i];
-	if (i < mm->count && next->start == m.end && next->ordinal == ordinal && next->flags == flags &&
+	next = &mm->maps[i + 1];
+	if (i + 1 < mm->count && next->start == m.end && next->ordinal == ordinal && next->flags == flags &&
 	    next->origin == m.end - m.start) {
 		next->start = m.start;
 		next->origin = 0;
 		next->made = m.made;
-		return 0;
+		shift(mm, i + 1, i);
 	}
-	insert(mm, i, &m);
 	return 0;
 }
 
@@ -243,13 +244,13 @@ int mv_mm_remove_of(struct mv_mm *mm, uint64_t start, uint64_t len, uint64_t the
 	for (; (s = stays(mm, start, end, then)); start = rest) {
 		rest = s->end;
 		if (s->start > start)
-			take_away(mm, start, s->start);
+			take_away(mm, start, s->start, 0);
 		if (rest >= end)
 			return 0;
 	}
 	if (splits(mm, start, end) && !make_room(mm, 1))
 		return -ENOMEM;
-	take_away(mm, start, end);
+	take_away(mm, start, end, 0);
 	return 0;
 }
 

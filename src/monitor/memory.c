@@ -188,13 +188,33 @@ CALLED void *memset(void *to, int c, size_t n)
 	return to;
 }
 
+static void move_words(word *to, const word *from)
+{
+	word a = from[0], b = from[1], c = from[2], d = from[3];
+
+	to[0] = a, to[1] = b, to[2] = c, to[3] = d;
+}
+
 CALLED void *memmove(void *to, const void *from, size_t n)
 {
 	char *t = to;
 	const char *f = from;
 
-	if (t <= f || t >= f + n)
+	if (t == f || t + n <= f || t >= f + n)
 		return t == f ? to : memcpy(to, from, n);
+
+	/* "rep movs" goes a byte at a time where source and destination are close, and backwards. */
+	if (t < f) {
+		for (; n >= 32; n -= 32, t += 32, f += 32)
+			move_words((word *)t, (const word *)f);
+		for (; n; n--)
+			*(volatile char *)t++ = *f++;
+		return to;
+	}
+	for (; n >= 32; n -= 32)
+		move_words((word *)(t + n - 32), (const word *)(f + n - 32));
+	for (; n >= 8; n -= 8)
+		*(word *)(t + n - 8) = *(const word *)(f + n - 8);
 	while (n--)
 		((volatile char *)t)[n] = f[n];
 	return to;
