@@ -465,6 +465,14 @@ void pt_retry_parked(struct pt *pt)
 
 /* ---- stops ---- */
 
+/* The kernel makes the rest of a call that a stop has interrupted by another number. */
+static bool is_apart(struct pt_task *t)
+{
+	bool of_call = t->rest || (t->interrupted && mv_thread_in_call(t->thread));
+
+	return t->now.nr == SYS_restart_syscall ? !of_call : mv_call_is_apart(t->thread, &t->now);
+}
+
 void pt_on_entry(struct pt_task *t)
 {
 	struct mv_step step = { 0 };
@@ -476,7 +484,7 @@ void pt_on_entry(struct pt_task *t)
 		mv_run_fail(t->pt->run, MV_VERDICT_UNSUPPORTED, "a 32-bit system call (int 0x80 or sysenter)");
 		return;
 	}
-	if (mv_call_is_apart(t->thread, &t->now) && !t->injected) {
+	if (is_apart(t) && !t->injected) {
 		pt_resume(t, PTRACE_CONT, 0);
 		return;
 	}
@@ -495,12 +503,13 @@ void pt_on_entry(struct pt_task *t)
 		return;
 	}
 	/* The rest of a call whose interruption was published is to the engine that call again. */
-	if (t->now.nr != SYS_restart_syscall || t->call.nr == SYS_restart_syscall) {
+	if (t->now.nr != SYS_restart_syscall) {
 		t->call = t->now;
 		t->have_own = false;
 		t->replaced = false;
 	}
 	t->interrupted = 0;
+	t->rest = false;
 	if (t->return_ip) {
 		pt_publish_no_signal(t, PT_AT_BOUNDARY);
 		return;

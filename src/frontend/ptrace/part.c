@@ -46,6 +46,7 @@ static uint64_t asked(struct pt_task *t)
 	case SYS_copy_file_range:
 		return args[4];
 	case SYS_sendmmsg:
+	case SYS_recvmmsg:
 		return (uint32_t)args[2];
 	case SYS_writev:
 	case SYS_pwritev:

@@ -115,6 +115,7 @@ struct pt_task {
 	uint32_t child_tid;
 	unsigned execs;
 	int64_t interrupted;	/* leader: ERESTART code its running call ended with, 0 = none */
+	bool rest;		/* leader: twins know that t->call was interrupted; the kernel may make the rest of it */
 	uint64_t return_ip;	/* leader: where its last call returned to, when a signal follows; else 0 */
 	struct mv_call call;	/* the call it is in or was in last, as the program made it */
 	struct mv_call now;	/* at a call's entry: what the kernel is about to execute */

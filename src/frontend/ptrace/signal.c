@@ -272,8 +272,10 @@ static int64_t interrupted_by(struct pt_task *t)
 	int64_t code = t->interrupted;
 
 	t->interrupted = 0;
-	if (PT_RESTARTS((int64_t)t->regs.rax))
+	if (PT_RESTARTS((int64_t)t->regs.rax)) {
+		t->rest = true;
 		return code;
+	}
 	if (t->regs.rax == SYS_restart_syscall) {
 		t->regs.rax = t->call.nr;	/* twins know of no first half */
 		pt_set_regs(t);
@@ -428,7 +430,7 @@ static bool is_due(struct pt_task *t)
 /* Where the thread stops, what comes meanwhile is delivered when it goes on. */
 bool pt_signal_due(struct pt_task *t)
 {
-	bool shows = writes(t->call.nr) ? t->result == -EPIPE : t->result == -EINTR || mv_signal_point(t->thread);
+	bool shows = t->result == -EINTR || (writes(t->call.nr) ? t->result == -EPIPE : mv_signal_point(t->thread));
 
 	return (shows || pt_part(t, t->result)) && (is_due(t) || is_pending(t, PT_EFFECT_STOP));
 }
