@@ -25,6 +25,11 @@
 #define MON_BACK (MON_ENTRIES + 32)	/* where mon_leave_to() goes */
 #define MON_SCRATCH (2 * MON_ENTRIES)	/* eight words */
 
+/* Flags of the program's that the monitor does not run with. */
+#define MON_FLAG_TRAP 0x100ull
+#define MON_FLAG_DIRECTION 0x400ull
+#define MON_FLAG_ALIGNMENT 0x40000ull
+
 /* The protection key of the monitor's memory.  The last one: programs get the numbers that they get natively. */
 #define MON_KEY 15
 #define MON_KEY_CLOSED 0x40000000	/* of its two bits in PKRU: as they are after an exec, and in handlers of signals */
@@ -203,7 +208,8 @@ struct mon_info {
 	uint64_t copy, copy_bytes, copy_end, copy_fault;	/* copying from and to the program's memory, see entry.S */
 	/* Ways in where the key is closed (keys.S): to start, entry and look; to the functions above; with the frame filled. */
 	uint64_t start_closed, entry_closed, look_closed, send_closed, filled_closed;
-	uint64_t die;			/* where a thread stops that has come to an instruction in the midst of those */
+	uint64_t die;			/* where a thread stops that has come to an instruction in the midst of those; they begin here */
+	uint64_t keys_end;		/* ... and end here */
 	uint64_t text, text_end;
 	uint64_t boot;			/* struct mon_boot */
 	uint64_t heads;			/* struct mon_head of all threads, the first one's first; mon_state and scratch behind */

@@ -216,5 +216,6 @@ FUNCTION mon_leave_to_closed
 	mov	%gs:SCRATCH_RDX, %rdx
 	mov	%gs:SCRATCH_RSP, %rsp
 	jmp	*%gs:SCRATCH_RIP
+FUNCTION mon_keys_end
 
 	.section .note.GNU-stack, "", @progbits

@@ -11,7 +11,7 @@ extern char mon_copy_bytes[], mon_copy_end[], mon_copy_fault[], mon_text[], mon_
 void mon_entry(void), mon_entry_closed(void);
 void mon_look(void), mon_look_closed(void);
 void mon_start(void), mon_start_closed(void);
-void mon_send_closed(void), mon_filled_closed(void), mon_die(void);
+void mon_send_closed(void), mon_filled_closed(void), mon_die(void), mon_keys_end(void);
 void mon_begin(int64_t unmapped);
 
 struct mon mon;
@@ -49,6 +49,7 @@ __attribute__((section(".mon_info"), used)) const volatile struct mon_info mon_i
 	.send_closed = (uint64_t)mon_send_closed,
 	.filled_closed = (uint64_t)mon_filled_closed,
 	.die = (uint64_t)mon_die,
+	.keys_end = (uint64_t)mon_keys_end,
 	.stack = (uint64_t)&first.frame,
 };
 

@@ -235,6 +235,15 @@ void in_on_exit(struct pt_task *t)
 
 /* ---- what was no call ---- */
 
+/* `int $4`, the processor's overflow trap, which any program may raise. */
+static bool behind_int4(struct pt_task *t)
+{
+	uint8_t b[2] = { 0 };
+
+	return t->inject.si_signo == SIGSEGV && t->inject.si_code == SI_KERNEL &&
+	       pt_peek(t, t->regs.rip - sizeof(b), b, sizeof(b)) == sizeof(b) && b[0] == 0xcd && b[1] == 4;
+}
+
 /* Back to where the program was when it was sent into the monitor. */
 static void pseudo_done(struct pt_task *t, uint64_t result)
 {
@@ -251,7 +260,7 @@ static void pseudo_done(struct pt_task *t, uint64_t result)
 	fault = t->inside->vsyscall && (int64_t)result == -EFAULT;	/* natively no error, but a signal */
 	t->inside->vsyscall = 0;
 	/* A fault happens again; a trap is behind its instruction, and a signal that found no room for its frame is lost. */
-	passed = t->inside->agreed && (t->inject.si_signo == SIGTRAP || t->inside->no_frame);
+	passed = t->inside->agreed && (t->inject.si_signo == SIGTRAP || t->inside->no_frame || behind_int4(t));
 	if (passed)
 		t->inside->agreed = false;
 	t->regs.orig_rax = (uint64_t)-1;

@@ -83,6 +83,29 @@ static bool end_copy(struct pt_task *t)
 	return true;
 }
 
+/*
+ * The program has set a flag that makes its own instructions trap: not the monitor's, by which the frame keeps it.  On the ways in and
+ * out, where the frame may not have it yet or the program has it again, each step passes.
+ */
+static bool flag_trap(struct pt_task *t, const siginfo_t *info)
+{
+	const struct mon_info *m = info_of(t);
+	uint64_t rip = t->regs.rip, flag = 0;
+
+	if (info->si_signo == SIGTRAP && info->si_code == TRAP_TRACE)
+		flag = MON_FLAG_TRAP;
+	else if (info->si_signo == SIGBUS && info->si_code == BUS_ADRALN)
+		flag = MON_FLAG_ALIGNMENT;
+	if (!(t->regs.eflags & flag) || in_where(t) == IN_PROGRAM)
+		return false;
+	if (flag == MON_FLAG_ALIGNMENT || !((rip >= m->entry && rip < m->copy) || (rip >= m->die && rip < m->keys_end))) {
+		t->regs.eflags &= ~flag;
+		pt_set_regs(t);
+	}
+	pt_resume(t, PTRACE_CONT, 0);
+	return true;
+}
+
 /* The program has come to a trap byte of a patch: what was there is in the trampoline. */
 static bool goes_on(struct pt_task *t, const siginfo_t *info)
 {
@@ -165,6 +188,8 @@ static void on_fault(struct pt_task *t, siginfo_t *info)
 		mv_log(MV_LOG_SIGNAL, "variant %u: %d: fault, signal %d at %#llx (address %p)", t->variant, t->tid, info->si_signo,
 		       t->regs.rip, info->si_addr);
 	if (t->pt->inproc->keys && in_key_fault(t, info))
+		return;
+	if (flag_trap(t, info))
 		return;
 	if (in_where(t) != IN_PROGRAM) {
 		if (end_copy(t))

@@ -79,7 +79,7 @@ static void send_on(struct pt_task *t, uint64_t stack, uint64_t function, uint64
 		t->regs.r8 = c;
 		t->regs.r11 = function == info->async ? MON_SEND_ASYNC : function == info->pseudo ? MON_SEND_PSEUDO : MON_SEND_COUNTER;
 	}
-	t->regs.eflags &= ~0x400ull;
+	t->regs.eflags &= ~(MON_FLAG_TRAP | MON_FLAG_DIRECTION | MON_FLAG_ALIGNMENT);
 	t->regs.orig_rax = (uint64_t)-1;
 	if (pt_set_regs(t))
 		pt_resume(t, PTRACE_CONT, 0);
