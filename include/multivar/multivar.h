@@ -68,7 +68,12 @@ struct mv_step {
 const char *mv_proc_file(uint64_t handle);
 
 /* An open file of the leader's that followers are to use as well, and for what: where it is mapped shared, these bytes of it. */
-enum { MV_SHARE_MAPPED = 1, MV_SHARE_WRITTEN = 2 };
+enum {
+	MV_SHARE_MAPPED = 1,
+	MV_SHARE_WRITTEN = 2,
+	MV_SHARE_COPIED = 4,		/* when it is imported, these bytes are copied to the variant's shadow of the file, or to its own file at fd;
+					 * offset UINT64_MAX: before the file's, where that of its own comes, too.  A descriptor of nothing is imported */
+};
 struct mv_share {
 	int32_t fd;
 	uint32_t how;		/* MV_SHARE_* */

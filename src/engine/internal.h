@@ -295,6 +295,10 @@ struct mv_hook {
 	void (*done)(struct mv_thread *t);
 };
 
+/* What calls that write to files have in their hooks (hooks/copied.c): followers' own copies of the file get the bytes, too. */
+void mv_copied_collect(struct mv_thread *t);
+bool mv_copied_follow(struct mv_thread *t, int64_t last, struct mv_step *step);
+
 /* The hook of the call at hand; one without members where there is none. */
 static inline const struct mv_hook *mv_hook_of(const struct mv_thread *t)
 {

@@ -177,13 +177,16 @@ static void abstract(struct mv_thread *t)
 	put_list(t, NULL, 0);
 }
 
-static void hold_if_it_counts(struct mv_thread *t)
+static void written(struct mv_thread *t)
 {
+	mv_copied_collect(t);
 	if (mv_fd_get(t->process->files, (int32_t)t->call.args[0])->flags & MV_FD_HELD)
 		t->flags |= MV_REC_HOLD;
 }
 
-const struct mv_hook mv_hook_write = { .collect = hold_if_it_counts, .normalise = normalise, .reconcile = reconcile, .abstract = abstract };
+const struct mv_hook mv_hook_write = {
+	.collect = written, .normalise = normalise, .reconcile = reconcile, .abstract = abstract, .follow = mv_copied_follow,
+};
 
 /* ---- read: args fd, buffer, length ---- */
 

@@ -62,12 +62,83 @@ static int for_looks(int file)
 	return again;
 }
 
+/* A file of which there is no shadow is a memfd, of which each variant has its own at that number. */
+static int prepare_copy(struct pt *pt, struct pt_export *e, const struct mv_share *share)
+{
+	off_t end;
+
+	e->copied.from = share->offset;
+	e->copied.len = share->len;
+	e->copied.to = share->fd;
+	e->shadow = pt_shadow_find(pt, e->fd);
+	if (e->shadow)
+		pt_shadow_ref(e->shadow);
+	if (share->offset == UINT64_MAX) {
+		end = lseek(e->fd, 0, SEEK_CUR);
+		if (end < 0 || (uint64_t)end < share->len)
+			return -EBADF;
+		e->copied.from = (uint64_t)end - share->len;
+		e->copied.moves = true;
+	}
+	return 0;
+}
+
+static bool same_file(int a, int b)
+{
+	struct stat one, other;
+
+	return fstat(a, &one) || fstat(b, &other) || (one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+}
+
+/* The follower's own file. */
+static int file_of(const struct pt_task *t, int fd)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, t->process->tgid, 0);
+	int file = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	int err = errno;
+
+	if (pidfd >= 0)
+		close(pidfd);
+	return file < 0 ? -err : file;
+}
+
+/* Where a descriptor is the leader's own after all there is nothing to do. */
+static int copy_to_twin(const struct pt_task *t, const struct pt_export *e)
+{
+	int file = file_of(t, e->copied.to), r = 0;
+
+	if (file < 0)
+		return file;
+	if (!same_file(file, e->fd)) {
+		r = pt_shadow_copy(e->fd, file, e->copied.from, e->copied.len);
+		if (!r && e->copied.moves && lseek(file, (off_t)(e->copied.from + e->copied.len), SEEK_SET) < 0)
+			r = -errno;
+	}
+	close(file);
+	return r;
+}
+
+/* In the place of the file there is something that nobody can do anything with. */
+static int copied(const struct pt_task *t, const struct pt_export *e)
+{
+	int own = e->shadow ? pt_shadow_own(e->shadow, t->variant) : -1, r, fd;
+
+	r = own < 0 ? copy_to_twin(t, e) : pt_shadow_copy(e->fd, own, e->copied.from, e->copied.len);
+	if (r)
+		return r;
+	fd = open("/dev/null", O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /* What the twins get, and what the engine must know of it. */
 static int prepare(struct pt *pt, struct pt_export *e, const struct mv_share *share, uint64_t *kind)
 {
-	int r = pt_shadow_of(pt, e->fd, share, &e->shadow);
+	int r;
 
 	*kind = 0;
+	if (share->how & MV_SHARE_COPIED)
+		return prepare_copy(pt, e, share);
+	r = pt_shadow_of(pt, e->fd, share, &e->shadow);
 	if (e->shadow) {
 		pt_shadow_ref(e->shadow);
 		*kind = MV_HANDLE_SHADOW;
@@ -190,6 +261,8 @@ int pt_import_source(struct pt_task *t, const struct mv_step *step)
 		return -ENOENT;
 	if (e->process)
 		return open_process(t, e->process);
+	if (e->copied.len)
+		return copied(t, e);
 	if (e->shadow)
 		return pt_shadow_open(e->shadow, t->variant, writable(e->fd));
 	fd = fcntl(e->fd, F_DUPFD_CLOEXEC, 3);

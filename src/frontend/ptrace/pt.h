@@ -157,6 +157,7 @@ struct pt_export {
 	int fd;
 	struct pt_shadow *shadow;	/* what they import instead, NULL = none */
 	uint32_t process;	/* fd is none: the directory in /proc of their process of that number, 0 = no such */
+	struct { uint64_t from, len; int to; bool moves; } copied;	/* len is not 0: bytes of fd that their own file to gets; moves: up to its offset */
 	uint32_t wanted;	/* followers (bits) that have yet to import it */
 };
 
@@ -316,6 +317,10 @@ void pt_exports_free(struct pt *pt);
  * or not to be written.  0 or -errno.
  */
 int pt_shadow_of(struct pt *pt, int file, const struct mv_share *share, struct pt_shadow **out);
+struct pt_shadow *pt_shadow_find(const struct pt *pt, int file);	/* NULL: it has none */
+/* Bytes of the file for to, a variant's shadow or a twin of the file. */
+int pt_shadow_copy(int file, int to, uint64_t from, uint64_t len);
+int pt_shadow_own(const struct pt_shadow *s, unsigned variant);	/* the variant's; not to be closed; negative: it has none */
 void pt_shadow_ref(struct pt_shadow *s);	/* it is not given up until it has been imported */
 void pt_shadow_unref(struct pt_shadow *s);
 int pt_shadow_open(const struct pt_shadow *s, unsigned variant, bool writable);	/* a descriptor of ours, or -errno */

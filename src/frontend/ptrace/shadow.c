@@ -207,10 +207,53 @@ static int grow(const struct pt *pt, const struct pt_shadow *s, uint64_t size)
 	return 0;
 }
 
+struct pt_shadow *pt_shadow_find(const struct pt *pt, int file)
+{
+	struct pt_shadow *s, look = { 0 };
+	struct stat st;
+
+	if (fstat(file, &st) || !S_ISREG(st.st_mode))
+		return NULL;
+	look.key.dev = st.st_dev;
+	look.key.ino = st.st_ino;
+	HASH_FIND(hh, pt->shadows, &look.key, sizeof(look.key), s);
+	return s;
+}
+
+int pt_shadow_own(const struct pt_shadow *s, unsigned variant)
+{
+	return s->memfd[variant];
+}
+
+int pt_shadow_copy(int file, int to, uint64_t from, uint64_t len)
+{
+	int own = reopen(file, O_RDONLY), r = 0;	/* it may be open for writing only */
+	char *buffer = malloc(CHUNK);
+
+	if (own < 0 || !buffer)
+		r = own < 0 ? -errno : -ENOMEM;
+	while (len && !r) {
+		ssize_t n = pread(own, buffer, len < CHUNK ? len : CHUNK, (off_t)from);
+
+		if (n <= 0) {
+			r = n ? -errno : 0;	/* it has become shorter since */
+			break;
+		}
+		if (pwrite(to, buffer, (size_t)n, (off_t)from) != n)
+			r = errno ? -errno : -EIO;
+		from += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	free(buffer);
+	if (own >= 0)
+		close(own);
+	return r;
+}
+
 int pt_shadow_of(struct pt *pt, int file, const struct mv_share *share, struct pt_shadow **out)
 {
 	uint64_t end = share->offset + share->len + PAGE - 1;
-	struct pt_shadow *s, look = { 0 };
+	struct pt_shadow *s;
 	struct stat st;
 	int r = 0;
 
@@ -219,9 +262,7 @@ int pt_shadow_of(struct pt *pt, int file, const struct mv_share *share, struct p
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return 0;
-	look.key.dev = st.st_dev;
-	look.key.ino = st.st_ino;
-	HASH_FIND(hh, pt->shadows, &look.key, sizeof(look.key), s);
+	s = pt_shadow_find(pt, file);
 	if (!s && !(share->how & MV_SHARE_WRITTEN))
 		return 0;
 	if (!s) {
