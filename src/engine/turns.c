@@ -184,13 +184,13 @@ static void give_lead(struct mv_thread *t)
 
 /*
  * Calls that only some variants make keep the turn: whoever passes over them has no part in it.  So do clones, where the child
- * may be the one to end the call.
+ * may be the one to end the call.  Not waits for other processes, which may be long: whoever passes over those gives it up, too.
  */
 static bool gives(const struct mv_thread *t)
 {
 	const unsigned keep = MV_DESC_CLONE | MV_DESC_EXEC | MV_DESC_NORETURN;
 
-	if (!t->process->turns || t->keeps || t->cls == MV_CLASS_DENY || t->desc->flags & keep || mv_slack(t))
+	if (!t->process->turns || t->keeps || t->cls == MV_CLASS_DENY || t->desc->flags & keep || (mv_slack(t) && !mv_waits_for_process(t)))
 		return false;
 	return t->yields || t->desc->flags & MV_DESC_BLOCKS;
 }

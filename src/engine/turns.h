@@ -40,6 +40,9 @@ bool mv_turns_join(const struct mv_thread *t);
 /* Or does the child it makes do so by its exec? */
 bool mv_turns_join_later(const struct mv_thread *t);
 
+/* Is t's call a wait for a word in memory that processes share, who do not share turns (hooks/thread.c)? */
+bool mv_waits_for_process(const struct mv_thread *t);
+
 /* Leader: take the turn, or, in a process with one thread, the right to an exclusive call.  False: it is another's. */
 bool mv_turn_take(struct mv_thread *t);
 /* Give it up, if t has it; a follower's too. */
