@@ -24,6 +24,11 @@ int mv_cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Flush standard output; returns status, or MV_STATUS_FAILURE with a message if it could not be written. */
 int mv_cli_finish(int status);
 
+/* ---- arena.c ---- */
+
+/* Bytes for the arena: what was asked for; for 0 as much as limits of memory and files leave room for, 512 MiB to 4 GiB. */
+size_t mv_cli_arena(size_t asked);
+
 /* ---- stack.c ---- */
 
 /* run(argc, argv) with a stack that is large enough for it, whatever RLIMIT_STACK is. */

@@ -249,7 +249,7 @@ static int run(struct mv_settings *s, const struct mv_policy *policy, char **arg
 		.recovery = (enum mv_recovery)s->on_divergence,
 		.have_seed = s->have_seed,
 		.seed = s->seed,
-		.arena_size = s->arena,
+		.arena_size = mv_cli_arena(s->arena),
 		.ring_records = s->ring,
 		.deadline_ms = s->deadline_ms,
 		.report_path = s->report,

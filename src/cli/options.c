@@ -145,9 +145,10 @@ const struct mv_option mv_options[] = {
 		.limit = "records the leader may run ahead",
 		.help = "How far the leader may run ahead of the others, in records: a power of two",
 	}, {
-		.name = "arena", .commands = MV_CMD_RUN, .argument = "SIZE", .deflt = "512M", .aliases = { "MV_UMEM" },
+		.name = "arena", .commands = MV_CMD_RUN, .argument = "SIZE", .deflt = "auto", .aliases = { "MV_UMEM" },
 		.parse = parse_size, FIELD(arena), .min = 1 << 20, .max = 1ull << 40,
-		.help = "Memory shared by the variants' monitors, in bytes or with K, M or G; used as needed",
+		.help = "Memory shared by the variants' monitors, in bytes or with K, M or G; used as needed, 700 threads at a time take "
+			"512M; auto: 4G, less where memory is limited",
 	}, {
 		.name = "deadline", .commands = MV_CMD_RUN, .argument = "MS", .deflt = "30000", .parse = parse_unsigned,
 		FIELD(deadline_ms), .max = INT_MAX, .limit = "milliseconds; 0 waits for ever",
@@ -286,6 +287,10 @@ static int parse_size(struct mv_settings *s, const struct mv_option *o, const ch
 	unsigned shift = 0;
 	uint64_t n;
 
+	if (!strcmp(value, "auto")) {
+		*(size_t *)field(s, o) = 0;
+		return 0;
+	}
 	if (!number(value, &n, &end))
 		goto bad;
 	if (*end) {
@@ -299,7 +304,7 @@ static int parse_size(struct mv_settings *s, const struct mv_option *o, const ch
 	*(size_t *)field(s, o) = n << shift;
 	return 0;
 bad:
-	snprintf(why, size, "'%s' is not a size from %lluM to %lluG (bytes, or a number with K, M or G)", value,
+	snprintf(why, size, "'%s' is not a size from %lluM to %lluG (bytes, or a number with K, M or G), nor auto", value,
 		 (unsigned long long)o->min >> 20, (unsigned long long)o->max >> 30);
 	return -1;
 }

@@ -48,7 +48,7 @@ struct mv_settings {
 	bool have_seed;
 	uint64_t seed;
 	unsigned ring;
-	size_t arena;
+	size_t arena;			/* bytes; 0 = auto */
 	unsigned deadline_ms;
 	unsigned divergence_status;
 	unsigned on_divergence;		/* enum mv_recovery */

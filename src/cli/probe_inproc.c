@@ -15,6 +15,7 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/probe_internal.h"
 #include "frontend/inproc/needs.h"
@@ -45,7 +46,7 @@ void mv_probe_memory_room(struct mv_finding *f)
 	struct mv_error err;
 
 	mv_options_defaults(&s);
-	say(f, in_needs_room(s.arena, &err), &err);
+	say(f, in_needs_room(mv_cli_arena(s.arena), &err), &err);
 }
 
 /* getppid from here is the call that the filter knows by its place. */

@@ -25,7 +25,7 @@ expect 125 "mvarmor: cannot read policy file ./none: No such file or directory" 
 expect 125 "mvarmor: cannot read policy file $work: Is a directory" "$mvarmor" run -p "$work" touch ran
 expect 125 "mvarmor: --ring: '100' is not a power of two from 8 to 1048576 (records the leader may run ahead)" \
 	"$mvarmor" run --ring 100 touch ran
-expect 125 "mvarmor: --arena: '5X' is not a size from 1M to 1024G (bytes, or a number with K, M or G)" \
+expect 125 "mvarmor: --arena: '5X' is not a size from 1M to 1024G (bytes, or a number with K, M or G), nor auto" \
 	"$mvarmor" run --arena 5X touch ran
 for n in 0 16385 99999999999999999999 -1; do
 	expect 125 "mvarmor: --slab-max: '$n' is not a number from 1 to 16384 (objects in a slab)" "$mvarmor" run --slab-max $n touch ran

@@ -7,7 +7,7 @@ expect 125 "mvarmor: MV_NUM_PROC in the environment: '64' $limit" env MV_NUM_PRO
 expect 125 "mvarmor: MVARMOR_VARIANTS in the environment: '' $limit" env MVARMOR_VARIANTS= "$mvarmor" run true
 expect 125 "mvarmor: MV_DONT_DETACH in the environment: 'perhaps' is neither 1 nor 0" \
 	env MV_DONT_DETACH=perhaps "$mvarmor" run true
-expect 125 "mvarmor: MV_UMEM in the environment: '10' is not a size from 1M to 1024G (bytes, or a number with K, M or G)" \
+expect 125 "mvarmor: MV_UMEM in the environment: '10' is not a size from 1M to 1024G (bytes, or a number with K, M or G), nor auto" \
 	env MV_UMEM=10 "$mvarmor" run true
 expect 125 "mvarmor: MV_SLAB_PAD in the environment: 'x' is not a number from 0 to 524288 (bytes; so many always lie between two slabs)" \
 	env MV_SLAB_PAD=x "$mvarmor" run true

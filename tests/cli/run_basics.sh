@@ -45,9 +45,9 @@ fi
 timeout -s KILL 60 "$mvarmor" run -n 8 -- sh -c 'exit 8'
 [ $? = 8 ] || fail "8 variants"
 
-# Limits are the program's to find, and do not stop mvarmor: 64 KiB of stack, 32 descriptors (with one above), files of 1 MiB.
+# Limits are the program's to find, and do not stop mvarmor: 64 KiB of stack, 32 descriptors (with one above), files of 1 MiB, little memory.
 for frontend in inproc ptrace; do
-	for limit in 's 64' 'n 32' 'f 1024' 't 1000'; do
+	for limit in 's 64' 'n 32' 'f 1024' 't 1000' 'v 3000000'; do
 		got=$(bash -c "exec 40</dev/null; ulimit -S$limit && exec \"\$@\"" - "$mvarmor" run -f $frontend -- \
 			bash -c "ls / | head -n 1 >/dev/null; ls /proc/self/fd/40 && ulimit -S${limit% *}" 2>err)
 		[ "$got" = "/proc/self/fd/40
