@@ -24,7 +24,7 @@ enum {
 struct mv_fd {
 	uint8_t kind;		/* enum mv_fdkind */
 	uint8_t flags;		/* MV_FD_* */
-	uint16_t pad;
+	uint16_t plain;		/* no shadow of the file was known when the run had counted so many (mv_run.shadows, modulo 2^16) */
 	uint32_t epoll;		/* number of the epoll object, 0 = none */
 	uint32_t pair;		/* number of the pipe or pair of sockets that this process, or one it was forked from, has made itself, 0 = none */
 };

@@ -6,6 +6,8 @@
 #include "engine/internal.h"
 
 #define NR_CLOSE 3
+#define NR_PWRITE64 18
+#define NR_PWRITEV 296
 #define NR_SENDFILE 40
 #define NR_SPLICE 275
 #define NR_COPY_FILE_RANGE 326
@@ -24,23 +26,42 @@ static uint64_t place(struct mv_thread *t)
 	bool told = t->call.nr == NR_SPLICE || t->call.nr == NR_COPY_FILE_RANGE;
 	uint64_t end;
 
+	if (t->call.nr == NR_PWRITE64 || t->call.nr == NR_PWRITEV)
+		return t->call.args[3];
 	if (!told || !t->call.args[3] || !mv_peek_all(t, t->call.args[3], &end, sizeof(end)))
 		return UINT64_MAX;
 	return end - (uint64_t)t->result;
 }
 
+/* A file that others have opened, too, may be mapped by those: then it has shadows, which the supervisor knows. */
+static bool may_be_shadowed(const struct mv_thread *t, const struct mv_fd *fd)
+{
+	uint32_t shadows = __atomic_load_n(&t->run->shadows, __ATOMIC_RELAXED);
+
+	return shadows && fd->kind == MV_FDKIND_FILE && !(fd->flags & MV_FD_OWN) && fd->plain != (uint16_t)shadows;
+}
+
 void mv_copied_collect(struct mv_thread *t)
 {
-	uint32_t flags = mv_fd_get(t->process->files, target(t))->flags;
-	struct mv_share share = { .fd = target(t), .how = MV_SHARE_COPIED, .len = (uint64_t)t->result };
+	struct mv_fd fd = *mv_fd_get(t->process->files, target(t));
+	uint16_t shadows = (uint16_t)__atomic_load_n(&t->run->shadows, __ATOMIC_RELAXED);
+	bool known = fd.flags & (MV_FD_TWIN | MV_FD_SHADOW);
+	struct mv_share share = {
+		.fd = target(t), .how = MV_SHARE_COPIED | (known ? 0 : MV_SHARE_IF_SHADOWED), .len = (uint64_t)t->result,
+	};
 
-	if (t->cls != MV_CLASS_LEADER || t->result <= 0 || !(flags & (MV_FD_TWIN | MV_FD_SHADOW)))
+	if (t->cls != MV_CLASS_LEADER || t->result <= 0 || !(known || may_be_shadowed(t, &fd)))
 		return;
 	share.offset = place(t);
-	if (mv_export(t, &share, &t->extra))
+	if (mv_export(t, &share, &t->extra)) {
 		t->flags |= MV_REC_HOLD;
-	else
-		t->extra = 0;
+		return;
+	}
+	t->extra = 0;
+	if (!known) {
+		fd.plain = shadows;
+		mv_fd_set(t->process->files, target(t), fd);
+	}
 }
 
 /* To import it is to have it copied; what comes is nothing. */

@@ -206,8 +206,10 @@ static void map_collect(struct mv_thread *t)
 		share.len = t->call.args[1];
 	}
 	mv_export(t, &share, &t->extra);
-	if (t->extra & MV_HANDLE_SHADOW)
+	if (t->extra & MV_HANDLE_SHADOW) {
 		t->flags |= MV_REC_HOLD;
+		__atomic_add_fetch(&t->run->shadows, 1, __ATOMIC_RELAXED);
+	}
 }
 
 /* The file comes to the placeholder's number, as close-on-exec as that is. */

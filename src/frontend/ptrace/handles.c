@@ -73,6 +73,8 @@ static int prepare_copy(struct pt *pt, struct pt_export *e, const struct mv_shar
 	e->shadow = pt_shadow_find(pt, e->fd);
 	if (e->shadow)
 		pt_shadow_ref(e->shadow);
+	else if (share->how & MV_SHARE_IF_SHADOWED)
+		return -EBADF;
 	if (share->offset == UINT64_MAX) {
 		end = lseek(e->fd, 0, SEEK_CUR);
 		if (end < 0 || (uint64_t)end < share->len)

@@ -263,7 +263,8 @@ int pt_shadow_of(struct pt *pt, int file, const struct mv_share *share, struct p
 	if (!S_ISREG(st.st_mode))
 		return 0;
 	s = pt_shadow_find(pt, file);
-	if (!s && !(share->how & MV_SHARE_WRITTEN))
+	/* Who may write to it, and maps it to read, will write to it by calls. */
+	if (!s && !(share->how & MV_SHARE_WRITTEN || (share->how & MV_SHARE_MAPPED && (fcntl(file, F_GETFL) & O_ACCMODE) == O_RDWR)))
 		return 0;
 	if (!s) {
 		sweep(pt);
