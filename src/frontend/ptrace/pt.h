@@ -143,6 +143,7 @@ struct pt_task {
 		bool suspected;
 		unsigned seen;		/* the loop that the last look showed, 0 = none */
 		unsigned how;		/* the loop that it has waited in, as <spin> has it; 0 = none yet */
+		unsigned round, behind;	/* instructions of a round, and from the loop's lowest to where it has waited last */
 	} spin;
 	struct {			/* stall.c */
 		enum { PT_GETS_ON, PT_STANDS, PT_STANDS_TOLD } state;

@@ -4,8 +4,9 @@
  *
  * A thread of the leader that has the turn, has made no call for a while and keeps others waiting is stopped, and executes
  * some instructions one by one.  If all its registers come to be as they were, again and again, its loop has changed nothing and
- * never will, as long as no other thread runs: it lets them, by the pseudo call <spin>.  Its twins come into the same loop; where
- * in it they are made to do the same does not matter.
+ * never will, as long as no other thread runs: it lets them, by the pseudo call <spin>.  Its twins come into the same loop, and do the
+ * same at the same place of it: it may take a lock and release it in each round, which others find as it has left it.  The place is
+ * another each time, so many instructions behind the lowest, or it might have the lock whenever others can run.
  *
  * A loop that counts is not seen in this way.  A thread that is in the same few instructions after a long time, in two looks that
  * follow each other, is taken to be in one.  The second look is for the twins: they must be seen in the same instructions, and a place that
@@ -32,14 +33,19 @@
 #define COUNTING_MS 300		/* CPU time until a thread that is in a small loop is taken to wait */
 #define FREE_MS 3000		/* and until one that computes does so beside the others */
 #define STEPS 200
+#define STEPS_LONG 1000		/* of a loop that calls others: later, since they take a while */
+#define LONG_MS 40		/* CPU time without a call */
 #define REPEATS 4		/* of a state, in so many steps */
 #define ROUNDS 3		/* of a loop that is known and counts */
 #define SMALL 256		/* bytes of code */
 
 enum { SPIN_NOT, SPIN_SAME, SPIN_SMALL = MV_SPIN_COUNTS };
-/* The operand of <spin>: one of those, and where the loop begins in its page. */
+/* The operand of <spin>: the loop (one of those, and where its lowest instruction is in its page), and how far behind that it is made. */
 #define SPIN(kind, at) ((unsigned)(kind) | (unsigned)((at) & 0xfff) << 4)
 #define KIND(how) ((how) & 15)
+#define LOOP(how) ((how) & 0xffff)
+#define BEHIND(how) ((how) >> 16)
+#define BEHIND_PRIME 61		/* places that follow each other are far apart */
 
 static bool same(const struct user_regs_struct *a, const struct user_regs_struct *b)
 {
@@ -69,8 +75,37 @@ static bool step(struct pt_task *t)
 	return false;
 }
 
+/* From any place of its loop to the lowest. */
+static int come_to(struct pt_task *t, uint64_t low, unsigned how)
+{
+	for (int i = 0; t->regs.rip != low; i++) {
+		if (i == STEPS_LONG)
+			return SPIN_NOT;
+		if (!step(t))
+			return -1;
+	}
+	return (int)how;
+}
+
+/* The leader chooses how far it goes on from there; a round is so long. */
+static unsigned choose(struct pt_task *t, unsigned how)
+{
+	if (KIND(how) != SPIN_SAME || !t->spin.round)
+		return how;
+	t->spin.behind = (t->spin.behind + BEHIND_PRIME) % t->spin.round;
+	return how | t->spin.behind << 16;
+}
+
+static bool go_on(struct pt_task *t, unsigned steps)
+{
+	while (steps-- > 0)
+		if (!step(t))
+			return false;
+	return true;
+}
+
 /* What loop is it in, likely the known one?  SPIN_NOT: none; negative: it has gone its own way. */
-static int look(struct pt_task *t, unsigned known)
+static int look(struct pt_task *t, unsigned known, int steps)
 {
 	struct user_regs_struct first;
 	int repeats = 0, rounds = 0;
@@ -80,19 +115,21 @@ static int look(struct pt_task *t, unsigned known)
 		return -1;
 	first = t->regs;
 	low = high = first.rip;
-	for (int i = 0; i < STEPS; i++) {
+	for (int i = 0; i < steps; i++) {
 		if (!step(t))
 			return -1;
 		if (!t->pt->mode->in_program(t))
 			return SPIN_NOT;
 		low = t->regs.rip < low ? t->regs.rip : low;
 		high = t->regs.rip > high ? t->regs.rip : high;
+		if (same(&first, &t->regs) && !repeats)
+			t->spin.round = (unsigned)i + 1;
 		if (same(&first, &t->regs) && (++repeats == REPEATS || known == SPIN(SPIN_SAME, low)))
-			return (int)SPIN(SPIN_SAME, low);
+			return come_to(t, low, SPIN(SPIN_SAME, low));
 		if (known == SPIN(SPIN_SMALL, low) && high - low < SMALL && t->regs.rip == low && ++rounds == ROUNDS)
 			return (int)known;
 	}
-	return high - low < SMALL ? (int)SPIN(SPIN_SMALL, low) : SPIN_NOT;
+	return high - low < SMALL ? come_to(t, low, SPIN(SPIN_SMALL, low)) : SPIN_NOT;
 }
 
 /* Leader: is what was seen of it enough? */
@@ -130,11 +167,11 @@ bool pt_spin_stop(struct pt_task *t)
 		wanted = mv_set_spins(t->pt->run, t->pt->mode->set(t), t->variant);
 	if (!pt_leads(t) && !wanted)
 		return false;
-	how = look(t, pt_leads(t) ? t->spin.how : wanted);
+	used = pt_cpu_time(t->tid) - t->spin.cpu;
+	how = look(t, pt_leads(t) ? t->spin.how : LOOP(wanted), wanted || t->spin.how || used >= LONG_MS ? STEPS_LONG : STEPS);
 	if (how < 0)
 		return true;
-	used = pt_cpu_time(t->tid) - t->spin.cpu;
-	if (pt_leads(t) ? !convinced(t, (unsigned)how, used) : (unsigned)how != wanted) {
+	if (pt_leads(t) ? !convinced(t, (unsigned)how, used) : (unsigned)how != LOOP(wanted)) {
 		look_later(t, (unsigned)how, used);
 		if (!pt_leads(t) || used < FREE_MS)
 			return false;
@@ -144,7 +181,10 @@ bool pt_spin_stop(struct pt_task *t)
 	t->spin.since = 0;
 	t->spin.how = (unsigned)how;
 	t->pt->spun = AGAIN_TICKS;
-	t->pt->mode->spin(t, (unsigned)how);
+	if (pt_leads(t))
+		wanted = choose(t, (unsigned)how);
+	if (go_on(t, BEHIND(wanted)))
+		t->pt->mode->spin(t, wanted);
 	return true;
 }
 
