@@ -52,6 +52,10 @@ int main(void)
 	SHOW(lseek(second, 4090, SEEK_SET));
 	for (int i = 0; i < 100; i++)
 		NEED(write(second, &"abcdefghij"[i % 10], 1) == 1 && m[4090 + i] == 'a' + i % 10);
+	SHOW(ftruncate(second, 4096));
+	SHOW(ftruncate(fd, 8192));
+	SHOW(m[4095]);
+	SHOW(m[4100]);
 	child = spawn(other);
 	for (int i = 0; i < 20; i++) {
 		snprintf(text, sizeof(text), "mine%04d", i);

@@ -8,7 +8,7 @@
 #define NR_CLOSE 3
 #define NR_PWRITE64 18
 #define NR_PWRITEV 296
-#define NR_SENDFILE 40
+#define NR_FTRUNCATE 77
 #define NR_SPLICE 275
 #define NR_COPY_FILE_RANGE 326
 
@@ -45,14 +45,17 @@ void mv_copied_collect(struct mv_thread *t)
 {
 	struct mv_fd fd = *mv_fd_get(t->process->files, target(t));
 	uint16_t shadows = (uint16_t)__atomic_load_n(&t->run->shadows, __ATOMIC_RELAXED);
-	bool known = fd.flags & (MV_FD_TWIN | MV_FD_SHADOW);
+	bool known = fd.flags & (MV_FD_TWIN | MV_FD_SHADOW), sizes = t->call.nr == NR_FTRUNCATE;
 	struct mv_share share = {
 		.fd = target(t), .how = MV_SHARE_COPIED | (known ? 0 : MV_SHARE_IF_SHADOWED), .len = (uint64_t)t->result,
 	};
 
-	if (t->cls != MV_CLASS_LEADER || t->result <= 0 || !(known || may_be_shadowed(t, &fd)))
+	if (t->cls != MV_CLASS_LEADER || t->result < 0 || (!t->result && !sizes) || !(known || may_be_shadowed(t, &fd)))
 		return;
-	share.offset = place(t);
+	if (sizes)
+		share.how |= MV_SHARE_SIZED;
+	else
+		share.offset = place(t);
 	if (mv_export(t, &share, &t->extra)) {
 		t->flags |= MV_REC_HOLD;
 		return;

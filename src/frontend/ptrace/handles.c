@@ -75,6 +75,7 @@ static int prepare_copy(struct pt *pt, struct pt_export *e, const struct mv_shar
 		pt_shadow_ref(e->shadow);
 	else if (share->how & MV_SHARE_IF_SHADOWED)
 		return -EBADF;
+	e->copied.sized = share->how & MV_SHARE_SIZED;
 	if (share->offset == UINT64_MAX) {
 		end = lseek(e->fd, 0, SEEK_CUR);
 		if (end < 0 || (uint64_t)end < share->len)
@@ -124,8 +125,12 @@ static int copy_to_twin(const struct pt_task *t, const struct pt_export *e)
 static int copied(const struct pt_task *t, const struct pt_export *e)
 {
 	int own = e->shadow ? pt_shadow_own(e->shadow, t->variant) : -1, r, fd;
+	struct stat st;
 
-	r = own < 0 ? copy_to_twin(t, e) : pt_shadow_copy(e->fd, own, e->copied.from, e->copied.len);
+	if (e->copied.sized)
+		r = own < 0 || (!fstat(e->fd, &st) && !ftruncate(own, st.st_size)) ? 0 : -errno;
+	else
+		r = own < 0 ? copy_to_twin(t, e) : pt_shadow_copy(e->fd, own, e->copied.from, e->copied.len);
 	if (r)
 		return r;
 	fd = open("/dev/null", O_PATH | O_CLOEXEC);
@@ -263,7 +268,7 @@ int pt_import_source(struct pt_task *t, const struct mv_step *step)
 		return -ENOENT;
 	if (e->process)
 		return open_process(t, e->process);
-	if (e->copied.len)
+	if (e->copied.len || e->copied.sized)
 		return copied(t, e);
 	if (e->shadow)
 		return pt_shadow_open(e->shadow, t->variant, writable(e->fd));

@@ -158,7 +158,7 @@ struct pt_export {
 	int fd;
 	struct pt_shadow *shadow;	/* what they import instead, NULL = none */
 	uint32_t process;	/* fd is none: the directory in /proc of their process of that number, 0 = no such */
-	struct { uint64_t from, len; int to; bool moves; } copied;	/* len is not 0: bytes of fd that their own file to gets; moves: up to its offset */
+	struct { uint64_t from, len; int to; bool moves, sized; } copied;	/* len is not 0: bytes of fd that their own file to gets; moves: up to its offset */
 	uint32_t wanted;	/* followers (bits) that have yet to import it */
 };
 
