@@ -264,7 +264,8 @@ static void on_signal(struct pt_task *t, int sig)
 {
 	if (t->process->tgid == t->pt->variants[t->pt->leader].root)
 		t->pt->owed &= ~bit(sig);
-	t->pt->mode->on_signal(t, sig);
+	if (sig != SIGTRAP || !pt_spin_hit(t))
+		t->pt->mode->on_signal(t, sig);
 }
 
 static void on_stop(struct pt_task *t, int status)

@@ -87,6 +87,14 @@ struct pt_held {		/* a signal caught in user code, waiting for the next call */
 	uint64_t cpu;		/* what the thread had used then, in ms */
 };
 
+#define PT_TRAPS 4	/* that x86 has */
+
+struct pt_trap {
+	uint64_t at;	/* where its loop begins */
+	unsigned how;	/* the loop, as <spin> has it */
+	unsigned steps;	/* that a round takes which changes nothing, or that it may take to see some rounds of one that counts */
+};
+
 struct pt_task {
 	UT_hash_handle hh;
 	pid_t tid;		/* host's number */
@@ -143,7 +151,14 @@ struct pt_task {
 		bool suspected;
 		unsigned seen;		/* the loop that the last look showed, 0 = none */
 		unsigned how;		/* the loop that it has waited in, as <spin> has it; 0 = none yet */
-		unsigned round, behind;	/* instructions of a round, and from the loop's lowest to where it has waited last */
+		uint64_t low;		/* where the loop that was seen last begins */
+		unsigned steps;		/* until all was as before, or until enough was seen */
+		struct pt_trap *hit;	/* suspected for this; NULL: for its CPU time */
+		struct pt_trap traps[PT_TRAPS];	/* trap.c */
+		unsigned ntraps;	/* ever set, of which the last PT_TRAPS are there */
+		unsigned idle;		/* hits in a row that nothing came of */
+		bool armed;		/* the breakpoints are on */
+		unsigned behind;	/* instructions from the loop's lowest to where it has waited last */
 	} spin;
 	struct {			/* stall.c */
 		enum { PT_GETS_ON, PT_STANDS, PT_STANDS_TOLD } state;
@@ -476,8 +491,21 @@ uint64_t pt_cpu_time(pid_t tid);	/* of a thread, in ms */
  */
 unsigned pt_spin_tick(struct pt *pt);
 bool pt_spin_stop(struct pt_task *t);
+/* It has stopped by a signal: true if that was a trap's, and it runs on or has made its call. */
+bool pt_spin_hit(struct pt_task *t);
 void pt_spin(struct pt_task *t, unsigned how);
 void pt_set_free(struct pt_task *t);
+
+/*
+ * trap.c: breakpoints of the processor's, where loops begin that a thread has waited in.  They are the thread's own, and nobody sees them in
+ * memory; where the machine has none nothing is set.
+ */
+void pt_trap_set(struct pt_task *t, uint64_t at, unsigned how, unsigned steps);
+void pt_trap_disarm(struct pt_task *t);
+/* Has it waited in that loop before, as far back as traps go? */
+bool pt_trap_known(const struct pt_task *t, unsigned how);
+/* Has it stopped for one, by the signal that it has stopped with?  *trap is which, NULL if it is not there any more. */
+bool pt_trap_hit(struct pt_task *t, struct pt_trap **trap);
 
 /* stall.c: threads that have work and do not get on, for the log */
 void pt_stall_tick(struct pt *pt);

@@ -15,12 +15,16 @@
  * Who has been in a loop will be there again: threads that hand work over so do little else.  It is then looked at soon, and a few rounds
  * are enough, since every step of a look is a switch between two processes, and its twins, which spin too, take their CPUs.
  *
+ * So there is a breakpoint where such a loop begins (trap.c).  Who comes by is looked at if others wait for the turn, or if its leader
+ * has yielded there; if that is for nothing too often, the breakpoints are taken away until it has been seen to wait again.
+ *
  * A thread that computes without a call for very long would make programs stand still that wait for it to be told to stop: it is
  * set free until its next call, and the order of what it does until then is nobody's.
  *
  * Code lies at the same offset in its pages in all variants, which tells the loop to the twins.
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -38,6 +42,8 @@
 #define REPEATS 4		/* of a state, in so many steps */
 #define ROUNDS 3		/* of a loop that is known and counts */
 #define SMALL 256		/* bytes of code */
+#define IDLE_HITS 64		/* of breakpoints, in a row */
+#define FAILED 8		/* a look that has shown nothing is worth so many */
 
 enum { SPIN_NOT, SPIN_SAME, SPIN_SMALL = MV_SPIN_COUNTS };
 /* The operand of <spin>: the loop (one of those, and where its lowest instruction is in its page), and how far behind that it is made. */
@@ -52,27 +58,64 @@ static bool same(const struct user_regs_struct *a, const struct user_regs_struct
 	return !memcmp(a, b, sizeof(*a));
 }
 
-/* Execute the next instruction.  False if something else has come; the thread is then no more in our hands. */
-static bool step(struct pt_task *t)
+/* Why it has stopped again: a code of SIGTRAP's, 0 if something else has come; the thread is then no more in our hands. */
+static int go(struct pt_task *t)
 {
 	siginfo_t info;
 	int status;
 	pid_t tid;
 
 	if (ptrace(PTRACE_SINGLESTEP, t->tid, 0, 0))
-		return false;
+		return 0;
 	t->at = PT_RUNNING;
 	t->have_regs = false;
 	do
 		tid = waitpid(t->tid, &status, __WALL);
 	while (tid < 0 && errno == EINTR);
 	if (tid != t->tid)
-		return false;
+		return 0;
 	if (WIFSTOPPED(status) && status >> 8 == SIGTRAP && !ptrace(PTRACE_GETSIGINFO, tid, 0, &info) &&
-	    (info.si_code == TRAP_TRACE || info.si_code == TRAP_BRKPT))
-		return pt_get_regs(t);
+	    (info.si_code == TRAP_TRACE || info.si_code == TRAP_BRKPT || info.si_code == TRAP_HWBKPT))
+		return info.si_code;
 	pt_dispatch(t->pt, tid, status);
-	return false;
+	return 0;
+}
+
+/* Execute the next instruction.  False if something else has come. */
+static bool step(struct pt_task *t)
+{
+	int code = go(t);
+
+	/* A breakpoint's comes before the instruction, once. */
+	if (code == TRAP_HWBKPT)
+		code = go(t);
+	return code && pt_get_regs(t);
+}
+
+/* It came by a breakpoint: is it still in the loop that begins there, as far as that is known? */
+static bool may_be_in(const struct pt_task *t, unsigned steps)
+{
+	const struct pt_trap *trap = t->spin.hit;
+
+	return !trap || (t->regs.rip >= trap->at && steps <= trap->steps &&
+			 (KIND(trap->how) == SPIN_SAME || t->regs.rip - trap->at < SMALL));
+}
+
+/*
+ * Its registers are what they were when it had executed the first instruction.  Where it is in a function, what they are in its caller is
+ * in memory: only some repetitions, or one that takes as many instructions as those did, are believed.
+ */
+static bool repeats(struct pt_task *t, unsigned n, unsigned steps)
+{
+	if (n == 1)
+		t->spin.steps = steps;
+	return t->spin.hit ? t->spin.hit->steps == steps : n == REPEATS;
+}
+
+/* A leader's own loops, a follower's that its leader has yielded in. */
+static bool is_known(const struct pt_task *t, unsigned how, unsigned wanted)
+{
+	return pt_leads(t) ? pt_trap_known(t, how) : how == wanted;
 }
 
 /* From any place of its loop to the lowest. */
@@ -87,13 +130,13 @@ static int come_to(struct pt_task *t, uint64_t low, unsigned how)
 	return (int)how;
 }
 
-/* The leader chooses how far it goes on from there; a round is so long. */
+/* The leader chooses how far it goes on from there. */
 static unsigned choose(struct pt_task *t, unsigned how)
 {
-	if (KIND(how) != SPIN_SAME || !t->spin.round)
-		return how;
-	t->spin.behind = (t->spin.behind + BEHIND_PRIME) % t->spin.round;
-	return how | t->spin.behind << 16;
+	if (KIND(how) != SPIN_SAME)
+		return 0;
+	t->spin.behind = (t->spin.behind + BEHIND_PRIME) % t->spin.steps;
+	return t->spin.behind;
 }
 
 static bool go_on(struct pt_task *t, unsigned steps)
@@ -105,29 +148,30 @@ static bool go_on(struct pt_task *t, unsigned steps)
 }
 
 /* What loop is it in, likely the known one?  SPIN_NOT: none; negative: it has gone its own way. */
-static int look(struct pt_task *t, unsigned known, int steps)
+static int look(struct pt_task *t, unsigned wanted, unsigned steps)
 {
 	struct user_regs_struct first;
-	int repeats = 0, rounds = 0;
+	unsigned repeated = 0, rounds = 0;
 	uint64_t low, high;
 
 	if (!step(t))
 		return -1;
 	first = t->regs;
 	low = high = first.rip;
-	for (int i = 0; i < steps; i++) {
+	for (unsigned i = 1; i <= steps; i++) {
 		if (!step(t))
 			return -1;
-		if (!t->pt->mode->in_program(t))
+		if (!t->pt->mode->in_program(t) || !may_be_in(t, i))
 			return SPIN_NOT;
 		low = t->regs.rip < low ? t->regs.rip : low;
 		high = t->regs.rip > high ? t->regs.rip : high;
-		if (same(&first, &t->regs) && !repeats)
-			t->spin.round = (unsigned)i + 1;
-		if (same(&first, &t->regs) && (++repeats == REPEATS || known == SPIN(SPIN_SAME, low)))
+		t->spin.low = low;
+		if (same(&first, &t->regs) && repeats(t, ++repeated, i))
 			return come_to(t, low, SPIN(SPIN_SAME, low));
-		if (known == SPIN(SPIN_SMALL, low) && high - low < SMALL && t->regs.rip == low && ++rounds == ROUNDS)
-			return (int)known;
+		if (t->regs.rip == low && high - low < SMALL && is_known(t, SPIN(SPIN_SMALL, low), wanted) && ++rounds == ROUNDS) {
+			t->spin.steps = i;
+			return (int)SPIN(SPIN_SMALL, low);
+		}
 	}
 	return high - low < SMALL ? come_to(t, low, SPIN(SPIN_SMALL, low)) : SPIN_NOT;
 }
@@ -135,7 +179,7 @@ static int look(struct pt_task *t, unsigned known, int steps)
 /* Leader: is what was seen of it enough? */
 static bool convinced(const struct pt_task *t, unsigned how, uint64_t used)
 {
-	return KIND(how) == SPIN_SAME || (KIND(how) == SPIN_SMALL && (how == t->spin.how || (used >= COUNTING_MS && how == t->spin.seen)));
+	return KIND(how) == SPIN_SAME || (KIND(how) == SPIN_SMALL && (pt_trap_known(t, how) || (used >= COUNTING_MS && how == t->spin.seen)));
 }
 
 /* It goes on: when is it looked at again? */
@@ -150,6 +194,21 @@ static void look_later(struct pt_task *t, unsigned how, uint64_t used)
 	else
 		t->spin.limit = t->spin.limit < FREE_MS / 4 ? 2 * t->spin.limit : t->spin.limit + FREE_MS / 4;
 	t->spin.seen = how;
+}
+
+/* It waits there: so it will the next time. */
+static void spins(struct pt_task *t, unsigned how, unsigned behind)
+{
+	t->spin.since = 0;
+	t->spin.how = how;
+	t->spin.idle = 0;
+	t->pt->spun = AGAIN_TICKS;
+	if (!t->spin.hit)
+		pt_trap_set(t, t->spin.low, how, KIND(how) == SPIN_SAME ? t->spin.steps : STEPS);
+	else if (KIND(how) == SPIN_SMALL && 2 * t->spin.steps < STEPS)
+		t->spin.hit->steps = 2 * t->spin.steps;
+	if (go_on(t, behind))
+		t->pt->mode->spin(t, how | behind << 16);
 }
 
 bool pt_spin_stop(struct pt_task *t)
@@ -168,28 +227,48 @@ bool pt_spin_stop(struct pt_task *t)
 	if (!pt_leads(t) && !wanted)
 		return false;
 	used = pt_cpu_time(t->tid) - t->spin.cpu;
-	how = look(t, pt_leads(t) ? t->spin.how : LOOP(wanted), wanted || t->spin.how || used >= LONG_MS ? STEPS_LONG : STEPS);
+	how = look(t, LOOP(wanted), wanted || t->spin.how || used >= LONG_MS ? STEPS_LONG : STEPS);
 	if (how < 0)
 		return true;
 	if (pt_leads(t) ? !convinced(t, (unsigned)how, used) : (unsigned)how != LOOP(wanted)) {
+		if (t->spin.hit) {
+			t->spin.idle += FAILED;
+			return false;
+		}
 		look_later(t, (unsigned)how, used);
 		if (!pt_leads(t) || used < FREE_MS)
 			return false;
 		t->pt->mode->set_free(t);
 		return true;
 	}
-	t->spin.since = 0;
-	t->spin.how = (unsigned)how;
-	t->pt->spun = AGAIN_TICKS;
-	if (pt_leads(t))
-		wanted = choose(t, (unsigned)how);
-	if (go_on(t, BEHIND(wanted)))
-		t->pt->mode->spin(t, wanted);
+	spins(t, (unsigned)how, pt_leads(t) ? choose(t, (unsigned)how) : BEHIND(wanted));
+	return true;
+}
+
+bool pt_spin_hit(struct pt_task *t)
+{
+	struct pt_trap *trap;
+	uint64_t since;
+
+	if (!pt_trap_hit(t, &trap))
+		return false;
+	t->spin.hit = NULL;
+	t->spin.suspected = false;
+	t->spin.since = 0;	/* the time that these stops take is none of its own */
+	if (++t->spin.idle > IDLE_HITS) {
+		pt_trap_disarm(t);
+	} else if (trap && (pt_leads(t) ? mv_set_hogs(t->pt->run, t->pt->mode->set(t), &since) :
+			    LOOP(mv_set_spins(t->pt->run, t->pt->mode->set(t), t->variant)) == trap->how)) {
+		t->spin.suspected = true;
+		t->spin.hit = trap;
+	}
+	t->pt->mode->on_stop(t, SIGTRAP);
 	return true;
 }
 
 static void suspect(struct pt_task *t)
 {
+	t->spin.hit = NULL;
 	t->spin.suspected = true;
 	if (t->at != PT_RUNNING || t->interrupting)
 		return;
