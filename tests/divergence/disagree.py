@@ -101,6 +101,20 @@ def loop_in_one():
 
 
 @case
+def lock_in_one():
+    """Likewise, but it sleeps, and a sibling of it lives on."""
+    for seed in range(1, 13):
+        process = start([program("lock_in_one")], "--threads=free", "--deadline", "1000", "--seed", str(seed))
+        try:
+            r = Ended(process, 5)
+        except subprocess.TimeoutExpired:
+            continue
+        r.must(86, r"divergence: variant 1 did not arrive at getppid\(\)")
+        return
+    raise Wrong("no seed from 1 to 12 made the follower wait, or its absence was not noticed")
+
+
+@case
 def stall_is_told():
     """--log stall says of every thread where it stands, long before the deadline ends the run."""
     for seed in range(1, 13):

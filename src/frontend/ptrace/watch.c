@@ -18,6 +18,7 @@
 #include "pt.h"
 
 #define SLOW_MS 100
+#define IDLE 20			/* who has used less than so many parts of the time does not compute */
 
 static void every(unsigned ms)
 {
@@ -84,18 +85,25 @@ static void look_for_signal(struct pt_task *t)
 		stop(t);
 }
 
-/* It may wait for its turn, which a thread of its process has that computes. */
-static bool siblings_compute(struct pt_task *t)
+/*
+ * It may wait for its turn, or for a lock, which a thread of its process has that computes.  That one is about to run whenever one
+ * looks, or has run for some of the time; one that a timer wakes up now and then is another.
+ */
+static bool siblings_compute(struct pt_task *t, unsigned deadline)
 {
 	uint64_t cpu = 0, before = t->siblings_cpu;
+	bool runs = false;
 
 	if (t->process->threads < 2)
 		return false;
-	for (struct pt_task *s = t->pt->tasks; s; s = s->hh.next)
-		if (s->process == t->process && s != t)
-			cpu += pt_cpu_time(s->tid);
+	for (struct pt_task *s = t->pt->tasks; s; s = s->hh.next) {
+		if (s->process != t->process || s == t)
+			continue;
+		cpu += pt_cpu_time(s->tid);
+		runs |= pt_state(s->tid) == 'R';
+	}
 	t->siblings_cpu = cpu;
-	return cpu != before;
+	return runs || cpu - before > deadline / IDLE;
 }
 
 static void check_follower(struct pt_task *t, unsigned deadline)
@@ -125,7 +133,7 @@ static void check_follower(struct pt_task *t, unsigned deadline)
 	cpu = pt_cpu_time(t->tid);
 	sleeps = cpu == t->last_cpu;
 	t->last_cpu = cpu;
-	if (sleeps && siblings_compute(t)) {
+	if (sleeps && siblings_compute(t, deadline)) {
 		pt_now(&t->seen);
 		return;
 	}
