@@ -335,6 +335,8 @@ bool mv_set_hogs(const struct mv_run *run, uint64_t set, uint64_t *since);
 void mv_thread_set_free(struct mv_thread *t, struct mv_step *step);
 /* Follower: is <spin> what it has to do next?  Its operand, else 0. */
 unsigned mv_set_spins(const struct mv_run *run, uint64_t set, unsigned variant);
+/* Follower: is a signal what comes next, behind the last call that it has made? */
+bool mv_set_signals(const struct mv_run *run, uint64_t set, unsigned variant);
 /* Where a variant's things lie (engine/layout.h). */
 void mv_run_layout(const struct mv_run *run, unsigned variant, struct mv_layout *layout);
 /* Make the thread set of the run's first threads now; its name, 0 when memory is short (verdict is set). */

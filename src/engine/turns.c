@@ -268,19 +268,33 @@ bool mv_set_hogs(const struct mv_run *run, uint64_t set, uint64_t *since)
 
 /* ---- followers ---- */
 
-/* Calls that only the leader makes may come before it. */
-unsigned mv_set_spins(const struct mv_run *run, uint64_t set, unsigned variant)
+/* What a follower has to do next, NULL if that is not known yet.  Calls that only the leader makes may come before it. */
+static const struct mv_record *next_record(const struct mv_run *run, uint64_t set, unsigned variant)
 {
 	struct mv_set *s = mv_set_at(run, set);
 	const struct mv_record *rec;
 
 	if (!s || !mv_follows(run, variant))
-		return 0;
+		return NULL;
 	for (unsigned n = 0; (rec = mv_stream_ahead((struct mv_stream *)(s + 1), mv_consumer(variant), n)); n++) {
 		if (rec->kind == MV_REC_ENTER ? !mv_record_slack(rec) : !n || (rec->kind != MV_REC_RESULT && rec->kind != MV_REC_DATA))
 			break;
 	}
+	return rec;
+}
+
+unsigned mv_set_spins(const struct mv_run *run, uint64_t set, unsigned variant)
+{
+	const struct mv_record *rec = next_record(run, set, variant);
+
 	return rec && rec->kind == MV_REC_ENTER && rec->nr == MV_PSEUDO_SPIN ? (unsigned)mv_record_args(rec)[0] : 0;
+}
+
+bool mv_set_signals(const struct mv_run *run, uint64_t set, unsigned variant)
+{
+	const struct mv_record *rec = next_record(run, set, variant);
+
+	return rec && rec->kind == MV_REC_SIGNAL;
 }
 
 static void set_awaits(struct mv_thread *t, bool awaits)

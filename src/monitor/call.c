@@ -238,16 +238,8 @@ static bool outside(const struct mv_call *call)
 	return d && (d->cls == MV_CLASS_LOCAL || d->cls == MV_CLASS_LEADER_LOCAL);
 }
 
+/* A follower does not take it here: its leader has computed for a while behind the call. */
 void mon_signal_at_end(struct mon_thread *m)
-{
-	struct mv_step step;
-
-	if (!mv_thread_leads(m->thread) && signal_waits(m, &step))
-		mon_deliver(&step);
-}
-
-/* As at the end of a call, where the frame is not the program's. */
-static void signal_later(struct mon_thread *m)
 {
 	if (!mv_thread_leads(m->thread) && mv_signal_waits(m->thread))
 		mon_service(MON_NUDGE, 0, 0);
@@ -290,7 +282,7 @@ void mon_call(struct mon_frame *f)
 	if (step.action == MV_INTERRUPT)
 		mon_deliver_interrupted(m, &step, &call);
 	if (call.nr == NR_RT_SIGRETURN) {
-		signal_later(m);
+		mon_signal_at_end(m);
 		mon_unlock();
 		mon_return(m, f->rsp);
 	}
@@ -327,7 +319,7 @@ void mon_pseudo(uint64_t nr, uint64_t arg0, uint64_t arg1)
 		mon_unsupported("a filter of the program's raises SIGSYS for a call of the vsyscall page");
 	if (step.action != MV_DONE)
 		mon_deliver(&step);
-	signal_later(m);
+	mon_signal_at_end(m);
 	mon_unlock();
 	mon_last(MON_PSEUDO_DONE, (uint64_t)step.result, 0, 0);
 }
@@ -359,7 +351,7 @@ void mon_counter(uint64_t nr)
 		m->counting = false;
 		mon_deliver(&step);
 	}
-	signal_later(m);
+	mon_signal_at_end(m);
 	mon_unlock();
 	m->regs.rax = (uint32_t)step.result;
 	m->regs.rdx = (uint64_t)step.result >> 32;

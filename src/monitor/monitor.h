@@ -174,7 +174,7 @@ _Noreturn void mon_looks(const struct mon_regs *regs);	/* rdtsc, from entry.S */
 _Noreturn void mon_async(uint64_t set_free);	/* take signals; or compute beside other threads */
 /* Drive a step to the call's end: DONE, SIGNAL or INTERRUPT.  With the lock held. */
 void mon_finish(struct mon_thread *m, struct mv_step *step);
-/* On the way out, the frame being the program's: a follower's signal that comes before its next call is delivered. */
+/* At the end of a call: of a signal that comes before its next one a follower is to be told in time. */
 void mon_signal_at_end(struct mon_thread *m);
 _Noreturn void mon_stop(void);
 _Noreturn void mon_fail(const char *text);

@@ -408,24 +408,58 @@ static void nudge(struct pt_task *t)
 	interrupt(t);
 }
 
+/* Once for each signal: told again when it has looked, it would take the next one at once. */
+static void nudge_in_time(struct pt_task *t)
+{
+	if (!pt_has_computed(t) || t->due.told == t->due.at)
+		return;
+	t->due.told = t->due.at;
+	nudge(t);
+}
+
+/* Until then it finds the signal if it makes a call. */
+static void nudge_later(struct pt_task *t)
+{
+	uint64_t head, at;
+
+	if (!mv_set_progress(t->pt->run, t->pt->mode->set(t), t->variant, &head, &at))
+		return;
+	t->due.until = head ? head : at;
+	nudge_in_time(t);
+}
+
 void in_nudge(struct pt_task *t)
 {
 	if (!pt_leads(t))
-		nudge(t);
+		nudge_later(t);
 	/* One that is not made yet looks for itself when it begins. */
 	for (unsigned v = 0; pt_leads(t) && v < t->pt->nvariants; v++) {
 		struct pt_task *twin = v == t->variant ? NULL : pt_task_twin(t->pt, v, t->id);
 
 		if (twin && twin->started && !pt_task_is_out(twin))
-			nudge(twin);
+			nudge_later(twin);
 	}
+}
+
+/* It may have taken the signal by itself meanwhile, at its next call; and there may be more behind that. */
+static void look_at_due(struct pt_task *t)
+{
+	uint64_t head, at;
+
+	if (!mv_set_progress(t->pt->run, t->pt->mode->set(t), t->variant, &head, &at) || at > t->due.until)
+		t->due.on = false;
+	else
+		nudge_in_time(t);
 }
 
 void in_tick(struct pt *pt)
 {
-	for (struct pt_task *t = pt->tasks; t; t = t->hh.next)
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
 		if (t->inside->nudged)
 			interrupt(t);
+		else if (t->due.on)
+			look_at_due(t);
+	}
 	in_company_tick(pt);
 	pt_tick(pt);
 }

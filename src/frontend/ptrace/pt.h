@@ -124,6 +124,12 @@ struct pt_task {
 	unsigned execs;
 	int64_t interrupted;	/* leader: ERESTART code its running call ended with, 0 = none */
 	bool rest;		/* leader: twins know that t->call was interrupted; the kernel may make the rest of it */
+	struct {		/* follower: a signal between calls is there for it, which it is not told of yet */
+		bool on;
+		uint64_t until;		/* where in its stream that is, at most */
+		uint64_t at, since;	/* where it was, and the CPU time it had used then, in ms */
+		uint64_t told;		/* inproc: of what it was told last */
+	} due;
 	uint64_t return_ip;	/* leader: where its last call returned to, when a signal follows; else 0 */
 	struct mv_call call;	/* the call it is in or was in last, as the program made it */
 	struct mv_call now;	/* at a call's entry: what the kernel is about to execute */
@@ -454,6 +460,11 @@ bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info);
  * the leader may have taken the signal when this follower was behind, and it may make no call for long.
  */
 void pt_nudge(struct pt_task *t);
+/*
+ * Follower: is a signal what comes next for it, and has it computed as long as its leader has at least, or does it sleep?  If not, the next tick
+ * is soon.
+ */
+bool pt_has_computed(struct pt_task *t);
 /* Publish that the signal announced for the last call's return did not come to this thread. */
 void pt_publish_no_signal(struct pt_task *t, enum pt_at at);
 /* Publish the first held signal that can be taken at this stop; false if there is none. */

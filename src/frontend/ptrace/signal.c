@@ -224,10 +224,30 @@ static void on_fault(struct pt_task *t, const siginfo_t *info)
 	pt_apply(t, &step);
 }
 
+/*
+ * What the leader has done behind its last call before the signal came, such as to clear the flag that the handler sets, a follower
+ * has to have done, too.
+ */
+bool pt_has_computed(struct pt_task *t)
+{
+	uint64_t set = t->pt->mode->set(t), now = pt_cpu_time(t->tid), head, at;
+
+	t->due.on = true;
+	pt_tick_fast(t->pt);
+	if (!mv_set_progress(t->pt->run, set, t->variant, &head, &at) || !mv_set_signals(t->pt->run, set, t->variant))
+		return false;
+	if (t->due.at != at) {
+		t->due.at = at;
+		t->due.since = now;
+	}
+	return now - t->due.since >= PT_HOLD_MS || pt_state(t->tid) == 'S';
+}
+
 /* One signal at a time: while one is on its way to the thread, the next has to wait for its delivery. */
 void pt_nudge(struct pt_task *t)
 {
-	if (!t->thread || !t->started || t->at != PT_RUNNING || t->interrupting || t->inject_sig || !mv_signal_waits(t->thread))
+	if (!t->thread || !t->started || t->at != PT_RUNNING || t->interrupting || t->inject_sig || !mv_signal_waits(t->thread) ||
+	    !pt_has_computed(t))
 		return;
 	t->interrupting = true;
 	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);

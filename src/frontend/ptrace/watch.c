@@ -194,12 +194,16 @@ void pt_tick(struct pt *pt)
 	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
 		if (pt_is_out(pt, t->variant))
 			continue;
-		held |= t->held != NULL;
+		held |= t->held || t->due.on;
 		look_for_zombie(t);
 		if (t->held)
 			look_at_held(t);
 		else if (t->return_ip)
 			look_for_signal(t);
+		if (t->due.on && t->thread) {
+			t->due.on = false;
+			pt_nudge(t);
+		}
 		if (!pt_leads(t) && deadline)
 			check_follower(t, deadline);
 	}
