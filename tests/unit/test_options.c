@@ -151,7 +151,7 @@ static void test_sizes(void **state)
 	}
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		snprintf(message, sizeof(message), "--arena: '%s' is not a size from 1M to 1024G (bytes, or a number with K, M "
-			 "or G)", wrong[i]);
+			 "or G), nor auto", wrong[i]);
 		bad(WORDS("--arena", (char *)wrong[i], "x"), message);
 	}
 }
