@@ -6,6 +6,7 @@
 
 #define NR_MMAP 9
 #define NR_MREMAP 25
+#define VAIN_MAX 64
 
 static unsigned slack(const struct mv_desc *d, const uint64_t *norm)
 {
@@ -58,6 +59,30 @@ bool mv_leaders_first(const struct mv_thread *t, const struct mv_record *rec)
 bool mv_was_work(const struct mv_thread *t, const struct mv_record *rec)
 {
 	return !mv_slack(t) && rec->nr == MV_PSEUDO_SPIN && mv_record_args(rec)[0] & MV_SPIN_COUNTS;
+}
+
+static bool same_wait(const struct mv_thread *t, const struct mv_record *rec)
+{
+	const uint64_t *leaders = mv_record_args(rec);
+
+	return rec->nr == t->call.nr && leaders[1] == t->norm[1] && leaders[2] == t->norm[2];
+}
+
+bool mv_waits_in_vain(struct mv_thread *t, const struct mv_record *rec)
+{
+	uint64_t at = mv_stream_tail(t->stream, consumer(t));
+
+	if (!t->process->turns || !mv_is_private_wait(t->call.nr, t->norm) || same_wait(t, rec))
+		return false;
+	t->vain = at == t->vain_at ? t->vain + 1 : 0;
+	t->vain_at = at;
+	return t->vain < VAIN_MAX;
+}
+
+bool mv_leader_waits(const struct mv_thread *t, const struct mv_record *rec)
+{
+	return t->process->turns && mv_is_private_wait(rec->nr, mv_record_args(rec)) && !same_wait(t, rec) &&
+	       !mv_call_is_sensitive(&t->run->policy, &t->call);
 }
 
 /* A call that this variant makes and the leader does not: answered from what is known, else by the kernel. */

@@ -252,6 +252,16 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 			return false;
 		}
 	}
+	if (rec->kind == MV_REC_ENTER && mv_waits_in_vain(t, rec)) {
+		t->state = MV_ST_IDLE;
+		step->action = MV_DONE;
+		step->result = ERR(EAGAIN);
+		return false;
+	}
+	if (rec->kind == MV_REC_ENTER && mv_leader_waits(t, rec)) {
+		t->passing = true;
+		return fetch(t, step);
+	}
 	if (rec->kind == MV_REC_SIGNAL) {
 		take_signal(t, rec, payload, step);
 		step->action = MV_SIGNAL;

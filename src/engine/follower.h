@@ -39,6 +39,14 @@ bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec);
 bool mv_leaders_first(const struct mv_thread *t, const struct mv_record *rec);
 /* Is it a wait of the leader's in a loop that was no wait here? */
 bool mv_was_work(const struct mv_thread *t, const struct mv_record *rec);
+/*
+ * With turns: the call at hand is a wait of one of the process's threads for another that the leader does not come to, since they had counted, or looked
+ * at a clock, until they came to a lock.  It is over at once, for nothing, as any wait may be, and the thread looks again.  False if
+ * that has been so too often while the leader made no step.
+ */
+bool mv_waits_in_vain(struct mv_thread *t, const struct mv_record *rec);
+/* The same the other way round: the leader's is a wait that this variant does not come to.  Not if that would keep a sensitive call from being accused. */
+bool mv_leader_waits(const struct mv_thread *t, const struct mv_record *rec);
 /* Answer the call at hand, which the leader does not make. */
 void mv_surplus(struct mv_thread *t, struct mv_step *step);
 /* Pass over a call that only the leader makes; false until all of it has been read. */

@@ -248,6 +248,8 @@ struct mv_thread {
 
 	struct { uint32_t nr; uint64_t norm[MV_NARGS]; } early[MV_EARLY];	/* follower: calls made before the leader */
 	unsigned nearly;
+	uint64_t vain_at;		/* follower: where in its stream it has waited for nothing last, and how often */
+	unsigned vain;
 	uint64_t moves;			/* steps of the machine taken, parked or not */
 	struct mv_procset *former;	/* the procset it has left, until its word has been told of */
 	uint8_t changed;		/* MV_CHANGED_*, since mv_thread_wakes() was called last */

@@ -42,6 +42,8 @@ bool mv_turns_join_later(const struct mv_thread *t);
 
 /* Is t's call a wait for a word in memory that processes share, who do not share turns (hooks/thread.c)? */
 bool mv_waits_for_process(const struct mv_thread *t);
+/* hooks/thread.c: does a thread wait by this call, as it is compared, for others of its process, by a futex that is theirs alone? */
+bool mv_is_private_wait(uint32_t nr, const uint64_t *norm);
 
 /* Leader: take the turn, or, in a process with one thread, the right to an exclusive call.  False: it is another's. */
 bool mv_turn_take(struct mv_thread *t);

@@ -148,6 +148,13 @@ const struct mv_hook mv_hook_futex = {
 	.normalise = futex_normalise, .elastic = futex_elastic,
 };
 
+bool mv_is_private_wait(uint32_t nr, const uint64_t *norm)
+{
+	uint32_t command = (uint32_t)norm[1] & ~REALTIME;
+
+	return nr == NR_FUTEX && (command == (WAIT | PRIVATE) || command == (WAIT_BITSET | PRIVATE));
+}
+
 bool mv_waits_for_process(const struct mv_thread *t)
 {
 	return t->desc->hook == &mv_hook_futex && t->norm[0] == SHARED_WORD && !t->keeps;
