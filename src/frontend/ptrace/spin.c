@@ -33,6 +33,7 @@
 
 #define SUSPECT_MS 10		/* CPU time without a call until a thread is looked at; and then ever later */
 #define AGAIN_MS 1		/* if it has been in such a loop before: of time, and that is all */
+#define AGAIN_LONG_MS 8		/* after a long look for nothing */
 #define AGAIN_TICKS 100		/* so often, until it is seldom again */
 #define COUNTING_MS 300		/* CPU time until a thread that is in a small loop is taken to wait */
 #define FREE_MS 3000		/* and until one that computes does so beside the others */
@@ -182,11 +183,17 @@ static bool convinced(const struct pt_task *t, unsigned how, uint64_t used)
 	return KIND(how) == SPIN_SAME || (KIND(how) == SPIN_SMALL && (pt_trap_known(t, how) || (used >= COUNTING_MS && how == t->spin.seen)));
 }
 
+/* Not of a loop that counts, which is small: a twin may have left it, and would get nowhere for all the looks. */
+static bool longer(const struct pt_task *t, unsigned wanted, uint64_t used)
+{
+	return KIND(pt_leads(t) ? t->spin.how : wanted) == SPIN_SAME || (pt_leads(t) && used >= LONG_MS);
+}
+
 /* It goes on: when is it looked at again? */
-static void look_later(struct pt_task *t, unsigned how, uint64_t used)
+static void look_later(struct pt_task *t, unsigned how, uint64_t used, bool was_long)
 {
 	if (!pt_leads(t))
-		t->spin.limit = used + AGAIN_MS;
+		t->spin.limit = used + (was_long ? AGAIN_LONG_MS : AGAIN_MS);
 	else if (KIND(how) == SPIN_SMALL && how != t->spin.seen && used >= COUNTING_MS)
 		t->spin.limit = used + SUSPECT_MS;
 	else if (!t->spin.limit)
@@ -227,7 +234,7 @@ bool pt_spin_stop(struct pt_task *t)
 	if (!pt_leads(t) && !wanted)
 		return false;
 	used = pt_cpu_time(t->tid) - t->spin.cpu;
-	how = look(t, LOOP(wanted), wanted || t->spin.how || used >= LONG_MS ? STEPS_LONG : STEPS);
+	how = look(t, LOOP(wanted), longer(t, wanted, used) ? STEPS_LONG : STEPS);
 	if (how < 0)
 		return true;
 	if (pt_leads(t) ? !convinced(t, (unsigned)how, used) : (unsigned)how != LOOP(wanted)) {
@@ -235,7 +242,7 @@ bool pt_spin_stop(struct pt_task *t)
 			t->spin.idle += FAILED;
 			return false;
 		}
-		look_later(t, (unsigned)how, used);
+		look_later(t, (unsigned)how, used, longer(t, wanted, used));
 		if (!pt_leads(t) || used < FREE_MS)
 			return false;
 		t->pt->mode->set_free(t);
