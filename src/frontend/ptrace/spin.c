@@ -222,6 +222,7 @@ bool pt_spin_stop(struct pt_task *t)
 {
 	unsigned wanted = 0;
 	uint64_t used;
+	bool lengthy;
 	int how;
 
 	if (!t->spin.suspected)
@@ -233,16 +234,17 @@ bool pt_spin_stop(struct pt_task *t)
 		wanted = mv_set_spins(t->pt->run, t->pt->mode->set(t), t->variant);
 	if (!pt_leads(t) && !wanted)
 		return false;
-	used = pt_cpu_time(t->tid) - t->spin.cpu;
-	how = look(t, LOOP(wanted), longer(t, wanted, used) ? STEPS_LONG : STEPS);
+	lengthy = longer(t, wanted, pt_cpu_time(t->tid) - t->spin.cpu);
+	how = look(t, LOOP(wanted), lengthy ? STEPS_LONG : STEPS);
 	if (how < 0)
 		return true;
+	used = pt_cpu_time(t->tid) - t->spin.cpu;	/* that the look took itself is no time to get on in */
 	if (pt_leads(t) ? !convinced(t, (unsigned)how, used) : (unsigned)how != LOOP(wanted)) {
 		if (t->spin.hit) {
 			t->spin.idle += FAILED;
 			return false;
 		}
-		look_later(t, (unsigned)how, used, longer(t, wanted, used));
+		look_later(t, (unsigned)how, used, lengthy);
 		if (!pt_leads(t) || used < FREE_MS)
 			return false;
 		t->pt->mode->set_free(t);
