@@ -73,8 +73,8 @@ enum {
 	MV_SHARE_WRITTEN = 2,
 	MV_SHARE_COPIED = 4,		/* when it is imported, these bytes are copied to the variant's shadow of the file, or to its own file at fd;
 					 * offset UINT64_MAX: before the file's, where that of its own comes, too.  A descriptor of nothing is imported */
-	MV_SHARE_SIZED = 16,		/* ... and no bytes, but its size */
 	MV_SHARE_IF_SHADOWED = 8,	/* ... but -EBADF if the file has no shadow */
+	MV_SHARE_SIZED = 16,		/* ... and no bytes, but its size */
 };
 struct mv_share {
 	int32_t fd;

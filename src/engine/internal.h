@@ -490,6 +490,15 @@ static inline bool mv_ask_own(struct mv_thread *t, struct mv_step *step)
 	step->call = t->call;
 	return true;
 }
+/* Ask for an open file that was exported, at this number; -1: at any. */
+static inline bool mv_ask_import(struct mv_step *step, uint64_t handle, int fd, bool cloexec)
+{
+	step->action = MV_IMPORT;
+	step->handle = handle;
+	step->fd = fd;
+	step->cloexec = cloexec;
+	return true;
+}
 
 /* ---- numbers.c: step machines of a follower that start when *at is 0; false when they are done, or the run has ended ---- */
 /* Make a placeholder at descriptor want; the caller marks it in the table (MV_FD_PLACEHOLDER). */

@@ -4,12 +4,7 @@
  */
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include "check.h"
-
-union control {
-	char space[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr align;
-};
+#include "pass_fd.h"
 
 static int s[2], shared;
 
@@ -30,36 +25,9 @@ static void show(int set)
 		printf("%#x %#llx\n", e[i].events, (unsigned long long)e[i].data.u64);
 }
 
-static void give(int fd)
-{
-	union control u = { 0 };
-	struct iovec iov = { "x", 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.space, .msg_controllen = sizeof(u.space) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	NEED(sendmsg(s[0], &m, 0) == 1);
-}
-
-static int take(void)
-{
-	union control u = { 0 };
-	char x;
-	struct iovec iov = { &x, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.space, .msg_controllen = sizeof(u.space) };
-	int fd;
-
-	NEED(recvmsg(s[1], &m, 0) == 1);
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
-	return fd;
-}
-
 static int gets_one(void)
 {
-	int set = take(), own = eventfd(5, 0);
+	int set = passed_fd(s[1]), own = eventfd(5, 0);
 
 	show(set);
 	add(set, own, 0x1234567890abcdef);
@@ -85,7 +53,7 @@ int main(void)
 	child = spawn(gets_one);
 	add(set, eventfd(1, 0), 77);
 	add(set, eventfd(1, 0), 0xffffffff00000003);
-	give(set);
+	pass_fd(s[0], set);
 	reap("gets one", child);
 
 	shared = epoll_create1(0);

@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include "check.h"
+#include "pass_fd.h"
 
 static int s[2], ready[2];
 static volatile sig_atomic_t value, code, by_parent;
@@ -35,37 +35,10 @@ static int waits(void)
 	return 9;
 }
 
-static void pass(int fd)
-{
-	union { char space[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } u = { 0 };
-	struct iovec iov = { "x", 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.space, .msg_controllen = sizeof(u) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	NEED(sendmsg(s[0], &m, 0) == 1);
-}
-
-static int taken(void)
-{
-	union { char space[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } u = { 0 };
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.space, .msg_controllen = sizeof(u) };
-	int fd;
-
-	NEED(recvmsg(s[1], &m, 0) == 1);
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
-	return fd;
-}
-
 /* Who has got a pidfd of a process that is not its child: it may signal it, see its end, and not wait for it. */
 static int sibling(void)
 {
-	int fd = taken();
+	int fd = passed_fd(s[1]);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	siginfo_t info;
 
@@ -121,7 +94,7 @@ static void passed_on(void)
 	siginfo_t info;
 
 	NEED(fd >= 0);
-	pass(fd);
+	pass_fd(s[0], fd);
 	reap("sibling", other);
 	/* It is a zombie until it is waited for. */
 	SHOW(poll(&p, 1, 10000));

@@ -81,11 +81,7 @@ bool mv_copied_follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 		return false;
 	switch (t->step) {
 	case 0:
-		step->action = MV_IMPORT;
-		step->handle = t->extra;
-		step->fd = -1;
-		step->cloexec = true;
-		return true;
+		return mv_ask_import(step, t->extra, -1, true);
 	case 1:
 		return !is_error(last) && mv_ask(step, NR_CLOSE, (uint64_t)last, 0, 0);
 	default:

@@ -220,11 +220,7 @@ static bool import(struct mv_thread *t, int64_t last, struct mv_step *step)
 	if (!t->step)
 		return mv_ask(step, NR_FCNTL, (uint64_t)fd, F_GETFD_, 0);
 	t->aux[AUX_IMPORTED] = 1;
-	step->action = MV_IMPORT;
-	step->handle = t->extra;
-	step->fd = fd;
-	step->cloexec = is_error(last) || last & 1;
-	return true;
+	return mv_ask_import(step, t->extra, fd, is_error(last) || last & 1);
 }
 
 static bool map_follow(struct mv_thread *t, int64_t last, struct mv_step *step)

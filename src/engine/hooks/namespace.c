@@ -28,15 +28,6 @@ static void collect(struct mv_thread *t)
 		share_places(t);
 }
 
-static bool import(uint64_t handle, struct mv_step *step)
-{
-	step->action = MV_IMPORT;
-	step->handle = handle;
-	step->fd = -1;
-	step->cloexec = true;
-	return true;
-}
-
 enum { BEGINS, GOT_ROOT, IN_ROOT, HAS_ROOT, CLOSED_ROOT, GOT_CWD, IN_CWD, CLOSED_CWD };
 enum { AUX_FD };
 
@@ -49,7 +40,7 @@ static bool take_over(struct mv_thread *t, unsigned done, int64_t last, struct m
 	}
 	switch (done) {
 	case BEGINS:
-		return t->extra && import((uint32_t)t->extra, step);
+		return t->extra && mv_ask_import(step, (uint32_t)t->extra, -1, true);
 	case GOT_ROOT:
 	case GOT_CWD:
 		t->aux[AUX_FD] = (uint64_t)last;
@@ -60,7 +51,7 @@ static bool take_over(struct mv_thread *t, unsigned done, int64_t last, struct m
 	case IN_CWD:
 		return mv_ask(step, NR_CLOSE, t->aux[AUX_FD], 0, 0);
 	case CLOSED_ROOT:
-		return import(t->extra >> 32, step);
+		return mv_ask_import(step, t->extra >> 32, -1, true);
 	default:
 		return false;
 	}

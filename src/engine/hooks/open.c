@@ -186,11 +186,7 @@ static bool open_of_twin(struct mv_thread *t, int64_t last, struct mv_step *step
 
 	switch (t->step) {
 	case 0:
-		step->action = MV_IMPORT;
-		step->handle = t->extra;
-		step->fd = -1;
-		step->cloexec = true;
-		return true;
+		return mv_ask_import(step, t->extra, -1, true);
 	case 1:
 		t->aux[AUX_EACH] = dir = (uint64_t)last;
 		t->own = last;
@@ -233,11 +229,7 @@ static bool follow(struct mv_thread *t, int64_t last, struct mv_step *step)
 			t->own = last;
 			return false;
 		}
-		step->action = MV_IMPORT;
-		step->handle = MV_HANDLE_PROC + t->aux[AUX_PROC] - 1;
-		step->fd = (int)t->result;
-		step->cloexec = wants_cloexec(t);
-		return true;
+		return mv_ask_import(step, MV_HANDLE_PROC + t->aux[AUX_PROC] - 1, (int)t->result, wants_cloexec(t));
 	}
 	return mv_plant(t, &t->aux[AUX_PLANT], (int)t->result, wants_cloexec(t), last, step);
 }

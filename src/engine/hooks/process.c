@@ -159,11 +159,7 @@ static void exec_collect(struct mv_thread *t)
 static bool import_and_run(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
 	if (t->extra && !t->step) {
-		step->action = MV_IMPORT;
-		step->handle = t->extra;
-		step->fd = (int32_t)t->call.args[0];
-		step->cloexec = true;
-		return true;
+		return mv_ask_import(step, t->extra, (int32_t)t->call.args[0], true);
 	}
 	if (t->step > (t->extra ? 1u : 0u) || is_error(last)) {
 		t->own = last;

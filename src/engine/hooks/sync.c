@@ -185,14 +185,6 @@ static bool lead_memory(struct mv_thread *t, int64_t last, struct mv_step *step)
 	}
 }
 
-static void import(struct mv_step *step, uint64_t handle, uint64_t fd)
-{
-	step->action = MV_IMPORT;
-	step->handle = handle;
-	step->fd = (int)fd;
-	step->cloexec = true;
-}
-
 /* A file of its own shows which number is free. */
 static bool follow_memory(struct mv_thread *t, int64_t last, struct mv_step *step)
 {
@@ -206,7 +198,7 @@ static bool follow_memory(struct mv_thread *t, int64_t last, struct mv_step *ste
 		return place(t) && create(t, step);
 	case 1:
 		t->aux[AUX_FD] = (uint64_t)last;
-		import(step, t->extra & UINT32_MAX, (uint64_t)last);
+		mv_ask_import(step, t->extra & UINT32_MAX, (int)last, true);
 		return true;
 	case 2:
 		map_shared(step, at, MVSYNC_MEMORY, PROT_READ_, fd, 0);
@@ -215,7 +207,7 @@ static bool follow_memory(struct mv_thread *t, int64_t last, struct mv_step *ste
 		return true;
 	case 3:
 		t->aux[AUX_PLACE] = (uint64_t)last;
-		import(step, t->extra >> 32, fd);
+		mv_ask_import(step, t->extra >> 32, (int)fd, true);
 		return true;
 	case 4:
 		map_shared(step, at + MVSYNC_LOG + (t->variant - 1) * MVSYNC_ACKS_PART, MVSYNC_ACKS_PART, PROT_READ_ | PROT_WRITE_, fd,

@@ -163,7 +163,6 @@ struct pt_task {
 		struct pt_trap traps[PT_TRAPS];	/* trap.c */
 		unsigned ntraps;	/* ever set, of which the last PT_TRAPS are there */
 		unsigned idle;		/* hits in a row that nothing came of */
-		bool armed;		/* the breakpoints are on */
 		unsigned behind;	/* instructions from the loop's lowest to where it has waited last */
 	} spin;
 	struct {			/* stall.c */

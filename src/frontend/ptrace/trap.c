@@ -42,13 +42,13 @@ void pt_trap_set(struct pt_task *t, uint64_t at, unsigned how, unsigned steps)
 	t->spin.traps[i] = (struct pt_trap){ .at = at, .how = how, .steps = steps };
 	t->spin.idle = 0;
 	/* A new address is refused while the register is on; after an exec none is. */
-	t->spin.armed = poke(t, CONTROL, 0) && poke(t, i, at) && poke(t, CONTROL, on(t));
+	if (poke(t, CONTROL, 0) && poke(t, i, at))
+		poke(t, CONTROL, on(t));
 }
 
 void pt_trap_disarm(struct pt_task *t)
 {
 	poke(t, CONTROL, 0);
-	t->spin.armed = false;
 }
 
 bool pt_trap_known(const struct pt_task *t, unsigned how)
