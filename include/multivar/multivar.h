@@ -452,7 +452,7 @@ struct mv_wait {
 void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w);
 /* Follower: is more than half of the ring yet to be read?  Who is woken from a nap then, is not because the leader waits for him. */
 bool mv_thread_crowded(const struct mv_thread *t);
-#define MV_WAKES_MAX 2
+#define MV_WAKES_MAX 3
 /*
  * Words that the thread has changed since the last call of this function and that somebody sleeps on: FUTEX_WAKE all on
  * each.  Call it after mv_enter(), mv_retry(), mv_exit(), mv_signal(), mv_pending_signal() and mv_thread_exec(), before

@@ -400,7 +400,7 @@ static bool interrupted(struct mv_thread *t, struct mv_step *step)
 
 struct mv_word *mv_follow_waits(const struct mv_thread *t)
 {
-	return t->awaits ? &t->process->procset->turns[t->variant].moves : mv_stream_commit_word(t->stream);
+	return t->awaits ? mv_turn_awaited(t) : mv_stream_commit_word(t->stream);
 }
 
 void mv_follow(struct mv_thread *t, struct mv_step *step)

@@ -69,6 +69,7 @@ struct mv_run {
 };
 
 #define MV_PLACES 1024		/* more threads than wait at once */
+#define MV_TURN_WORDS 32	/* whose turn is next is told to those alone who may be it, modulo this */
 
 /*
  * What the twin processes share, and processes that share memory with them: the order of calls whose effects depend on each
@@ -77,7 +78,8 @@ struct mv_run {
 struct mv_procset {
 	uint32_t refs;
 	uint32_t owner;			/* tid of the leader's thread inside an exclusive call, 0 = none */
-	struct mv_word unlocks;
+	struct mv_word unlocks;		/* of owner */
+	struct mv_word heads[MV_TURN_WORDS];	/* of owner, while that place is the first */
 	uint64_t issued;		/* tickets given out by the leader */
 	uint64_t changed;		/* ... when the leader changed last: turns up to that one have ended */
 	uint32_t head, tail;		/* the leader's threads that wait for their turn have places [head, tail) */
@@ -85,10 +87,10 @@ struct mv_procset {
 	uint64_t left[MV_PLACES / 64];	/* places, modulo MV_PLACES, of those that have died waiting */
 	struct mv_turn {
 		uint64_t done;		/* tickets this variant has worked off */
-		struct mv_word moves;	/* of done */
 		uint32_t holder;	/* tid of the follower whose turn it is, 0 = none (turns.h) */
 		uint32_t nlost;
 		uint64_t lost[MV_PLACES / 64];	/* tickets, modulo MV_PLACES, that nobody will work off: their threads are dead */
+		struct mv_word moves[MV_TURN_WORDS];	/* of done, to the ticket before one of these */
 	} __attribute__((aligned(64))) turns[MV_VARIANTS_MAX];
 };
 
@@ -174,8 +176,8 @@ enum mv_state {
 	MV_ST_ALONE,								/* a call outside the stream that has a hook */
 };
 
-/* Words that this thread has bumped: of its stream (commits or consumes), of its procset (unlocks or its variant's turns). */
-enum { MV_CHANGED_STREAM = 1 << 0, MV_CHANGED_PROCSET = 1 << 1 };
+/* Words that this thread has bumped: of its stream (commits or consumes), its procset's unlocks, that of the next turn. */
+enum { MV_CHANGED_STREAM = 1 << 0, MV_CHANGED_LOCK = 1 << 1, MV_CHANGED_TURN = 1 << 2 };
 
 /* How a call that a filter of the program's does not let through ends, other than by a result. */
 enum mv_refusal { MV_REFUSE_NOT, MV_REFUSE_TRAP, MV_REFUSE_KILL };
@@ -215,7 +217,7 @@ struct mv_thread {
 	unsigned calls;			/* leader: calls since it took the turn */
 	unsigned looks;			/* leader: calls in a row that other variants need not make */
 	uint64_t turn;			/* follower: the ticket of the turn it has, 0 = none */
-	bool awaits;			/* follower: parked until its turn comes */
+	uint64_t awaits;		/* follower: parked until this ticket's time comes, 0 = is not */
 	bool passing;			/* follower: over the rest of a call of the leader's that it does not make */
 	uint32_t passed;		/* ... which is that one */
 	bool alone;			/* the call at hand is this variant's own alone */
@@ -254,7 +256,10 @@ struct mv_thread {
 	struct mv_procset *former;	/* the procset it has left, until its word has been told of */
 	uint8_t changed;		/* MV_CHANGED_*, since mv_thread_wakes() was called last */
 	bool hasty;			/* leader: those who nap are to come, too */
-	struct mv_waker wakers[MV_WAKES_MAX];	/* of those words */
+	uint8_t next_turn;		/* MV_CHANGED_TURN: the word is the one for this */
+	struct mv_waker commits;	/* of those words, */
+	struct mv_waker unlocks;
+	struct mv_waker next_turns[MV_TURN_WORDS];
 	struct mv_waker naps;		/* leader: of its stream's */
 	uint64_t ncalls;
 	struct mv_history history[MV_HISTORY_SLOTS];

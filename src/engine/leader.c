@@ -308,7 +308,7 @@ struct mv_word *mv_lead_waits(const struct mv_thread *t)
 	int consumer = awaited(t);
 
 	if (waits_inside(t))
-		return &t->process->procset->unlocks;
+		return mv_turn_awaited(t);
 	if (consumer < 0)
 		return NULL;
 	if (waits_for_ack(t))

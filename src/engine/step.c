@@ -266,7 +266,7 @@ void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w)
 	w->word = &word->value;
 	w->sleepers = &word->sleepers;
 	/* Nobody knows when siblings will wait for this thread; the leader says so. */
-	w->naps = !t->leads && t->state != MV_ST_TURN ? &word->naps : NULL;
+	w->naps = !t->leads && !t->awaits ? &word->naps : NULL;
 	w->soon = !w->naps || t->level == MV_LEVEL_LOCKSTEP;
 	w->value = __atomic_load_n(&word->value, __ATOMIC_SEQ_CST);
 }
@@ -274,15 +274,6 @@ void mv_thread_wait(const struct mv_thread *t, struct mv_wait *w)
 bool mv_thread_crowded(const struct mv_thread *t)
 {
 	return !t->leads && mv_stream_behind(t->stream, mv_consumer(t->variant));
-}
-
-static struct mv_word *changed_word(const struct mv_thread *t, unsigned where)
-{
-	struct mv_procset *ps = t->former ? t->former : t->process->procset;
-
-	if (where == MV_CHANGED_STREAM)
-		return t->leads ? mv_stream_commit_word(t->stream) : mv_stream_consume_word(t->stream, mv_consumer(t->variant));
-	return t->leads ? &ps->unlocks : &ps->turns[t->variant].moves;
 }
 
 /* Its leader waits for more than this follower has done. */
@@ -293,21 +284,26 @@ static bool too_early(const struct mv_thread *t)
 
 unsigned mv_thread_wakes(struct mv_thread *t, uint32_t *words[MV_WAKES_MAX])
 {
+	struct mv_procset *ps = t->former ? t->former : t->process->procset;
+	struct mv_word *word;
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < MV_WAKES_MAX; i++) {
-		unsigned where = MV_CHANGED_STREAM << i;
-		struct mv_word *word;
-
-		if (!(t->changed & where) || (where == MV_CHANGED_STREAM && too_early(t)))
-			continue;
-		word = changed_word(t, where);
-		if (mv_word_wanted(&word->sleepers, &t->wakers[i]) ||
-		    (where == MV_CHANGED_STREAM && t->hasty && mv_word_wanted(&word->naps, &t->naps)))
+	if (t->changed & MV_CHANGED_STREAM && !too_early(t)) {
+		word = t->leads ? mv_stream_commit_word(t->stream) : mv_stream_consume_word(t->stream, mv_consumer(t->variant));
+		if (mv_word_wanted(&word->sleepers, &t->commits) || (t->hasty && mv_word_wanted(&word->naps, &t->naps)))
 			words[n++] = &word->value;
 	}
-	if (t->former)
-		t->wakers[1] = (struct mv_waker){ 0 };
+	if (t->changed & MV_CHANGED_LOCK && mv_word_wanted(&ps->unlocks.sleepers, &t->unlocks))
+		words[n++] = &ps->unlocks.value;
+	if (t->changed & MV_CHANGED_TURN) {
+		word = mv_turn_told(t);
+		if (mv_word_wanted(&word->sleepers, &t->next_turns[t->next_turn]))
+			words[n++] = &word->value;
+	}
+	if (t->former) {
+		t->unlocks = (struct mv_waker){ 0 };
+		__builtin_memset(t->next_turns, 0, sizeof(t->next_turns));
+	}
 	t->former = NULL;
 	t->changed = 0;
 	t->hasty = false;

@@ -20,6 +20,60 @@ static bool waiting(const struct mv_procset *ps)
 	return __atomic_load_n(&ps->head, __ATOMIC_SEQ_CST) != __atomic_load_n(&ps->tail, __ATOMIC_SEQ_CST);
 }
 
+/* ---- words ---- */
+
+/*
+ * Those that wait for turns are many, and one of them is next: only who may be that is woken.  In the leader that is who has the first
+ * place; in a follower, who has the ticket after the last one that is done.  What was told before of another turn, and nobody has been
+ * woken for yet, needs no wake-up any more: that turn has come and gone, so whoever had it was awake, or is dead.
+ */
+static unsigned next_turn(uint64_t n)
+{
+	return n % MV_TURN_WORDS;
+}
+
+static struct mv_word *head_bumped(struct mv_procset *ps)
+{
+	struct mv_word *word = &ps->heads[next_turn(__atomic_load_n(&ps->head, __ATOMIC_SEQ_CST))];
+
+	mv_word_bump(word);
+	return word;
+}
+
+static struct mv_word *done_bumped(struct mv_turn *turn)
+{
+	struct mv_word *word = &turn->moves[next_turn(__atomic_load_n(&turn->done, __ATOMIC_SEQ_CST) + 1)];
+
+	mv_word_bump(word);
+	return word;
+}
+
+static void tell_next(struct mv_thread *t, const struct mv_word *words, const struct mv_word *word)
+{
+	t->next_turn = (uint8_t)(word - words);
+	t->changed |= MV_CHANGED_TURN;
+}
+
+struct mv_word *mv_turn_awaited(const struct mv_thread *t)
+{
+	const struct mv_set *s = t->set;
+	struct mv_procset *ps = procset(t);
+
+	if (!t->leads)
+		return t->awaits ? &ps->turns[t->variant].moves[next_turn(t->awaits)] : NULL;
+	/* A place that the head is over is nobody's to tell of (begin()). */
+	return s->queued && (int32_t)(s->place - __atomic_load_n(&ps->head, __ATOMIC_SEQ_CST)) >= 0 ? &ps->heads[next_turn(s->place)] : &ps->unlocks;
+}
+
+struct mv_word *mv_turn_told(const struct mv_thread *t)
+{
+	struct mv_procset *ps = t->former ? t->former : procset(t);
+
+	return t->leads ? &ps->heads[t->next_turn] : &ps->turns[t->variant].moves[t->next_turn];
+}
+
+/* ---- the beginning and end of turns ---- */
+
 /* Leader, owner: who dies in between has got none (let_go()). */
 static void take_ticket(struct mv_thread *t)
 {
@@ -179,7 +233,9 @@ static void give_lead(struct mv_thread *t)
 	t->exclusive = false;
 	__atomic_store_n(&ps->owner, 0, __ATOMIC_RELEASE);
 	mv_word_bump(&ps->unlocks);
-	t->changed |= MV_CHANGED_PROCSET;
+	t->changed |= MV_CHANGED_LOCK;
+	if (waiting(ps))
+		tell_next(t, ps->heads, head_bumped(ps));
 }
 
 /*
@@ -297,19 +353,19 @@ bool mv_set_signals(const struct mv_run *run, uint64_t set, unsigned variant)
 	return rec && rec->kind == MV_REC_SIGNAL;
 }
 
-static void set_awaits(struct mv_thread *t, bool awaits)
+static void set_awaits(struct mv_thread *t, uint64_t awaits)
 {
 	if (t->awaits == awaits)
 		return;
 	t->awaits = awaits;
-	__atomic_store_n(&t->set->waits[t->variant], awaits, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->set->waits[t->variant], awaits != 0, __ATOMIC_RELAXED);
 }
 
 bool mv_turn_come(struct mv_thread *t, uint64_t ticket)
 {
 	bool come = __atomic_load_n(&procset(t)->turns[t->variant].done, __ATOMIC_ACQUIRE) + 1 == ticket;
 
-	set_awaits(t, !come);
+	set_awaits(t, come ? 0 : ticket);
 	return come;
 }
 
@@ -320,28 +376,26 @@ void mv_turn_begin(struct mv_thread *t, uint64_t ticket)
 	__atomic_store_n(&procset(t)->turns[t->variant].holder, t->tid, __ATOMIC_RELAXED);
 }
 
-/* Whoever takes the next ticket's mark away works it off.  After a change of done or lost and a full barrier. */
-static void pass_lost(struct mv_turn *turn)
+/* Whoever takes the next ticket's mark away works it off.  After a change of done or lost and a full barrier.  The word that tells of it. */
+static struct mv_word *pass_lost(struct mv_turn *turn)
 {
-	while (__atomic_load_n(&turn->nlost, __ATOMIC_RELAXED)) {
+	while (__atomic_load_n(&turn->nlost, __ATOMIC_SEQ_CST)) {
 		uint64_t next = __atomic_load_n(&turn->done, __ATOMIC_SEQ_CST) + 1, bit = 1ull << next % 64;
 
 		if (!(__atomic_fetch_and(&turn->lost[next % MV_PLACES / 64], ~bit, __ATOMIC_SEQ_CST) & bit))
-			return;
+			break;
 		__atomic_fetch_sub(&turn->nlost, 1, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&turn->done, next, __ATOMIC_SEQ_CST);
-		mv_word_bump(&turn->moves);
 	}
+	return done_bumped(turn);
 }
 
 void mv_ticket_done(struct mv_thread *t, uint64_t ticket)
 {
 	struct mv_turn *turn = &procset(t)->turns[t->variant];
 
-	__atomic_store_n(&turn->done, ticket, __ATOMIC_RELEASE);
-	mv_word_bump(&turn->moves);
-	pass_lost(turn);
-	t->changed |= MV_CHANGED_PROCSET;
+	__atomic_store_n(&turn->done, ticket, __ATOMIC_SEQ_CST);
+	tell_next(t, turn->moves, pass_lost(turn));
 }
 
 static void give_follow(struct mv_thread *t)
@@ -403,33 +457,36 @@ static struct mv_turn *domain_turn(const struct mv_run *run, const struct mv_set
 }
 
 /* Neither the leader's thread nor this twin is there any more: what tickets it has left are nobody's. */
-static bool lose_tickets(struct mv_run *run, struct mv_set *s, unsigned variant)
+static struct mv_word *lose_tickets(struct mv_run *run, struct mv_set *s, unsigned variant)
 {
 	uint32_t apart = __atomic_load_n(&s->apart, __ATOMIC_ACQUIRE), lead = 1u << run->leader;
 	struct loss loss = { .turn = domain_turn(run, s, variant) };
 
 	/* With turns of all, it is the leader that may have come to the domain alone. */
 	if (apart & (run->config.turns_all ? lead : 1u << variant) || mv_released(run, variant))
-		return false;
+		return NULL;
 	/* Those that a child of vfork had before it came to the domain are of an order of its own. */
 	mv_stream_tickets((struct mv_stream *)(s + 1), run->config.turns_all, lose, &loss);
 	if (s->last & DIED_WITH && !(apart & lead))
 		lose(&loss, s->last & ~DIED_WITH);
 	if (loss.far)
 		mv_run_fail(run, MV_VERDICT_FAILURE, "a process that shares memory was killed too far ahead of its twins");
-	pass_lost(loss.turn);
-	return true;
+	return pass_lost(loss.turn);
 }
 
 struct mv_word *mv_turn_lost(struct mv_run *run, struct mv_set *s, unsigned variant)
 {
 	uint32_t gone = __atomic_fetch_or(&s->gone, 1u << variant, __ATOMIC_ACQ_REL);
 	bool leads = mv_leads(run, variant);
-	struct mv_word *word = NULL;
+	struct mv_word *word = NULL, *lost;
 
-	for (unsigned v = 1; v < run->config.variants; v++)
-		if ((leads ? gone & 1u << v : v == variant && gone & 1u << run->leader) && !mv_leads(run, v) && lose_tickets(run, s, v))
-			word = &domain_turn(run, s, v)->moves;
+	for (unsigned v = 1; v < run->config.variants; v++) {
+		if (!(leads ? gone & 1u << v : v == variant && gone & 1u << run->leader) || mv_leads(run, v))
+			continue;
+		lost = lose_tickets(run, s, v);
+		if (lost)
+			word = lost;
+	}
 	return word;
 }
 
@@ -448,14 +505,12 @@ static struct mv_word *let_go(const struct mv_run *run, struct mv_set *s, unsign
 	struct mv_procset *ps = mv_set_procset(run, s, variant);
 	bool leads = mv_leads(run, variant);
 	struct mv_turn *turn;
-	struct mv_word *word;
 	bool left;
 
 	/* Without a number it was killed before it began, and nobody's turn is not its own. */
 	if (!ps || !tid)
 		return NULL;
 	turn = &ps->turns[variant];
-	word = leads ? &ps->unlocks : &turn->moves;
 	left = leads && leave_queue(ps, s);
 	/* It may have become the owner, and not got a ticket yet: the newest one is another's then. */
 	if (leads && dies && __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) == tid &&
@@ -465,11 +520,11 @@ static struct mv_word *let_go(const struct mv_run *run, struct mv_set *s, unsign
 		if (!left)
 			return NULL;
 	} else if (!leads) {
-		__atomic_fetch_add(&turn->done, 1, __ATOMIC_RELEASE);
-		pass_lost(turn);
+		__atomic_fetch_add(&turn->done, 1, __ATOMIC_SEQ_CST);
+		return pass_lost(turn);
 	}
-	mv_word_bump(word);
-	return word;
+	mv_word_bump(&ps->unlocks);
+	return waiting(ps) ? head_bumped(ps) : &ps->unlocks;
 }
 
 struct mv_word *mv_turn_gone(const struct mv_run *run, struct mv_set *s, unsigned variant, uint32_t tid)

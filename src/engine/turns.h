@@ -60,6 +60,10 @@ bool mv_turn_again(struct mv_thread *t);
 void mv_turn_tell(struct mv_thread *t, struct mv_record *rec);
 /* Leader, parked: does it wait for the turn? */
 bool mv_turn_wanted(const struct mv_thread *t);
+/* The word that changes when the turn that the parked thread waits for may have come.  Follower: NULL if it waits for none. */
+struct mv_word *mv_turn_awaited(const struct mv_thread *t);
+/* The one that t has changed last, of whoever is next after it. */
+struct mv_word *mv_turn_told(const struct mv_thread *t);
 
 /* Follower: has ticket's time come?  If not, t->awaits is set. */
 bool mv_turn_come(struct mv_thread *t, uint64_t ticket);

@@ -134,6 +134,76 @@ static void hand_over(void **state)
 	sim_free(s);
 }
 
+static struct mv_wait sleeps(const struct mv_thread *t)
+{
+	struct mv_wait w;
+
+	mv_thread_wait(t, &w);
+	assert_non_null(w.word);
+	++*w.sleepers;
+	return w;
+}
+
+/* by has done something since it was asked last: it says that whoever sleeps so is to be woken, if the word has changed. */
+static bool is_told(struct mv_thread *by, const struct mv_wait *w, const struct mv_wait *other)
+{
+	uint32_t *words[MV_WAKES_MAX];
+	bool told = false, told_other = false;
+
+	for (unsigned n = mv_thread_wakes(by, words); n > 0; n--) {
+		told |= words[n - 1] == w->word;
+		told_other |= words[n - 1] == other->word;
+	}
+	assert_int_equal(told, *w->word != w->value);
+	assert_int_equal(told_other, *other->word != other->value);
+	assert_false(told && told_other);
+	return told;
+}
+
+/* Of those that wait for their turns, who is next is woken, and nobody else. */
+static void wakes_the_next(void **state)
+{
+	struct mv_thread *child[2], *other[2];
+	struct sim *s = two_threads(true, child);
+
+	(void)state;
+	sim_clone_both(s, CALL(__NR_clone, THREAD_FLAGS, AT(0x2000), 0, 0, 0), CHILD_TID + 1, other);
+	for (unsigned v = 0; v < 2; v++) {
+		struct mv_wait next, later;
+		struct mv_step step = begin(child[v]);
+
+		sim_expect(&step, MV_PARK);
+		step = begin(other[v]);
+		sim_expect(&step, MV_PARK);
+		if (!v) {
+			next = sleeps(child[v]);
+			later = sleeps(other[v]);
+			expect_run(s->t[v], READ, __NR_read);
+			assert_true(is_told(s->t[v], &next, &later));
+			expect_done(child[v], 0);
+			next = sleeps(other[v]);
+			later = next;
+			expect_run(child[v], READ, __NR_read);
+			assert_int_not_equal(*next.word, next.value);
+			expect_done(other[v], 0);
+			continue;
+		}
+		expect_waits(child[v]);
+		expect_waits(other[v]);
+		next = sleeps(child[v]);
+		later = sleeps(other[v]);
+		expect_park(s->t[v], READ);
+		assert_true(is_told(s->t[v], &next, &later));
+		expect_done(child[v], 0);
+		expect_waits(other[v]);
+		expect_park(child[v], READ);
+		expect_done(other[v], 0);
+	}
+	mv_thread_gone(other[0], 0);
+	mv_thread_gone(other[1], 0);
+	end(s, child);
+}
+
 /* Child runs, first waits in a read: the state most tests start from. */
 static struct sim *child_runs(struct mv_thread *child[2])
 {
@@ -500,6 +570,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_free),
 		cmocka_unit_test(hand_over),
+		cmocka_unit_test(wakes_the_next),
 		cmocka_unit_test(futexes),
 		cmocka_unit_test(inherited_priority),
 		cmocka_unit_test(yields),
