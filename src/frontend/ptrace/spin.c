@@ -3,8 +3,8 @@
  * would wait for ever: it has the turn.
  *
  * A thread of the leader that has the turn, has made no call for a while and keeps others waiting is stopped, and executes
- * some instructions one by one.  If all its registers come to be as they were, again and again, its loop has changed nothing and
- * never will, as long as no other thread runs: it lets them, by the pseudo call <spin>.  Its twins come into the same loop, and do the
+ * some instructions one by one.  If all its registers and the end of its stack come to be as they were, again and again, its loop has
+ * changed nothing and never will, as long as no other thread runs: it lets them, by the pseudo call <spin>.  Its twins come into the same loop, and do the
  * same at the same place of it: it may take a lock and release it in each round, which others find as it has left it.  The place is
  * another each time, so many instructions behind the lowest, or it might have the lock whenever others can run.
  *
@@ -43,6 +43,8 @@
 #define REPEATS 4		/* of a state, in so many steps */
 #define ROUNDS 3		/* of a loop that is known and counts */
 #define SMALL 256		/* bytes of code */
+#define NEAR 1024		/* bytes of the stack, */
+#define RED_ZONE 128		/* so many of them below its end */
 #define IDLE_HITS 64		/* of breakpoints, in a row */
 #define FAILED 8		/* a look that has shown nothing is worth so many */
 
@@ -54,9 +56,32 @@ enum { SPIN_NOT, SPIN_SAME, SPIN_SMALL = MV_SPIN_COUNTS };
 #define BEHIND(how) ((how) >> 16)
 #define BEHIND_PRIME 61		/* places that follow each other are far apart */
 
-static bool same(const struct user_regs_struct *a, const struct user_regs_struct *b)
+/*
+ * What a thread has in its hands.  Where it is in a function, its callers' registers are on the stack: those of a loop that takes and
+ * releases a lock four hundred times change only there, as long as it is within the functions that do so.
+ */
+struct state {
+	struct user_regs_struct regs;
+	size_t len;
+	uint8_t stack[NEAR];
+};
+
+static size_t read_stack(struct pt_task *t, uint8_t *stack)
 {
-	return !memcmp(a, b, sizeof(*a));
+	return pt_peek(t, t->regs.rsp - RED_ZONE, stack, NEAR);
+}
+
+static void remember(struct pt_task *t, struct state *s)
+{
+	s->regs = t->regs;
+	s->len = read_stack(t, s->stack);
+}
+
+static bool same(struct pt_task *t, const struct state *s)
+{
+	uint8_t stack[NEAR];
+
+	return !memcmp(&s->regs, &t->regs, sizeof(t->regs)) && read_stack(t, stack) == s->len && !memcmp(s->stack, stack, s->len);
 }
 
 /* Why it has stopped again: a code of SIGTRAP's, 0 if something else has come; the thread is then no more in our hands. */
@@ -103,8 +128,8 @@ static bool may_be_in(const struct pt_task *t, unsigned steps)
 }
 
 /*
- * Its registers are what they were when it had executed the first instruction.  Where it is in a function, what they are in its caller is
- * in memory: only some repetitions, or one that takes as many instructions as those did, are believed.
+ * It is as it was when it had executed the first instruction.  What else it may have changed, in memory, is not known: only some
+ * repetitions, or one that takes as many instructions as those did, are believed.
  */
 static bool repeats(struct pt_task *t, unsigned n, unsigned steps)
 {
@@ -151,14 +176,14 @@ static bool go_on(struct pt_task *t, unsigned steps)
 /* What loop is it in, likely the known one?  SPIN_NOT: none; negative: it has gone its own way. */
 static int look(struct pt_task *t, unsigned wanted, unsigned steps)
 {
-	struct user_regs_struct first;
+	struct state first;
 	unsigned repeated = 0, rounds = 0;
 	uint64_t low, high;
 
 	if (!step(t))
 		return -1;
-	first = t->regs;
-	low = high = first.rip;
+	remember(t, &first);
+	low = high = t->regs.rip;
 	for (unsigned i = 1; i <= steps; i++) {
 		if (!step(t))
 			return -1;
@@ -167,7 +192,7 @@ static int look(struct pt_task *t, unsigned wanted, unsigned steps)
 		low = t->regs.rip < low ? t->regs.rip : low;
 		high = t->regs.rip > high ? t->regs.rip : high;
 		t->spin.low = low;
-		if (same(&first, &t->regs) && repeats(t, ++repeated, i))
+		if (same(t, &first) && repeats(t, ++repeated, i))
 			return come_to(t, low, SPIN(SPIN_SAME, low));
 		if (t->regs.rip == low && high - low < SMALL && is_known(t, SPIN(SPIN_SMALL, low), wanted) && ++rounds == ROUNDS) {
 			t->spin.steps = i;
