@@ -23,6 +23,7 @@
 #define MON_PENDING (MON_ENTRIES + 24)	/* set by the supervisor: it holds a signal for this thread */
 #define MON_INUSE (MON_ENTRIES + 28)
 #define MON_BACK (MON_ENTRIES + 32)	/* where mon_leave_to() goes */
+#define MON_REQUEUED (MON_ENTRIES + 40)	/* set by the supervisor: what the kernel tells of this thread's signals may be another's */
 #define MON_SCRATCH (2 * MON_ENTRIES)	/* eight words */
 
 /* Flags of the program's that the monitor does not run with. */
@@ -99,11 +100,13 @@ struct mon_state {
 	uint32_t pending;
 	uint32_t inuse;
 	uint64_t back;
-	uint64_t rest[3];
+	uint32_t requeued, pad;
+	uint64_t rest[2];
 };
 _Static_assert(sizeof(struct mon_state) == MON_HEAD_SIZE && offsetof(struct mon_state, frame) == MON_FRAME - MON_ENTRIES &&
 	       offsetof(struct mon_state, inuse) == MON_INUSE - MON_ENTRIES &&
-	       offsetof(struct mon_state, back) == MON_BACK - MON_ENTRIES, "the assembly knows it");
+	       offsetof(struct mon_state, back) == MON_BACK - MON_ENTRIES &&
+	       offsetof(struct mon_state, requeued) == MON_REQUEUED - MON_ENTRIES, "others know it");
 
 /* What the monitor asks of the supervisor.  The result is -errno or as said. */
 enum mon_service {
@@ -113,6 +116,7 @@ enum mon_service {
 	/* Before a clone: arg0 = number the child must get or 0, arg1 = its thread set, arg2 = its mon_head, arg3 = flags */
 	MON_CLONE,
 	MON_TAKE,		/* arg0 = where a siginfo goes; the signal's number, 0 = none.  To be delivered then */
+	MON_TRUTH,		/* arg0 = signal that the kernel gave for a wait, arg1 = where its siginfo is, or 0: put it right */
 	MON_DELIVER,		/* arg0 = struct mon_delivery; goes on with the frame's registers */
 	MON_PSEUDO_DONE,	/* arg0 = result of the pseudo call; goes on where the program was */
 	MON_FREEZE,		/* arg0 = bytes, arg1 = how many: for the next exec; 0 = it failed */

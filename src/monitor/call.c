@@ -8,6 +8,7 @@
 #define NR_CLOSE 3
 #define NR_RT_SIGRETURN 15
 #define NR_FCNTL 72
+#define NR_RT_SIGTIMEDWAIT 128
 #define NR_SIGALTSTACK 131
 #define NR_FSTATFS 138
 #define NR_ARCH_PRCTL 158
@@ -114,6 +115,8 @@ static bool run_call(struct mon_thread *m, struct mv_step *step, int64_t *r)
 	mon_unlock();
 	*r = call.nr == NR_SIGALTSTACK ? mon_gate_on_stack(&call, m->frame.rsp) : mon_gate(&call);
 	mon_lock();
+	if (call.nr == NR_RT_SIGTIMEDWAIT && *r > 0)
+		mon_tell_truth(*r, call.args[1]);
 	if (opens(call.nr) && !mon_is_error(*r))
 		*r = opened(*r);
 	if (!mon_is_error(*r))

@@ -191,6 +191,11 @@ _Noreturn void mon_child(void);		/* where a thread begins; from entry.S */
 /* signal.c */
 /* Leader: take one signal that the supervisor holds, to deliver it: its number, or 0. */
 int mon_take(uint8_t siginfo[MV_SIGINFO_SIZE]);
+/*
+ * What the kernel has told of a signal that a wait has got: it may be one that the supervisor has sent back, which tells of the
+ * supervisor, or that came before such a one.  siginfo may be 0.
+ */
+void mon_tell_truth(int64_t sig, uint64_t siginfo);
 /* Leader, at a sigreturn: take one that is blocked until then. */
 int mon_take_unblocked(const struct mon_frame *f, uint8_t siginfo[MV_SIGINFO_SIZE]);
 /* Where a call is made again whose return address is rip. */

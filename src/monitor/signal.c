@@ -20,6 +20,12 @@ int mon_take(uint8_t siginfo[MV_SIGINFO_SIZE])
 	return (int)mon_service(MON_TAKE, (uint64_t)siginfo, 0);
 }
 
+void mon_tell_truth(int64_t sig, uint64_t siginfo)
+{
+	if (__atomic_load_n(&mon_self()->state->requeued, __ATOMIC_RELAXED))
+		mon_service(MON_TRUTH, (uint64_t)sig, siginfo);
+}
+
 /* Blocked signals that the end of a handler unblocks.  To stop and to go on are the kernel's business. */
 #define NOT_OURS (1ull << 17 | 1ull << 18 | 1ull << 19 | 1ull << 20 | 1ull << 21)
 #define CONTEXT_MASK 296		/* offset of uc_sigmask in struct ucontext */
@@ -38,6 +44,7 @@ int mon_take_unblocked(const struct mon_frame *f, uint8_t siginfo[MV_SIGINFO_SIZ
 		sig = mon_kernel(NR_RT_SIGTIMEDWAIT, (uint64_t)&pending, (uint64_t)siginfo, (uint64_t)&now, 8, 0);
 		if (sig <= 0)
 			return 0;
+		mon_tell_truth(sig, (uint64_t)siginfo);
 		mon_kernel(NR_RT_SIGACTION, (uint64_t)sig, 0, (uint64_t)&a, 8, 0);
 		/* Ignored: by the program, or as SIGCHLD, SIGURG and SIGWINCH are by themselves. */
 		if (a.handler != 1 && (a.handler || (sig != 17 && sig != 23 && sig != 28)))

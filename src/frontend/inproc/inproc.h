@@ -262,6 +262,8 @@ void in_retry(struct pt *pt);
 void in_on_signal(struct pt_task *t, int sig);
 void in_on_stop(struct pt_task *t, int sig);
 int64_t in_take(struct pt_task *t, uint64_t to);
+/* MON_TRUTH. */
+int64_t in_truth(struct pt_task *t, int sig, uint64_t at);
 void in_first_stop(struct pt_task *t);	/* of a new thread */
 void in_deliver(struct pt_task *t, uint64_t delivery);
 void in_nudge(struct pt_task *t);		/* a leader's followers, or a follower itself */

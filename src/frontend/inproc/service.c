@@ -308,6 +308,9 @@ static void serve(struct pt_task *t)
 	case MON_TAKE:
 		in_answer(t, in_take(t, a));
 		break;
+	case MON_TRUTH:
+		in_answer(t, in_truth(t, (int)a, b));
+		break;
 	case MON_DELIVER:
 		in_deliver(t, a);
 		break;

@@ -27,6 +27,15 @@ void in_set_pending(struct pt_task *t, uint32_t value)
 	pt_poke(t, t->inside->head + MON_PENDING, &value, sizeof(value));
 }
 
+/* Before one is sent back to the kernel: a wait of the thread's may get it at once. */
+static void will_send_back(struct pt_task *t)
+{
+	uint32_t value = 1;
+
+	if (t->inside->head)
+		pt_poke(t, t->inside->head + MON_REQUEUED, &value, sizeof(value));
+}
+
 /* ---- masks ---- */
 
 /* Signals that an instruction causes: to block them would kill the program. */
@@ -269,6 +278,7 @@ static void on_leader_signal(struct pt_task *t, const siginfo_t *info)
 	}
 	first = r->rip == m->after && (int64_t)r->rax == -EINTR ? NULL : pt_passed_over(t, info);
 	if (first) {
+		will_send_back(first);
 		pt_send_back(first, info);
 		pt_resume(t, PTRACE_CONT, 0);
 		return;
@@ -333,6 +343,8 @@ void in_on_signal(struct pt_task *t, int sig)
 	} else if (sig == SIGTRAP && t->inside->stepping) {
 		set_masks(t);
 	} else if (pt_is_queued(t, sig, &info)) {
+		if (t->requeued)
+			will_send_back(t);	/* it was another one that came in its place */
 		on_queued(t, sig);
 	} else if (pt_synchronous(&info)) {
 		on_fault(t, &info);
@@ -358,6 +370,16 @@ int64_t in_take(struct pt_task *t, uint64_t to)
 		return 0;
 	}
 	return pt_poke(t, to, &info, sizeof(info)) == sizeof(info) ? info.si_signo : -EFAULT;
+}
+
+int64_t in_truth(struct pt_task *t, int sig, uint64_t at)
+{
+	uint32_t none = 0;
+
+	pt_tell_truth(t, sig, at);
+	if (!t->requeued)
+		pt_poke(t, t->inside->head + MON_REQUEUED, &none, sizeof(none));
+	return 0;
 }
 
 void in_deliver(struct pt_task *t, uint64_t delivery)

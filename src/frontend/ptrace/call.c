@@ -520,18 +520,6 @@ void pt_on_entry(struct pt_task *t)
 	pt_apply(t, &step);
 }
 
-/* The signal that was waited for may be one that was sent back to the kernel. */
-static void tell_truth(struct pt_task *t, int sig)
-{
-	siginfo_t info = { .si_signo = sig };
-	uint64_t to = t->call.args[1];
-
-	if (!t->requeued || (to && pt_peek(t, to, &info, sizeof(info)) != sizeof(info)))
-		return;
-	if (pt_true_info(t, &info) && to)
-		pt_poke(t, to, &info, sizeof(info));
-}
-
 void pt_on_exit(struct pt_task *t)
 {
 	struct pt *pt = t->pt;
@@ -599,7 +587,7 @@ void pt_on_exit(struct pt_task *t)
 		return;
 	}
 	if (pt_leads(t) && t->call.nr == SYS_rt_sigtimedwait && result > 0)
-		tell_truth(t, (int)result);
+		pt_tell_truth(t, (int)result, t->call.args[1]);
 	if (pt_leads(t) && pt_signal_due(t)) {
 		mv_signal_follows(t->thread);
 		t->return_ip = t->ip;

@@ -452,6 +452,8 @@ void pt_send_back(struct pt_task *t, const siginfo_t *info);
  * that was another than the kernel has said.
  */
 bool pt_true_info(struct pt_task *t, siginfo_t *info);
+/* Likewise, for a signal that a call of the thread's has waited for and whose siginfo is at that address (0: it did not ask). */
+void pt_tell_truth(struct pt_task *t, int sig, uint64_t at);
 /* The stop of a signal that pt_queue() has sent, or that was sent back to the kernel: puts the right siginfo in. */
 bool pt_is_queued(struct pt_task *t, int sig, siginfo_t *info);
 /*

@@ -169,6 +169,18 @@ bool pt_true_info(struct pt_task *t, siginfo_t *info)
 	return true;
 }
 
+void pt_tell_truth(struct pt_task *t, int sig, uint64_t at)
+{
+	/* Of one that nobody asks about the number is all there is. */
+	siginfo_t info = { .si_signo = sig, .si_code = SI_TKILL };
+
+	info.si_pid = t->variant ? 0 : getpid();
+	if (!t->requeued || (at && pt_peek(t, at, &info, sizeof(info)) != sizeof(info)))
+		return;
+	if (pt_true_info(t, &info) && at)
+		pt_poke(t, at, &info, sizeof(info));
+}
+
 void pt_send_back(struct pt_task *t, const siginfo_t *info)
 {
 	keep_info(t, info);
