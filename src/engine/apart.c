@@ -5,6 +5,7 @@
 #include "turns.h"
 
 #define NR_MMAP 9
+#define NR_BRK 12
 #define NR_MREMAP 25
 #define VAIN_MAX 64
 
@@ -49,7 +50,18 @@ bool mv_leaders_first(const struct mv_thread *t, const struct mv_record *rec)
 {
 	unsigned mine = mv_slack(t), leaders = mv_record_slack(rec);
 
+	/*
+	 * With a break nothing is compared later: it is passed over where it is. Else what is mapped behind it would be, by each
+	 * variant alone, and that may yet be made executable.
+	 */
+	if (leaders && called(rec) == NR_BRK && t->call.nr != NR_BRK)
+		return true;
 	return leaders && leaders >= mine && !(mine && t->cls == MV_CLASS_ALL);
+}
+
+bool mv_both_grow(const struct mv_thread *t, const struct mv_record *rec)
+{
+	return rec->nr == NR_BRK && t->call.nr == NR_BRK && mv_slack(t) && mv_record_slack(rec);
 }
 
 /*

@@ -243,6 +243,11 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 		}
 	}
 	if (rec->kind == MV_REC_ENTER && !mv_same_call(t, rec)) {
+		if (mv_both_grow(t, rec)) {
+			t->passing = true;	/* by the next call */
+			mv_alone(t, step);
+			return false;
+		}
 		if (mv_leaders_first(t, rec) || mv_was_work(t, rec)) {
 			t->passing = true;
 			return fetch(t, step);

@@ -37,6 +37,8 @@ bool mv_same_call(const struct mv_thread *t, const struct mv_record *rec);
  * will share.
  */
 bool mv_leaders_first(const struct mv_thread *t, const struct mv_record *rec);
+/* Both grow the break, by other lengths: each does so alone, and the two are one. */
+bool mv_both_grow(const struct mv_thread *t, const struct mv_record *rec);
 /* Is it a wait of the leader's in a loop that was no wait here? */
 bool mv_was_work(const struct mv_thread *t, const struct mv_record *rec);
 /*
