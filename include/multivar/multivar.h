@@ -394,6 +394,8 @@ struct mv_standing {
 	uint32_t owner;			/* the leader's thread in an exclusive call of this process, 0 = none */
 	uint64_t moves;			/* mv_thread_moves() */
 	bool parked;			/* it waits for others */
+	bool read;			/* follower: it has read all */
+	bool fetches;			/* follower: it waits for a record */
 };
 void mv_thread_standing(const struct mv_thread *t, struct mv_standing *out);
 /* Of that set's thread in another process: t is a copy of its own bytes.  False if they make no sense, as in mid-change. */

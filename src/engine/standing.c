@@ -22,11 +22,15 @@ static const char *const kinds[] = {
 	[MV_REC_END] = "end", [MV_REC_BROKEN] = "broken",
 };
 
-static const char *next_kind(const struct mv_thread *t)
+static const struct mv_record *next(const struct mv_thread *t)
 {
 	const void *payload;
-	const struct mv_record *rec = t->leads ? NULL : mv_stream_next(t->stream, mv_consumer(t->variant), &payload);
 
+	return t->leads ? NULL : mv_stream_next(t->stream, mv_consumer(t->variant), &payload);
+}
+
+static const char *next_kind(const struct mv_record *rec)
+{
 	if (!rec)
 		return "none";
 	return rec->kind < sizeof(kinds) / sizeof(*kinds) ? kinds[rec->kind] : "unknown";
@@ -51,10 +55,18 @@ static bool parked(enum mv_state s)
 	return s != MV_ST_IDLE && s != MV_ST_LEAD && s != MV_ST_FOLLOW && s != MV_ST_AFTER && s != MV_ST_LOCAL && s != MV_ST_ALONE;
 }
 
+static bool fetches(enum mv_state s)
+{
+	return s == MV_ST_FETCH || s == MV_ST_AWAIT || s == MV_ST_REPLICATE || s == MV_ST_TAKE;
+}
+
 static void tell(const struct mv_thread *t, const struct mv_procset *ps, struct mv_standing *out)
 {
-	*out = (struct mv_standing){ .state = states[t->state], .next = next_kind(t), .call = t->call, .ticket = t->ticket,
-				     .moves = t->moves, .parked = parked(t->state) };
+	const struct mv_record *rec = next(t);
+
+	*out = (struct mv_standing){ .state = states[t->state], .next = next_kind(rec), .call = t->call, .ticket = t->ticket,
+				     .moves = t->moves, .parked = parked(t->state),
+				     .read = !rec || rec->kind == MV_REC_END, .fetches = fetches(t->state) };
 	out->written = mv_stream_head(t->stream);
 	out->consumed = consumed(t, out->written);
 	out->turn = 1 + __atomic_load_n(t->leads ? &ps->issued : &ps->turns[t->variant].done, __ATOMIC_ACQUIRE);

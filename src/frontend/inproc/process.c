@@ -73,7 +73,7 @@ void in_on_clone(struct pt_task *t, pid_t child)
 	t->inside->child_set = t->inside->child_head = 0;
 	c->started = pt_stray_take(pt, child);
 	if (pt_doomed(pt, t->variant, tid))
-		pt_process_kill(c->process);
+		pt_outlive(c);
 	c->inside->brk = t->inside->brk;
 	in_process_fork(t, c, t->inside->child_flags & CLONE_VM);
 	c->inside->masked = t->inside->masked;

@@ -60,7 +60,7 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 	c->id = tid;
 	c->started = pt_stray_take(pt, child);
 	if (pt_doomed(pt, t->variant, tid))
-		pt_process_kill(c->process);
+		pt_outlive(c);
 	if (gone)
 		pt_on_end(c, SIGKILL);
 	else if (c->started)

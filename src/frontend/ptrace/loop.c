@@ -151,7 +151,7 @@ static void root_ended(struct pt *pt, int status)
 	pt->owed = 0;
 }
 
-/* A leader's process was killed: its twins cannot go on. */
+/* A leader's process was killed: its twins come to where it was, and no further. */
 static void kill_twins(struct pt *pt, uint32_t id)
 {
 	for (unsigned v = 0; v < pt->nvariants; v++) {
@@ -160,7 +160,7 @@ static void kill_twins(struct pt *pt, uint32_t id)
 		if (v == pt->leader || (pt_is_out(pt, v) && !(pt->changing >> v & 1)))
 			continue;
 		if (twin)
-			pt_process_kill(twin->process);
+			pt_outlive(twin);
 		else
 			pt_doom(pt, v, id);	/* not made yet: its parent is behind the leader */
 	}

@@ -65,6 +65,8 @@ struct pt_process {
 	unsigned variant;
 	int pidfd;		/* -1 until needed */
 	bool expected_death;	/* we have killed it, or its twin died */
+	bool outlives;		/* ... and it is to read what that one has told of (outlive.c) */
+	struct timespec bereft;	/* ... since then */
 	struct in_process *inside;	/* what inproc knows of it, or NULL */
 };
 
@@ -165,6 +167,11 @@ struct pt_task {
 		unsigned idle;		/* hits in a row that nothing came of */
 		unsigned behind;	/* instructions from the loop's lowest to where it has waited last */
 	} spin;
+	struct {			/* outlive.c: where it was, and since when, and the CPU time it had used then, in ms */
+		const char *state;
+		uint64_t moves, consumed, cpu;
+		struct timespec since;
+	} last;
 	struct {			/* stall.c */
 		enum { PT_GETS_ON, PT_STANDS, PT_STANDS_TOLD } state;
 		uint64_t moves;
@@ -182,7 +189,7 @@ struct pt_export {
 	uint32_t wanted;	/* followers (bits) that have yet to import it */
 };
 
-/* A process that is to be killed as soon as it is made: the leader's is dead. */
+/* A process whose leader's is dead, and that is not made yet. */
 struct pt_doomed {
 	struct pt_doomed *next;
 	unsigned variant;
@@ -243,6 +250,7 @@ struct pt {
 	bool root_gone;
 	sigset_t mask;			/* ours, and so the program's at its start */
 	uint64_t owed;			/* signals (bits) passed on to the program's first process that it has not stopped for yet */
+	unsigned outliving;		/* processes that outlive their leader's */
 	unsigned tick_ms;		/* how often pt_tick() comes */
 	unsigned spun;			/* spin.c: ticks for which it comes often */
 	/* affinity.c */
@@ -308,6 +316,10 @@ bool pt_stray_take(struct pt *pt, pid_t tid);	/* was it there? */
 void pt_doom(struct pt *pt, unsigned variant, uint32_t tgid);
 bool pt_doomed(struct pt *pt, unsigned variant, uint32_t tgid);	/* takes it off the list */
 void pt_process_kill(struct pt_process *p);
+
+/* outlive.c */
+void pt_outlive(struct pt_task *t);	/* the leader's process was killed: t's is, too, when it has done what that one did */
+void pt_outlive_tick(struct pt *pt);
 
 /* handles.c: open files on their way from the leader to followers */
 int pt_export(void *task, const struct mv_share *share, uint64_t *handle);
@@ -494,6 +506,7 @@ void pt_vsyscall_rewind(struct pt_task *t);
 void pt_tick_fast(struct pt *pt);	/* a signal is held, or the run begins */
 void pt_tick(struct pt *pt);
 uint64_t pt_cpu_time(pid_t tid);	/* of a thread, in ms */
+#define PT_OUTLIVE_MS 2			/* how often processes are looked at that outlive their leader's */
 #define PT_HOLD_MS 20			/* how long a signal waits for a call of the leader's, in CPU time */
 
 /*

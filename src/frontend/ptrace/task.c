@@ -78,6 +78,7 @@ void pt_task_free(struct pt_task *t)
 	if (pt->variants[t->variant].cloning == t)
 		pt->variants[t->variant].cloning = NULL;
 	if (!--t->process->threads) {
+		pt->outliving -= t->process->outlives;
 		if (t->process->pidfd >= 0)
 			close(t->process->pidfd);
 		in_process_free(t->process);

@@ -36,8 +36,10 @@ static void tick_every(struct pt *pt, unsigned ms)
 
 void pt_tick_fast(struct pt *pt)
 {
-	if (!pt->tick_ms || pt->tick_ms > PT_HOLD_MS)
-		tick_every(pt, PT_HOLD_MS);
+	unsigned ms = pt->outliving ? PT_OUTLIVE_MS : PT_HOLD_MS;
+
+	if (!pt->tick_ms || pt->tick_ms > ms)
+		tick_every(pt, ms);
 }
 
 uint64_t pt_cpu_time(pid_t tid)
@@ -208,8 +210,9 @@ void pt_tick(struct pt *pt)
 			check_follower(t, deadline);
 	}
 	look_for_deadlocks(pt);
+	pt_outlive_tick(pt);
 	pt_stall_tick(pt);
 	pt_affinity_tick(pt);
 	spin = pt_spin_tick(pt);
-	tick_every(pt, spin ? spin : held || !pt_affinity_settled(pt) ? PT_HOLD_MS : SLOW_MS);
+	tick_every(pt, pt->outliving ? PT_OUTLIVE_MS : spin ? spin : held || !pt_affinity_settled(pt) ? PT_HOLD_MS : SLOW_MS);
 }
