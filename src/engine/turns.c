@@ -316,7 +316,8 @@ bool mv_set_hogs(const struct mv_run *run, uint64_t set, uint64_t *since)
 	struct mv_set *s = mv_set_at(run, set);
 	struct mv_procset *ps = s ? mv_set_procset(run, s, run->leader) : NULL;
 
-	if (!ps || __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) != s->tid || !waiting(ps))
+	/* Before a thread begins it has no number, as nobody has none. */
+	if (!ps || !s->tid || __atomic_load_n(&ps->owner, __ATOMIC_ACQUIRE) != s->tid || !waiting(ps))
 		return false;
 	*since = __atomic_load_n(&ps->issued, __ATOMIC_ACQUIRE) + mv_stream_head((struct mv_stream *)(s + 1));
 	return true;

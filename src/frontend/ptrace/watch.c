@@ -108,6 +108,14 @@ static bool siblings_compute(struct pt_task *t, unsigned deadline)
 	return runs || cpu - before > deadline / IDLE;
 }
 
+/* One that waits for a CPU, or for a page, does not sleep; it may not have had any time between two ticks. */
+static bool rests(const struct pt_task *t)
+{
+	char state = pt_state(t->tid);
+
+	return state != 'R' && state != 'D';
+}
+
 static void check_follower(struct pt_task *t, unsigned deadline)
 {
 	struct pt_task *leader;
@@ -133,7 +141,7 @@ static void check_follower(struct pt_task *t, unsigned deadline)
 	if (pt_ms_since(&t->seen) < (long)deadline)
 		return;
 	cpu = pt_cpu_time(t->tid);
-	sleeps = cpu == t->last_cpu;
+	sleeps = cpu == t->last_cpu && rests(t);
 	t->last_cpu = cpu;
 	if (sleeps && siblings_compute(t, deadline)) {
 		pt_now(&t->seen);
