@@ -118,6 +118,7 @@ enum mon_service {
 	MON_TAKE,		/* arg0 = where a siginfo goes; the signal's number, 0 = none.  To be delivered then */
 	MON_TRUTH,		/* arg0 = signal that the kernel gave for a wait, arg1 = where its siginfo is, or 0: put it right */
 	MON_DELIVER,		/* arg0 = struct mon_delivery; goes on with the frame's registers */
+	MON_RETURN_WITH,	/* arg0 = struct mon_delivery, arg1 = context that the program's handler returns by, and where it finds the signal */
 	MON_PSEUDO_DONE,	/* arg0 = result of the pseudo call; goes on where the program was */
 	MON_FREEZE,		/* arg0 = bytes, arg1 = how many: for the next exec; 0 = it failed */
 	MON_MAY_EXEC,		/* arg0 = struct mv_call; 0 or -errno */

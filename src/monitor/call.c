@@ -190,6 +190,16 @@ static bool interrupted(struct mon_thread *m, int64_t r, struct mv_step *step, s
 	return false;
 }
 
+/* A handler's end may unblock a signal: it comes where the handler has interrupted the program. */
+static void unblocks(struct mon_thread *m, struct mv_step *after)
+{
+	if (!mv_thread_leads(m->thread))
+		return;
+	after->sig = mon_take_unblocked(&m->frame, after->siginfo);
+	if (after->sig)
+		mv_signal_follows(m->thread);
+}
+
 void mon_finish(struct mon_thread *m, struct mv_step *step)
 {
 	struct mv_step after;
@@ -207,6 +217,8 @@ void mon_finish(struct mon_thread *m, struct mv_step *step)
 				if (!ended && interrupted(m, r, step, &after))
 					return;
 			} while (!ended && RESTARTS(r));
+			if (!ended && step->call.nr == NR_RT_SIGRETURN)
+				unblocks(m, &after);
 			if (!ended)
 				mv_exit(m->thread, r, step);
 			mon_wake(m->thread);
@@ -260,8 +272,6 @@ void mon_call(struct mon_frame *f)
 
 	mon_lock();
 	sig = pending(m) && mv_thread_leads(m->thread) ? mon_take(info) : 0;
-	if (!sig && call.nr == NR_RT_SIGRETURN && mv_thread_leads(m->thread))
-		sig = mon_take_unblocked(f, info);
 	if (sig) {
 		mon_publish(m, sig, info, MV_SIGNAL_BOUNDARY, 0, &step);
 		if (outside(&call))
@@ -287,6 +297,8 @@ void mon_call(struct mon_frame *f)
 	if (call.nr == NR_RT_SIGRETURN) {
 		mon_signal_at_end(m);
 		mon_unlock();
+		if (step.sig)
+			mon_return_with(&step, f->rsp);
 		mon_return(m, f->rsp);
 	}
 	if (call.nr == NR_TGKILL && step.result == -ESRCH && !mv_thread_leads(m->thread))

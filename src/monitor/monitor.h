@@ -205,6 +205,7 @@ void mon_publish(struct mon_thread *m, int sig, const uint8_t siginfo[MV_SIGINFO
 		 int64_t result, struct mv_step *step);
 /* Let the frame's registers be those of a call that step's signal comes before, after, or in; does not return. */
 _Noreturn void mon_deliver_before(struct mon_thread *m, const struct mv_step *step, uint64_t nr);
+void mon_return_with(const struct mv_step *step, uint64_t context);	/* before mon_return(): where that goes back to */
 _Noreturn void mon_deliver(const struct mv_step *step);	/* after it, or in a pseudo call */
 _Noreturn void mon_deliver_interrupted(struct mon_thread *m, const struct mv_step *step, const struct mv_call *call);
 

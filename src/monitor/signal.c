@@ -93,6 +93,14 @@ void mon_deliver_before(struct mon_thread *m, const struct mv_step *step, uint64
 	deliver(step, NULL);
 }
 
+void mon_return_with(const struct mv_step *step, uint64_t context)
+{
+	struct mon_delivery d = { .sig = step->sig };
+
+	__builtin_memcpy(d.siginfo, step->siginfo, sizeof(d.siginfo));
+	mon_service(MON_RETURN_WITH, (uint64_t)&d, context);
+}
+
 void mon_deliver(const struct mv_step *step)
 {
 	deliver(step, NULL);

@@ -266,6 +266,7 @@ int64_t in_take(struct pt_task *t, uint64_t to);
 int64_t in_truth(struct pt_task *t, int sig, uint64_t at);
 void in_first_stop(struct pt_task *t);	/* of a new thread */
 void in_deliver(struct pt_task *t, uint64_t delivery);
+int64_t in_return_with(struct pt_task *t, uint64_t delivery, uint64_t context);
 void in_nudge(struct pt_task *t);		/* a leader's followers, or a follower itself */
 void in_tick(struct pt *pt);
 void in_set_pending(struct pt_task *t, uint32_t value);

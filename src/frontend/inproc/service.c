@@ -314,6 +314,9 @@ static void serve(struct pt_task *t)
 	case MON_DELIVER:
 		in_deliver(t, a);
 		break;
+	case MON_RETURN_WITH:
+		in_answer(t, in_return_with(t, a, b));
+		break;
 	case MON_PSEUDO_DONE:
 		pseudo_done(t, a);
 		break;

@@ -57,6 +57,11 @@ static void set_mask(const struct pt_task *t, uint64_t mask)
 	ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(mask), &mask);
 }
 
+static uint64_t all_but(uint64_t own_mask, uint64_t open)
+{
+	return (~0ull & ~SYNCHRONOUS & ~open) | (own_mask & SYNCHRONOUS & ~open);
+}
+
 /* Let none through but those of open; the program's own mask is in own_mask then. */
 static void mask_all_but(struct pt_task *t, uint64_t open)
 {
@@ -67,7 +72,7 @@ static void mask_all_but(struct pt_task *t, uint64_t open)
 	if (!i->masked || (now | SYNCHRONOUS | NEVER_BLOCKED) != ~0ull)
 		i->own_mask = now;
 	i->masked = true;
-	set_mask(t, (~0ull & ~SYNCHRONOUS & ~open) | (i->own_mask & SYNCHRONOUS & ~open));
+	set_mask(t, all_but(i->own_mask, open));
 }
 
 static void unmask(struct pt_task *t)
@@ -411,6 +416,27 @@ void in_deliver(struct pt_task *t, uint64_t delivery)
 	i->under_mask = d.under_mask;
 	i->mask = d.mask;
 	pt_inject(t, d.sig, d.siginfo);
+}
+
+/* All is blocked until the kernel has gone back by the context; there this one is not, and the thread's own mask is put back with it. */
+int64_t in_return_with(struct pt_task *t, uint64_t delivery, uint64_t context)
+{
+	uint64_t at = context + offsetof(ucontext_t, uc_sigmask), mask, bit;
+	struct in_task *i = t->inside;
+	struct mon_delivery d;
+
+	if (pt_peek(t, delivery, &d, sizeof(d)) != sizeof(d) || d.sig < 1 || d.sig > 64)
+		return -EINVAL;
+	bit = 1ull << (d.sig - 1);
+	set_mask(t, ~(SYNCHRONOUS & ~bit));
+	if (pt_peek(t, at, &i->own_mask, sizeof(i->own_mask)) != sizeof(i->own_mask))
+		return -EFAULT;
+	i->own_mask &= ~NEVER_BLOCKED;
+	i->masked = true;
+	mask = all_but(i->own_mask, bit);
+	pt_poke(t, at, &mask, sizeof(mask));
+	pt_queue(t, d.sig, d.siginfo);
+	return 0;
 }
 
 /* ---- stops that were asked for ---- */
