@@ -68,6 +68,8 @@ void in_on_clone(struct pt_task *t, pid_t child)
 		return;
 	}
 	c->id = tid;
+	c->maker = t->id;
+	c->birth = ++pt->births;
 	c->inside->head = t->inside->child_head;
 	t->child_tid = 0;
 	t->inside->child_set = t->inside->child_head = 0;

@@ -58,6 +58,8 @@ void pt_on_clone(struct pt_task *t, pid_t child)
 	if (!c->thread)
 		return;
 	c->id = tid;
+	c->maker = t->id;
+	c->birth = ++pt->births;
 	c->started = pt_stray_take(pt, child);
 	if (pt_doomed(pt, t->variant, tid))
 		pt_outlive(c);

@@ -201,7 +201,7 @@ void pt_on_end(struct pt_task *t, int status)
 		killed_from_outside(pt, variant, tgid, WTERMSIG(status));
 	if (variant != pt->leader)
 		return;
-	if (killed && last)
+	if (killed && last && !expected)
 		kill_twins(pt, id);
 	if (tid == pt->variants[variant].root && last)
 		root_ended(pt, status);

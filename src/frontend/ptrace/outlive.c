@@ -44,6 +44,7 @@ static void end(struct pt *pt, struct pt_process *p)
 {
 	p->outlives = false;
 	pt->outliving--;
+	pt_orphans(pt, p);
 	pt_process_kill(p);
 }
 

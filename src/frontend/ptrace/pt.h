@@ -105,6 +105,8 @@ struct pt_task {
 	struct mv_thread *thread;	/* NULL before the first exec of a variant's first process, or if the engine is inside */
 	struct in_task *inside;		/* what inproc knows of it, or NULL */
 	uint32_t id;			/* the leader's number of it */
+	uint32_t maker;			/* ... and of the thread that made it; 0 = a variant's first */
+	uint64_t birth;			/* younger ones have higher numbers */
 	unsigned variant;
 	enum pt_at at;
 	bool started;		/* its first stop was seen */
@@ -199,6 +201,8 @@ struct pt_doomed {
 struct pt_stray {
 	UT_hash_handle hh;
 	pid_t tid;
+	bool orphan;		/* orphan.c: its parent is none of ours */
+	struct timespec since;	/* ... since then */
 };
 
 /* A page of a variant's memory, as it was found at the stop at hand. */
@@ -231,6 +235,7 @@ struct pt {
 	struct pt_library *libraries;	/* standin.c: hash by file */
 	bool counter_escapes;		/* the processor lets everybody look at the time stamp counter, whatever prctl says */
 	struct pt_doomed *doomed;
+	uint64_t births;
 	uint64_t handles;
 	uint32_t accused;		/* followers (bits) that have diverged: their stops are no more answered */
 	uint32_t dropped;		/* ... that are no part of the run any more */
@@ -320,6 +325,11 @@ void pt_process_kill(struct pt_process *p);
 /* outlive.c */
 void pt_outlive(struct pt_task *t);	/* the leader's process was killed: t's is, too, when it has done what that one did */
 void pt_outlive_tick(struct pt *pt);
+
+/* orphan.c */
+/* p is about to be killed, as the leader's process was: is there a child that nobody has told it of? */
+void pt_orphans(struct pt *pt, const struct pt_process *p);
+bool pt_orphans_tick(struct pt *pt);	/* is there one that is to be looked at again soon? */
 
 /* handles.c: open files on their way from the leader to followers */
 int pt_export(void *task, const struct mv_share *share, uint64_t *handle);

@@ -219,6 +219,7 @@ void pt_tick(struct pt *pt)
 	}
 	look_for_deadlocks(pt);
 	pt_outlive_tick(pt);
+	held |= pt_orphans_tick(pt);
 	pt_stall_tick(pt);
 	pt_affinity_tick(pt);
 	spin = pt_spin_tick(pt);
