@@ -459,12 +459,44 @@ static bool is_due(struct pt_task *t)
 	return is_pending(t, PT_EFFECT_DELIVER);
 }
 
-/* Where the thread stops, what comes meanwhile is delivered when it goes on. */
+#define LOOKED_AT 8	/* signals of a queue */
+
+/*
+ * Is there one in a queue that the thread does not block?  Told without a look at /proc: this is asked at every call's end.  What is
+ * for the process goes to its first thread (pt_passed_over()).
+ */
+static bool is_queued(struct pt_task *t)
+{
+	siginfo_t infos[LOOKED_AT];
+	uint64_t blocked = 0;
+	bool asked = false;
+
+	for (int shared = 0; shared <= (t->tid == t->process->tgid); shared++) {
+		struct __ptrace_peeksiginfo_args args = { .flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0, .nr = LOOKED_AT };
+		long n = ptrace(PTRACE_PEEKSIGINFO, t->tid, &args, infos);
+
+		if (n > 0 && !asked)
+			asked = !ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(blocked), &blocked);
+		if (n == LOOKED_AT)
+			return true;
+		for (long i = 0; i < n; i++)
+			if (!(blocked >> (infos[i].si_signo - 1) & 1))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * Where the thread stops, what comes meanwhile is delivered when it goes on.  Any call may send a signal to its own thread: a write to a
+ * socket that tells of what it gets, a message to a queue, a new size of its terminal.
+ */
 bool pt_signal_due(struct pt_task *t)
 {
 	bool shows = t->result == -EINTR || (writes(t->call.nr) ? t->result == -EPIPE : mv_signal_point(t->thread));
 
-	return (shows || pt_part(t, t->result)) && (is_due(t) || is_pending(t, PT_EFFECT_STOP));
+	if (shows || pt_part(t, t->result))
+		return is_due(t) || is_pending(t, PT_EFFECT_STOP);
+	return mv_signal_can_follow(t->thread) && !pt_in_vsyscall(t) && is_queued(t) && is_due(t);
 }
 
 void pt_set_free(struct pt_task *t)
