@@ -250,6 +250,16 @@ unsigned mv_run_leader(const struct mv_run *run);
 uint64_t mv_run_meetings(const struct mv_run *run);
 /* MV_DIFF_REPORT: what the variant wrote, len bytes as it wrote them, at most 16 KiB. */
 const char *mv_run_report(const struct mv_run *run, size_t *len);
+/*
+ * What is known of processes of the run that change the same memory in no order with each other, so that each variant's may do so in another
+ * one; 0 with turns_shared and turns_all.  A hint where there is a divergence, nothing more: an attack may be all the same.
+ */
+enum mv_racing {
+	MV_RACING_FORK = 1,		/* memory that both may write to was there at a fork */
+	MV_RACING_WAITS = 2,		/* a process has waited for a word of such memory, or woken those that do, as far as that is seen */
+	MV_RACING_OTHERS = 4,		/* there was more than one process */
+};
+uint32_t mv_run_racing(const struct mv_run *run);
 /* The rules of a variant with what the engine has counted. */
 const struct mv_rules *mv_run_rules(const struct mv_run *run, unsigned variant);
 /* Bytes of the arena in use and in all. */

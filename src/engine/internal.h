@@ -57,6 +57,7 @@ struct mv_run {
 		uint32_t len;
 		char text[16384];
 	} report;
+	uint32_t racing;		/* enum mv_racing */
 	uint32_t shadows;		/* how often a shadow was mapped */
 	uint32_t pairs;			/* pipes and pairs of sockets that processes have made themselves, in all variants */
 	/* Addresses that were written to them (hooks/letter.c): a variant's youngest are its last n, modulo MV_LETTERS. */

@@ -135,22 +135,37 @@ static void look_for_shared(void *found, const struct mv_mapping *m)
 	*(bool *)found |= m->flags & MV_MM_COMMON;
 }
 
+void mv_turns_race(const struct mv_thread *t, uint32_t how)
+{
+	const struct mv_config *c = &t->run->config;
+
+	if (!c->turns_shared && !c->turns_all && !(t->run->racing & how))
+		__atomic_fetch_or(&t->run->racing, how, __ATOMIC_RELAXED);
+}
+
+uint32_t mv_run_racing(const struct mv_run *run)
+{
+	return run->racing;
+}
+
 bool mv_turns_join(const struct mv_thread *t)
 {
+	const struct mv_config *c = &t->run->config;
 	bool shared = false;
 
 	if (t->clone_flags & CLONE_THREAD_)
 		return true;
+	mv_turns_race(t, MV_RACING_OTHERS);
 	/* The parent of a vfork has the turn for its child, until that executes a program. */
-	if (!t->run->config.turns || t->clone_flags & CLONE_VFORK_)
+	if (!c->turns || t->clone_flags & CLONE_VFORK_)
 		return false;
-	if (t->clone_flags & CLONE_VM_)
+	if (t->clone_flags & CLONE_VM_ || c->turns_all)
 		return true;
-	if (t->run->config.turns_all)
-		return true;
-	if (t->run->config.turns_shared)
+	if (c->turns_shared || !(t->run->racing & MV_RACING_FORK))
 		mv_mm_each(t->process->mm, look_for_shared, &shared);
-	return shared;
+	if (shared)
+		mv_turns_race(t, MV_RACING_FORK);
+	return shared && c->turns_shared;
 }
 
 bool mv_turns_join_later(const struct mv_thread *t)

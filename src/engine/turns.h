@@ -40,6 +40,9 @@ bool mv_turns_join(const struct mv_thread *t);
 /* Or does the child it makes do so by its exec? */
 bool mv_turns_join_later(const struct mv_thread *t);
 
+/* Note for reports what processes do to each other (enum mv_racing), if they have no turns for it. */
+void mv_turns_race(const struct mv_thread *t, uint32_t how);
+
 /* Is t's call a wait for a word in memory that processes share, who do not share turns (hooks/thread.c)? */
 bool mv_waits_for_process(const struct mv_thread *t);
 /* hooks/thread.c: does a thread wait by this call, as it is compared, for others of its process, by a futex that is theirs alone? */

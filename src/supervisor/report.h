@@ -60,6 +60,7 @@ struct mv_report {
 	struct mv_verdict verdict;
 	char *words;			/* MV_DIFF_REPORT: what the variant wrote, malloc()ed; else NULL */
 	char *rules;			/* lines about the rules of other builds and how often each was used, malloc()ed; NULL: none */
+	const char *hint;		/* mv_verdict_hint() */
 	bool leader_call_gone;		/* not among the leader's last calls: verdict.leader_call is as it was compared */
 	unsigned nsnapshots;
 	struct mv_snapshot *snapshots;	/* malloc()ed; the leader's first */

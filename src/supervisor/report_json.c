@@ -255,6 +255,7 @@ static json_t *report_value(struct builder *b, const struct mv_report *r)
 	set(b, o, "command", string_or_null(r->command));
 	set(b, o, "report", string_or_null(r->words));
 	set(b, o, "rules", string_or_null(r->rules));
+	set(b, o, "hint", string_or_null(r->hint));
 	set(b, o, "policy", string_or_null(r->policy));
 	set(b, o, "variants", json_integer(r->variants));
 	if (r->number) {

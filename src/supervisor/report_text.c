@@ -337,6 +337,8 @@ void mv_report_text(FILE *out, const struct mv_report *r, bool colour)
 		fprintf(out, "  divergence %u of this run, which goes on without variant %u\n", r->number, r->verdict.variant);
 	else if (r->number)
 		fprintf(out, "  divergence %u of this run, which ends\n", r->number);
+	if (r->hint)
+		fprintf(out, "  hint       %s\n", r->hint);
 	lines(&p, "what the variant reports", r->words);
 	lines(&p, "rules for other builds", r->rules);
 	if (r->verdict.kind == MV_VERDICT_DIVERGENCE && r->verdict.difference != MV_DIFF_BREACH &&

@@ -168,6 +168,7 @@ static void tell(struct mv_session *s)
 	r->number = o->recovery == MV_RECOVER_KILL ? 0 : s->outcome->divergences;
 	r->words = r->verdict.difference == MV_DIFF_REPORT ? words(s->run) : NULL;
 	r->rules = mv_rules_used(s->run);
+	r->hint = mv_verdict_hint(&r->verdict, mv_run_racing(s->run));
 	snprintf(r->policy, sizeof(r->policy), "%s", o->policy->name);
 	mv_report_text(o->log, r, o->colour);
 	fflush(o->log);

@@ -163,3 +163,20 @@ char *mv_verdict_line(const struct mv_verdict *v, char *text, size_t size)
 	}
 	return text;
 }
+
+const char *mv_verdict_hint(const struct mv_verdict *v, uint32_t racing)
+{
+	if (v->kind != MV_VERDICT_DIVERGENCE || v->difference == MV_DIFF_BREACH || v->difference == MV_DIFF_ORDER ||
+	    v->difference == MV_DIFF_REPORT)
+		return NULL;
+	if (racing & MV_RACING_FORK && racing & MV_RACING_WAITS)
+		return "processes of this run wait for each other in memory that they share, in an order of each variant's own: "
+		       "--turns=shared gives them one";
+	if (racing & MV_RACING_FORK)
+		return "processes of this run share memory that they write to, in an order of each variant's own: if the program "
+		       "depends on it, --turns=shared gives them one";
+	if (racing & MV_RACING_WAITS && racing & MV_RACING_OTHERS)
+		return "a process of this run waits for others in memory that they have come to share by a name, in an order of each "
+		       "variant's own: --turns=variant gives them one";
+	return NULL;
+}

@@ -14,6 +14,12 @@
  */
 char *mv_verdict_line(const struct mv_verdict *v, char *text, size_t size);
 
+/*
+ * What may have made the variants disagree without an attack, by what is known of the run (mv_run_racing()): one line without
+ * newline, or NULL.
+ */
+const char *mv_verdict_hint(const struct mv_verdict *v, uint32_t racing);
+
 /* Index into leader_bytes and variant_bytes of the first difference; known if there is none. */
 unsigned mv_verdict_first_byte(const struct mv_verdict *v);
 /* "divergence", "unsupported", "failure", "none"; "bytes", "argument" ...: names for machines. */

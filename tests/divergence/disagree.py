@@ -137,6 +137,21 @@ def child_prints_address():
 
 
 @case
+def share_and_print():
+    """Where processes share memory the report names the option that gives them one order, unless it was given."""
+    for how, option, wanted in (("apart", "--turns=process", None), ("fork", "--turns=process", r"share memory .* --turns=shared "),
+                                ("wait", "--turns=process", r"wait for each other in memory .* --turns=shared "),
+                                ("name", "--turns=process", r"waits for others in memory .* --turns=variant "),
+                                ("wait", "--turns=shared", None)):
+        r = run([program("share_and_print"), how], option, "--report", "report.json").must(86, r"divergence: write\(1, \.\.\.\): ")
+        with open("report.json") as f:
+            hint = json.load(f)["hint"]
+        told = re.search(r"^  hint +(.*)$", r.log, re.M)
+        if (told and told[1]) != hint or (hint is None) != (wanted is None) or (wanted and not re.search(wanted, hint)):
+            raise Wrong(f"{how} {option}: hint {hint!r} in JSON\n{r.log[:1000]}")
+
+
+@case
 def print_at_random():
     run([program("print_at_random")], policy="leak").must(86, r"divergence: write\(1, \.\.\.\): " + BYTES, out="")
     run([program("print_at_random")], "--same-at-random", policy="leak").must(0)

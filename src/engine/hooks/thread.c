@@ -66,6 +66,12 @@ static bool is_shared(const struct mv_thread *t)
 	return m && m->flags & MV_MM_SHARED;
 }
 
+static void note_race(const struct mv_thread *t)
+{
+	if (is_shared(t))
+		mv_turns_race(t, MV_RACING_WAITS);
+}
+
 static void futex_normalise(struct mv_thread *t)
 {
 	if (is_shared(t))
@@ -76,6 +82,7 @@ static int futex_prepare(struct mv_thread *t)
 {
 	uint32_t command = t->call.args[1] & COMMAND;
 
+	note_race(t);
 	if (!t->process->turns)
 		return 0;
 	t->cls = MV_CLASS_LEADER;
