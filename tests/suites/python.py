@@ -7,6 +7,7 @@ natively and under mvarmor, for many depend on how busy the machine is; if it is
 A run that has not ended in its time is a failure of all tests that it has not come to.
 
 Usage: python.py [-n VARIANTS] [-p POLICY] [-f FRONTEND]... MVARMOR [SUITE]...
+A SUITE may be a part of one, "asyncio.test_events" or "multiprocessing_spawn.WithThreadsTestPool".
 A table of suites and front-ends is printed at the end.  The last line is "N passed, N failed, N skipped"; skipped are the tests that skip
 themselves natively.
 """
@@ -50,11 +51,16 @@ def outcomes(prefix, suite, how, names, seconds):
     return found, problem
 
 
+def whole(suite):
+    """The suite that this one is a part of, or is."""
+    return suite.partition(".")[0]
+
+
 def listed(suite):
     """{test: "differs", "varies" or "left out"} of python.tsv."""
     with open(os.path.join(HERE, "python.tsv"), encoding="utf-8") as f:
         rows = [line.split("\t") for line in f.read().splitlines()[1:]]
-    return {test: how for of, test, how, _ in rows if of == suite}
+    return {test: how for of, test, how, _ in rows if of == whole(suite) and test.startswith(f"test.test_{suite}.")}
 
 
 class Checker:
@@ -71,10 +77,15 @@ class Checker:
         """As outcomes(), under mvarmor, and what mvarmor has said."""
         with tempfile.NamedTemporaryFile(prefix="mvt.python.", suffix=".log") as log:
             prefix = [os.path.realpath(self.o.mvarmor), "run", "-f", frontend, "-n", self.o.variants, "-p", self.o.policy, "-o", log.name,
-                      *NEEDS.get(suite, [])]
+                      *NEEDS.get(whole(suite), [])]
             found, problem = outcomes(prefix + ["--"], suite, how, names, self.o.seconds)
-            said = [line for line in open(log.name, encoding="utf-8", errors="replace") if "mvarmor: " in line]
-        return found, problem, "".join("\n  " + line.rstrip() for line in said)
+            report = open(log.name, encoding="utf-8", errors="replace").read()
+            said = [line for line in report.splitlines() if "mvarmor: " in line]
+            if problem and self.o.reports:
+                name = os.path.join(self.o.reports, f"{suite}.{frontend}.{os.getpid()}.{len(os.listdir(self.o.reports))}")
+                with open(name, "w", encoding="utf-8") as f:
+                    f.write(f"{problem}\n{report}")
+        return found, problem, "".join("\n  " + line for line in said)
 
     def same_again(self, where, frontend, suite, test):
         """Is it as natively, each by itself?"""
@@ -99,7 +110,9 @@ class Checker:
         rows = listed(suite)
         out = [test for test, how in rows.items() if how == "left out"]
         rows = {test: how for test, how in rows.items() if how != "left out"}
+        began = time.monotonic()
         native, problem = outcomes([], suite, "but", out, self.o.seconds)
+        natively = round(time.monotonic() - began)
         if problem:
             self.fail(f"{suite}: natively: {problem}")
             return
@@ -111,18 +124,18 @@ class Checker:
             found, problem, said = self.under(frontend, suite, "but", [*rows, *out])
             if problem:
                 self.fail(f"{where}: {problem}{said}")
-            for test, natively in native.items():
+            for test, there in native.items():
                 if test in rows:
                     alone, _, _ = self.under(frontend, suite, "only", [test])
-                    self.judge(where, test, alone.get(test, "not run"), natively, rows[test])
+                    self.judge(where, test, alone.get(test, "not run"), there, rows[test])
                     continue
                 here = found.get(test, "not run")
-                if here != natively and not problem:
+                if here != there and not problem:
                     again = self.same_again(where, frontend, suite, test)
-                    here, natively = (again, again) if again else (here, natively)
-                self.judge(where, test, here, natively, None, problem)
+                    here, there = (again, again) if again else (here, there)
+                self.judge(where, test, here, there, None, problem)
             now = (self.passed, self.failed, self.skipped, self.unstable)
-            self.table.append((suite, frontend, *(b - a for a, b in zip(before, now)), len(rows) + len(out), round(time.monotonic() - began)))
+            self.table.append((suite, frontend, *(b - a for a, b in zip(before, now)), len(rows) + len(out), natively, round(time.monotonic() - began)))
             print(f"{where}: {len(found)} of {len(native)} tests, {len(rows)} listed, {len(out)} left out", flush=True)
 
 
@@ -132,15 +145,17 @@ def main():
     p.add_argument("-p", "--policy", default="exec")
     p.add_argument("-f", "--frontend", action="append")
     p.add_argument("--seconds", type=float, default=900, help="time for one run of one suite")
+    p.add_argument("--reports", help="a directory that keeps mvarmor's reports of runs which do not come to their end")
     p.add_argument("mvarmor")
     p.add_argument("suites", nargs="*", default=SUITES)
     o = p.parse_args()
     checker = Checker(o)
     for suite in o.suites:
         checker.suite(suite, o.frontend or ["ptrace", "inproc"])
-    print("\n%-22s %-8s %7s %7s %7s %8s %7s %8s" % ("suite", "by", "passed", "failed", "skipped", "unstable", "listed", "seconds"))
+    heads = ("suite", "by", "passed", "failed", "skipped", "unstable", "listed", "natively", "seconds")
+    print("\n%-40s %-8s %7s %7s %7s %8s %7s %8s %8s" % heads)
     for row in checker.table:
-        print("%-22s %-8s %7d %7d %7d %8d %7d %8d" % row)
+        print("%-40s %-8s %7d %7d %7d %8d %7d %8d %8d" % row)
     print(f"{checker.passed} passed, {checker.failed} failed, {checker.skipped} skipped")
     return 1 if checker.failed else 0
 
