@@ -149,6 +149,8 @@ bool mv_pass_over(struct mv_thread *t)
 		gives = rec->flags & MV_REC_GIVES;
 		if (rec->kind == MV_REC_ENTER)
 			t->passed = rec->nr;
+		if (rec->kind == MV_REC_RESULT || rec->flags & MV_REC_WHOLE)
+			mv_look_result(t, rec->result);
 		/* What the leader has mapped has a number there, which nothing else may have here. */
 		if ((rec->kind == MV_REC_RESULT || rec->flags & MV_REC_WHOLE) && maps(t->passed) && !is_error(rec->result))
 			mv_mm_ordinal(t->process->mm);

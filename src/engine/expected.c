@@ -265,7 +265,10 @@ static bool same_change(const struct mv_thread *t, const struct mv_record *rec)
 enum mv_expect mv_expected(struct mv_thread *t, const struct mv_record *rec, const void *payload)
 {
 	const struct mv_desc *d;
+	enum mv_expect look = mv_look(t, rec, payload);
 
+	if (look != MV_EXPECT_NOTHING)
+		return look;
 	if (!t->run->rules[t->variant].count || alike(t, rec, payload))
 		return MV_EXPECT_NOTHING;
 	if (contained(t) && allowed(t, MV_RULE_FOLLOWER, t->call.nr)) {
@@ -289,7 +292,7 @@ bool mv_goes_alone(struct mv_thread *t, struct mv_step *step)
 		mv_alone(t, step);
 		return true;
 	}
-	if (t->leads || !t->run->rules[t->variant].count)
+	if (t->leads || !(t->process->nlocal || t->run->rules[t->variant].count))
 		return false;
 	for (unsigned i = 0; i < sizeof(on_local) / sizeof(*on_local); i++)
 		if (t->call.nr == on_local[i] && is_local_fd(t, t->call.args[0]) &&
@@ -362,11 +365,13 @@ static void over(struct mv_thread *t, struct mv_step *step)
 		if (opens(&t->call) ? !*fd : t->call.nr == NR_CLOSE && *fd == (uint32_t)t->call.args[0])
 			slot = fd;
 	}
-	if (opens(&t->call) && !is_error(t->own) && slot)
+	if (opens(&t->call) && !is_error(t->own) && slot) {
 		*slot = (uint32_t)t->own;
-	else if (t->call.nr == NR_CLOSE && slot)
+		t->process->nlocal++;
+	} else if (t->call.nr == NR_CLOSE && slot) {
 		*slot = 0;
-	else if (!opens(&t->call) && mv_hook_of(t)->done)
+		t->process->nlocal--;
+	} else if (!opens(&t->call) && mv_hook_of(t)->done)
 		mv_hook_of(t)->done(t);
 	t->alone = false;
 	t->state = MV_ST_IDLE;

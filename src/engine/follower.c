@@ -198,8 +198,13 @@ static bool fetch(struct mv_thread *t, struct mv_step *step)
 	if (!rec || rec->kind == MV_REC_END)
 		return false;
 	if (rec->kind == MV_REC_SIGNAL && rec->nr == MV_TURN_SIGNAL) {
+		/* Not in the midst of what this variant does besides. */
 		if (rec->extra == MV_SIGNAL_BOUNDARY && mv_slack(t) && !mv_same_call(t, rec) && !mv_leaders_first(t, rec)) {
-			mv_surplus(t, step);	/* not in the midst of what this variant does besides */
+			mv_surplus(t, step);
+			return false;
+		}
+		if (rec->extra == MV_SIGNAL_BOUNDARY && mv_looks(t) && !mv_same_call(t, rec)) {
+			mv_alone(t, step);
 			return false;
 		}
 		consume(t);

@@ -134,6 +134,7 @@ struct mv_process {
 	bool own_memory;		/* threads run at once: private memory is each variant's own affair (hooks/mm.c) */
 	uint64_t clocks[MV_CLOCKS][2];	/* the time that each clock has last shown, 0 = never */
 	uint32_t local_fds[MV_LOCAL_FDS];	/* descriptors that only this variant has, 0 = none */
+	unsigned nlocal;		/* how many these are */
 	struct mv_sigvalues *sigvalues;	/* follower: what signals carry for it (hooks/signal.c), NULL = nothing of its own */
 };
 
@@ -221,6 +222,7 @@ struct mv_thread {
 	uint64_t awaits;		/* follower: parked until this ticket's time comes, 0 = is not */
 	bool passing;			/* follower: over the rest of a call of the leader's that it does not make */
 	uint32_t passed;		/* ... which is that one */
+	uint64_t look;			/* a look at a setting (setting.c): the leader's descriptor for it + 1, MV_LOOK_OPENS, 0 = none */
 	bool alone;			/* the call at hand is this variant's own alone */
 	bool reporting;			/* follower: it writes its report, and does not come back to the stream */
 	unsigned reported;		/* calls it has made since */
@@ -465,6 +467,26 @@ static inline uint64_t mv_norm_ordinal(uint64_t norm)
 enum mv_expect { MV_EXPECT_NOTHING, MV_EXPECT_MINE, MV_EXPECT_REPORT, MV_EXPECT_LEADERS, MV_EXPECT_BOTH };
 /* Follower, at a call that is not the leader's record: whose is it that the rules let one make alone?  Counts the rule. */
 enum mv_expect mv_expected(struct mv_thread *t, const struct mv_record *rec, const void *payload);
+
+/* ---- setting.c ---- */
+#define MV_LOOK_OPENS UINT64_MAX
+/* Is the call at hand the beginning of a look at a setting of the machine's? */
+bool mv_looks(const struct mv_thread *t);
+/*
+ * Leader, once for every call: is it the beginning or the rest of one?  Then it keeps its turn: a variant that does not look has nothing there to
+ * give it up at.  A look ends with its descriptor, or where anything else is done.
+ */
+bool mv_look_on(struct mv_thread *t);
+/* Leader: the call at hand has opened that file, if it did. */
+void mv_look_begin(struct mv_thread *t);
+/*
+ * Such a look is made by one variant alone: is it this one's, or the leader's?  The rest of a look of the leader's that was passed over is the leader's.
+ */
+enum mv_expect mv_look(struct mv_thread *t, const struct mv_record *rec, const void *payload);
+/* The leader's call that is passed over has this result. */
+void mv_look_result(struct mv_thread *t, int64_t result);
+
+/* ---- expected.c ---- */
 /* At the beginning of a call: true if it is none for the stream; step says what to do. */
 bool mv_goes_alone(struct mv_thread *t, struct mv_step *step);
 /* Is this string of a program's environment one that only some variants have been given?  It is not compared at an exec. */

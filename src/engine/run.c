@@ -291,6 +291,7 @@ static struct mv_process *child_process(struct mv_thread *parent, uint32_t tid)
 	p->sync_told = pp->sync_told;
 	p->own_memory = pp->own_memory;
 	__builtin_memcpy(p->local_fds, pp->local_fds, sizeof(p->local_fds));
+	p->nlocal = pp->nlocal;
 	if (!p->mm || !p->files) {
 		process_drop(p);
 		return NULL;

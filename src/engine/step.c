@@ -331,6 +331,7 @@ void mv_thread_exec(struct mv_thread *t, struct mv_step *step)
 	p->execs++;
 	mv_sigvalues_free(p);
 	__builtin_memset(p->local_fds, 0, sizeof(p->local_fds));	/* they were close-on-exec */
+	p->nlocal = 0;
 	p->heap_told = p->sync_told = p->own_memory = false;
 	mv_turns_end(t, p->pid);
 	t->tid = p->pid;

@@ -257,11 +257,11 @@ static void give_lead(struct mv_thread *t)
  * Calls that only some variants make keep the turn: whoever passes over them has no part in it.  So do clones, where the child
  * may be the one to end the call.  Not waits for other processes, which may be long: whoever passes over those gives it up, too.
  */
-static bool gives(const struct mv_thread *t)
+static bool gives(const struct mv_thread *t, bool look)
 {
 	const unsigned keep = MV_DESC_CLONE | MV_DESC_EXEC | MV_DESC_NORETURN;
 
-	if (!t->process->turns || t->keeps || t->cls == MV_CLASS_DENY || t->desc->flags & keep || (mv_slack(t) && !mv_waits_for_process(t)))
+	if (!t->process->turns || t->keeps || t->cls == MV_CLASS_DENY || t->desc->flags & keep || (mv_slack(t) && !mv_waits_for_process(t)) || look)
 		return false;
 	return t->yields || t->desc->flags & MV_DESC_BLOCKS;
 }
@@ -271,22 +271,27 @@ static bool gives(const struct mv_thread *t)
  * work, and not happen in a follower.  Only a loop of nothing but looks is a loop of the follower's too; and if there is one among them
  * that the program goes by, it is at that one.
  */
-static bool slice_over(struct mv_thread *t)
+static bool slice_over(struct mv_thread *t, bool look)
 {
 	if (mv_slack(t))
 		return ++t->looks >= (t->desc->flags & MV_DESC_TOLD ? LOOKS_MAX : 2 * LOOKS_MAX);
+	if (look)
+		return mv_looks(t) && ++t->looks >= 2 * LOOKS_MAX;
 	t->looks = 0;
 	return ++t->calls >= CALLS_MAX;
 }
 
 enum mv_state mv_turn_enter(struct mv_thread *t)
 {
+	bool look;
+
 	if (!t->process->turns)
 		return MV_ST_PUBLISH;
-	t->gives = gives(t);
+	look = mv_look_on(t);
+	t->gives = gives(t, look);
 	if (!t->exclusive)
 		return MV_ST_WANT;
-	if (!slice_over(t) || !waiting(procset(t)))
+	if (!slice_over(t, look) || !waiting(procset(t)))
 		return MV_ST_PUBLISH;
 	t->sig = MV_TURN_SIGNAL;
 	t->sig_when = MV_SIGNAL_BOUNDARY;

@@ -241,6 +241,8 @@ static void done(struct mv_thread *t)
 
 	if (!is_error(t->result))
 		mv_fd_set(t->process->files, t->result, (struct mv_fd){ .kind = MV_FDKIND_FILE, .flags = (uint8_t)flags });
+	if (t->leads)
+		mv_look_begin(t);
 }
 
 /* mkdtemp */
