@@ -2,15 +2,12 @@
  * Children of a process of the leader's that was killed while it made them, and has told nobody of them.  They have no twins and never
  * will have: they go, as if their parent had been killed a moment before.
  */
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "pt.h"
 
+#define CLONE_PARENT_ 0x8000u
 #define LIMIT_MS 500	/* in which the event of a creation does not come, and there is no parent that it could come from */
 
 static bool makes_child(const struct mv_call *c)
@@ -40,21 +37,25 @@ void pt_orphans(struct pt *pt, const struct pt_process *p)
 	}
 }
 
-static pid_t parent(pid_t tid)
+/* Whose parent is its maker's, and not its maker. */
+static bool makes_sibling(struct pt *pt)
 {
-	char path[64], text[512], *p;
-	ssize_t n;
-	int fd;
+	for (struct pt_task *t = pt->tasks; t; t = t->hh.next) {
+		struct mv_standing s;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	p = strrchr(text, ')');
-	return p && p[1] && p[2] ? atoi(p + 3) : 0;
+		if (pt->mode->standing(t, &s) &&
+		    (s.call.nr == SYS_clone3 || (s.call.nr == SYS_clone && s.call.args[0] & CLONE_PARENT_)))
+			return true;
+	}
+	return false;
+}
+
+/* May the event of its creation yet come?  A thread's comes from a thread of its process. */
+static bool may_be_claimed(struct pt *pt, pid_t tid)
+{
+	struct pt_ids ids = pt_ids(tid);
+
+	return pt_task_find(pt, ids.group) || pt_task_find(pt, ids.parent) || makes_sibling(pt);
 }
 
 /* Those that we have not been told of have not begun. */
@@ -63,8 +64,10 @@ bool pt_orphans_tick(struct pt *pt)
 	bool any = false;
 
 	for (struct pt_stray *s = pt->strays; s; s = s->hh.next) {
-		if (pt_task_find(pt, parent(s->tid)))
+		if (may_be_claimed(pt, s->tid)) {
+			s->orphan = false;
 			continue;
+		}
 		any = true;
 		if (!s->orphan)
 			pt_now(&s->since);

@@ -302,8 +302,8 @@ char pt_state(pid_t tid);	/* the kernel's letter: R, S, Z ...; 0 if it is gone *
 /* What a signal would do to the thread now. */
 enum pt_effect { PT_EFFECT_NOTHING, PT_EFFECT_STOP, PT_EFFECT_DELIVER };
 enum pt_effect pt_effect(const struct pt_sigsets *s, int sig);
-/* The pid a thread has in its own namespace, and its process in ours; 0 if it is gone. */
-struct pt_ids { pid_t own, group; };
+/* The pid a thread has in its own namespace; its process and that one's parent in ours; 0 if it is gone. */
+struct pt_ids { pid_t own, group, parent; };
 struct pt_ids pt_ids(pid_t tid);
 
 /* ../inproc/task.c */

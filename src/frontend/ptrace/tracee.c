@@ -218,6 +218,13 @@ enum pt_effect pt_effect(const struct pt_sigsets *s, int sig)
 	}
 }
 
+static pid_t number(const char *text, const char *what)
+{
+	const char *p = strstr(text, what);
+
+	return p ? (pid_t)strtol(p + strlen(what), NULL, 10) : 0;
+}
+
 struct pt_ids pt_ids(pid_t tid)
 {
 	struct pt_ids ids = { 0 };
@@ -225,8 +232,8 @@ struct pt_ids pt_ids(pid_t tid)
 
 	if (!status(tid, text, sizeof(text)))
 		return ids;
-	p = strstr(text, "\nTgid:");
-	ids.group = p ? (pid_t)strtol(p + strlen("\nTgid:"), NULL, 10) : 0;
+	ids.group = number(text, "\nTgid:");
+	ids.parent = number(text, "\nPPid:");
 	ids.own = tid;
 	p = strstr(text, "\nNSpid:");
 	if (!p)
