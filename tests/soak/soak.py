@@ -43,6 +43,9 @@ PATIENCE = 300  # seconds: what waits for so long waits for ever, also on a mach
 WRONG = []      # short programs that went wrong; the servers go on meanwhile
 
 
+NEVER = (1 << 60, 1 << 60)
+
+
 class Failed(Exception):
     pass
 
@@ -66,13 +69,15 @@ class Service:
         raise Failed(f"{self.name} has ended with status {self.process.returncode}\n{text}")
 
     def sample(self):
-        """Kilobytes and descriptors of the supervisor, and of all processes below it."""
+        """Kilobytes and descriptors of the supervisor, and of each process below it; of several looks the least."""
         self.check()
-        looks = []
-        for _ in range(5):  # a server's own short-lived processes (autovacuum) are no growth
-            looks.append([taken(pid) for pid, state in descendants(self.process.pid) if state != "Z"])
+        least = {}
+        for _ in range(5):
+            for pid, state in descendants(self.process.pid):
+                if state != "Z":
+                    least[pid] = min(taken(pid), least.get(pid, NEVER), key=lambda figures: figures[1])
             time.sleep(1)
-        self.samples.append((taken(self.process.pid), min((tuple(map(sum, zip(*look))) for look in looks), key=lambda sums: sums[1])))
+        self.samples.append(({self.process.pid: taken(self.process.pid)}, least))
 
     def stop(self):
         if self.process.poll() is None:
@@ -265,6 +270,10 @@ def watch(services, loads, seconds):
             load.wanted.set()
 
 
+def total(sample):
+    return tuple(map(sum, zip(*sample.values()))) or (0, 0)
+
+
 def judge(services):
     """Print the figures; the names of those that have grown from the middle to the end."""
     grown = []
@@ -272,8 +281,10 @@ def judge(services):
     for service in services:
         for part, who in enumerate(("supervisor", "variants")):
             figures = [sample[part] for sample in service.samples]
-            print(f"  {service.name + ' ' + who:20}" + "".join(f"{kib:>10} KiB{fds:>4}" for kib, fds in figures))
-            (_, (middle, middle_fds), (end, end_fds)) = figures
+            print(f"  {service.name + ' ' + who:20}" + "".join("%10d KiB%4d" % total(sample) for sample in figures))
+            # A server's own processes come and go (autovacuum's): only those that live on can grow.
+            lasting = figures[1].keys() & figures[2].keys()
+            (middle, middle_fds), (end, end_fds) = (total({pid: sample[pid] for pid in lasting}) for sample in figures[1:])
             if end > middle * 1.1 + 4096 or end_fds > middle_fds + 16:
                 grown.append(f"{service.name} {who}")
     return grown
